@@ -1,0 +1,57 @@
+# Every command works first on a bare machine: Python 3.11 or newer is all it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+# The machine's own certificate store is used, so that a company's proxy works.
+UV := UV_SYSTEM_CERTS=true $(BIN)/uv
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format serve bench clean lock
+
+help: ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: .venv/.demo ## draw pictures through every simulated provider, and say where they are
+	$(BIN)/python scripts/demo.py
+
+test: .venv/.dev lint ## every check and every test; what CI runs
+	$(BIN)/python -m pytest -n 2 -q
+
+lint: .venv/.dev ## format, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/basedpyright
+
+format: .venv/.dev ## put the code in shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+serve: .venv/.demo ## the gateway on port 8080, with simulated providers
+	$(BIN)/easel serve --simulate
+
+bench: .venv/.dev ## the figures: latency, CPU per request, memory, against two bare proxies
+	$(BIN)/python -m bench
+
+clean: ## remove what these commands made here
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache demo-output dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+lock: .venv/.dev ## resolve the requirement locks again
+	$(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/base.txt
+	$(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml --group demo -o requirements/demo.txt
+	$(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml --group dev -o requirements/dev.txt
+
+.venv/.uv: requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Easel needs Python 3.11 or newer; name one: make PYTHON=python3.12 …"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+.venv/.demo: .venv/.uv requirements/demo.txt pyproject.toml
+	$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/demo.txt
+	$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: .venv/.demo requirements/dev.txt
+	$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@

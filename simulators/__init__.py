@@ -1,0 +1,1 @@
+"""Strict stand-ins for every provider, written from the providers' documents."""

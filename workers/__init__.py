@@ -1,0 +1,1 @@
+"""Programs that draw: the workers behind the `local` provider."""
