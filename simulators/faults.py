@@ -1,0 +1,136 @@
+"""A script of faults: what goes wrong, at which step of which provider, how often."""
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast, get_args
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
+
+from simulators.drawing import Flaw
+
+Step = Literal["submit", "status", "result", "cancel", "generate", "download"]
+
+TransportEffect = Literal["delay", "status", "html", "drop_before", "drop_after"]
+PictureEffect = Literal[
+    "moderated", "nsfw", "failed", "empty", "wrong_size", "not_a_picture", "huge", "wrong_type"
+]  # what can be wrong with a picture, or with the making of it
+Effect = TransportEffect | PictureEffect
+
+PICTURE_EFFECTS: tuple[str, ...] = get_args(PictureEffect)
+ALWAYS = -1
+
+# A file has no moderation and no error of its own beyond its HTTP status.
+_POSSIBLE: dict[Step, Collection[str]] = {
+    "submit": PICTURE_EFFECTS,
+    "generate": PICTURE_EFFECTS,
+    "result": PICTURE_EFFECTS,
+    "download": ("empty", "wrong_size", "not_a_picture", "huge", "wrong_type"),
+    "status": (),
+    "cancel": (),
+}
+
+
+class Fault(BaseModel, frozen=True, extra="forbid"):
+    """One scripted fault.
+
+    `generate` is the call that asks for pictures, whatever the provider calls it: it also meets a queue's submit.
+    `times` is how often it strikes (-1: always). `seconds` belongs to `delay`; `status`, `body` and `headers` to
+    `status`, where an absent body is the provider's own for that status.
+    """
+
+    provider: str
+    on: Step
+    effect: Effect
+    times: Annotated[int, Field(ge=ALWAYS)] = 1
+    seconds: Annotated[float, Field(ge=0)] = 0.0
+    status: Annotated[int, Field(ge=400, le=599)] = 500
+    body: Any = None
+    headers: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _can_happen(self) -> "Fault":
+        if self.times == 0:
+            raise ValueError("times is -1 (always) or at least 1")
+        if self.effect in PICTURE_EFFECTS and self.effect not in _POSSIBLE[self.on]:
+            raise ValueError(f"{self.effect} cannot happen on {self.on}")
+        return self
+
+
+class BadFaults(ValueError):
+    """The list is not one of faults; the text names every entry and field that is wrong."""
+
+
+_FAULTS = TypeAdapter(list[Fault])
+
+
+def read_faults(listed: object, providers: Collection[str]) -> list[Fault]:
+    """The faults of a JSON list; raises `BadFaults`, which names every mistake."""
+    try:
+        faults = _FAULTS.validate_python(listed)
+    except ValidationError as wrong:
+        told = [f"{'.'.join(map(str, each['loc'])) or 'faults'}: {each['msg']}" for each in wrong.errors()]
+        raise BadFaults("; ".join(told)) from None
+    strangers = sorted({fault.provider for fault in faults} - set(providers))
+    if strangers:
+        raise BadFaults(f"no such provider: {', '.join(strangers)} (there are {', '.join(sorted(providers))})")
+    return faults
+
+
+def load_faults(path: Path, providers: Collection[str]) -> list[Fault]:
+    """The faults of a JSON file; raises `BadFaults`."""
+    try:
+        listed: object = json.loads(path.read_bytes())
+    except ValueError as wrong:
+        raise BadFaults(f"{path}: not JSON: {wrong}") from None
+    return read_faults(listed, providers)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What the script says about one request: a wait, and one thing that goes wrong, or neither."""
+
+    seconds: float = 0.0
+    fault: Fault | None = None
+
+    @property
+    def picture_effect(self) -> PictureEffect | None:
+        return cast("PictureEffect", self.fault.effect) if self.fault and self.fault.effect in PICTURE_EFFECTS else None
+
+
+class Script:
+    """The faults still to come, in the order of the list."""
+
+    def __init__(self, faults: Sequence[Fault] = ()) -> None:
+        self.replace(faults)
+
+    def replace(self, faults: Sequence[Fault]) -> None:
+        self._left = [(fault, fault.times) for fault in faults]
+
+    def told(self) -> list[dict[str, Any]]:
+        """The faults left, with the times left."""
+        return [{**fault.model_dump(), "times": times} for fault, times in self._left]
+
+    def take(self, provider: str, steps: Collection[Step]) -> Due:
+        """Every delay that is due at one of these steps, and the first other fault; each counts once."""
+        seconds, struck = 0.0, None
+        left: list[tuple[Fault, int]] = []
+        for fault, times in self._left:
+            due = fault.provider == provider and fault.on in steps and (fault.effect == "delay" or struck is None)
+            if due and fault.effect == "delay":
+                seconds += fault.seconds
+            elif due:
+                struck = fault
+            remaining = times - 1 if due and times != ALWAYS else times
+            if remaining:
+                left.append((fault, remaining))
+        self._left = left
+        return Due(seconds, struck)
+
+
+def flaw_of(effect: PictureEffect | None) -> Flaw | None:
+    """The flaw in the bytes that an effect makes; `moderated`, `failed` and an empty list have no bytes."""
+    if effect is None or effect in ("moderated", "failed", "empty"):
+        return None
+    return cast("Flaw", effect)

@@ -1,0 +1,1 @@
+"""Servers that speak OpenAI's images API, each in its own dialect."""

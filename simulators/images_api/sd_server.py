@@ -1,0 +1,134 @@
+"""A stand-in for stable-diffusion.cpp's `sd-server`, under `/sd-server/v1`: no key, base64 only, one model.
+
+Source: stable-diffusion.cpp examples/server, api.md and routes_openai.cpp at commit 97d2990, read 2026-11-21.
+Parameters beyond OpenAI's few hide in the prompt: `text <sd_cpp_extra_args>{json}</sd_cpp_extra_args>`.
+"""
+
+import re
+import time
+from typing import Any, cast
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from simulators.drawing import as_format
+from simulators.faults import PictureEffect, Step
+from simulators.front import Front, json_answer
+from simulators.images_api.asked import Unreadable, picture_size, pixels, read
+from simulators.images_api.pictures import base64_of, contents, make
+from simulators.stage import Stage
+
+MODEL = "sd-cpp-local"
+DEFAULT_SIZE = (512, 512)
+SIDES = range(64, 4097)
+MAX_BATCH = 8
+EXTRA = re.compile(r"<sd_cpp_extra_args>(.*?)</sd_cpp_extra_args>", re.DOTALL)
+
+
+class SdServer:
+    """sd-server."""
+
+    slug = "sd-server"
+
+    def address(self, origin: str) -> dict[str, str]:
+        return {"base_url": f"{origin}/sd-server/v1", "key": "none"}
+
+    def routes(self, stage: Stage) -> list[Route]:
+        front = Front(self.slug, stage, _anyone, _error)
+
+        async def generate(request: Request, effect: PictureEffect | None) -> Response:
+            return await self._answer(stage, request, effect, edit=False)
+
+        async def edit(request: Request, effect: PictureEffect | None) -> Response:
+            return await self._answer(stage, request, effect, edit=True)
+
+        async def models(_request: Request, _effect: PictureEffect | None) -> Response:
+            return json_answer({"object": "list", "data": [{"id": MODEL, "object": "model", "owned_by": "local"}]})
+
+        return [
+            front.route("/sd-server/v1/images/generations", ["POST"], "generate", generate),
+            front.route("/sd-server/v1/images/edits", ["POST"], "generate", edit),
+            front.route("/sd-server/v1/models", ["GET"], None, models),
+        ]
+
+    async def _answer(self, stage: Stage, request: Request, effect: PictureEffect | None, *, edit: bool) -> Response:
+        try:
+            asked = await read(request)
+        except Unreadable:
+            return _wrong("invalid json")
+        prompt, extra = _split(asked.fields.get("prompt"))
+        if not prompt:
+            return _wrong("prompt required")
+        if extra is None:
+            return _wrong("invalid sd_cpp_extra_args")
+        inputs = contents(asked.files.get("image", []))
+        if edit and (not inputs or any(picture_size(content) is None for content in inputs)):
+            return _wrong("image required" if not inputs else "invalid image")
+        formats = ("png", "jpeg") if edit else ("png", "jpeg", "webp")
+        output_format = asked.fields.get("output_format", "png")
+        count = _whole(asked.fields.get("n", 1))
+        size = _size(asked.fields.get("size"), extra)
+        if output_format not in formats:
+            return _wrong("invalid output_format")
+        if count is None or not 1 <= count <= MAX_BATCH:
+            return _wrong("invalid n")
+        if size[0] not in SIDES or size[1] not in SIDES:
+            return _wrong("invalid size")
+        if effect == "failed":
+            return _error(500, "generate")
+        seed = _whole(extra.get("seed", -1))
+        pictures = await make(
+            stage,
+            self.slug,
+            effect,
+            prompt=prompt,
+            count=count,
+            size=size,
+            output_format=as_format(output_format) or "png",
+            quality=min(100, max(0, _whole(asked.fields.get("output_compression", 100)) or 0)),
+            seed=seed if seed is not None and seed >= 0 else None,
+            inputs=inputs,
+        )
+        data = [{"b64_json": await base64_of(picture)} for picture in pictures]
+        return json_answer({"created": int(time.time()), "output_format": output_format, "data": data})
+
+
+def _split(prompt: object) -> tuple[str, dict[str, Any] | None]:
+    """The prompt without its block, and what the block says; None when that is not a JSON object."""
+    if not isinstance(prompt, str):
+        return "", {}
+    block = EXTRA.search(prompt)
+    if block is None:
+        return prompt.strip(), {}
+    try:
+        extra: object = orjson.loads(block[1])
+    except orjson.JSONDecodeError:
+        extra = None
+    return EXTRA.sub("", prompt).strip(), cast("dict[str, Any]", extra) if isinstance(extra, dict) else None
+
+
+def _size(asked: object, extra: dict[str, Any]) -> tuple[int, int]:
+    width, height = pixels(asked) or DEFAULT_SIZE if isinstance(asked, str) else DEFAULT_SIZE
+    return _whole(extra.get("width", width)) or 0, _whole(extra.get("height", height)) or 0
+
+
+def _whole(value: object) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return int(value) if isinstance(value, str) and value.isdecimal() else None
+
+
+def _wrong(text: str) -> Response:
+    return json_answer({"error": text}, 400)
+
+
+def _anyone(_request: Request) -> None:
+    """There is no key."""
+
+
+def _error(status: int, step: Step) -> Response:
+    del step
+    words = {429: "job queue is full", 500: "server_error", 503: "server_error"}
+    return json_answer({"error": words.get(status, "error"), "message": "generation failed"}, status)

@@ -1,0 +1,149 @@
+"""The simulators on a real socket: in the foreground until interrupted, or in a thread beside a test."""
+
+import asyncio
+import json
+import logging
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from simulators.faults import Fault, load_faults
+from simulators.front import CUT
+from simulators.server import PROVIDERS, SIMULATORS, create_app
+from simulators.stage import Pace, Stage
+
+Addresses = dict[str, dict[str, str]]
+
+
+class CuttableProtocol(HttpToolsProtocol):
+    """HTTP whose application may cut the connection, as a failing network does."""
+
+    def on_headers_complete(self) -> None:
+        self.scope["extensions"] = {CUT: {"now": self.transport.abort}}
+        super().on_headers_complete()
+
+
+def addresses(origin: str) -> Addresses:
+    """`{slug: {base_url, queue_url?, key}}` of every simulator under that origin, `http://127.0.0.1:8000`."""
+    return {simulator.slug: simulator.address(origin) for simulator in SIMULATORS}
+
+
+def run(port: int, host: str = "127.0.0.1", faults: Path | None = None) -> None:
+    """Serve until interrupted. The first line on stdout is the addresses, as JSON; port 0 picks a free one.
+
+    Raises `BadFaults` before anything is served, and OSError when the port is taken.
+    """
+    stage = Stage(PROVIDERS)
+    if faults is not None:
+        stage.script.replace(load_faults(faults, PROVIDERS))
+    with _listening(host, port) as listener:
+        sys.stdout.write(json.dumps(addresses(_origin(listener))) + "\n")
+        sys.stdout.flush()
+        _server(stage).run(sockets=[listener])
+
+
+class Simulators:
+    """The simulators in a background thread with a loop of its own.
+
+    ```python
+    with Simulators(faults=[{"provider": "fal", "on": "submit", "effect": "status", "status": 503}]) as running:
+        running.addresses["fal"]["queue_url"]
+    ```
+    The methods after `stop` are the control API without HTTP, and may be called from any thread.
+    """
+
+    def __init__(self, faults: Sequence[Any] = (), *, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.stage = Stage(PROVIDERS)
+        self.set_faults(faults)
+        self._host, self._port = host, port
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self.origin = ""
+        self.addresses: Addresses = {}
+
+    def start(self) -> "Simulators":
+        """Listen; connections are taken from here on."""
+        listener = _listening(self._host, self._port)
+        self.origin = _origin(listener)
+        self.addresses = addresses(self.origin)
+        self._server = server = _server(self.stage)
+        self._thread = threading.Thread(target=_serve, args=(server, listener), name="simulators", daemon=True)
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Close every connection and end the thread. Stopping twice does nothing."""
+        if self._server is None or self._thread is None:
+            return
+        self._server.should_exit = True
+        self._thread.join()
+        self._server = self._thread = None
+
+    def set_faults(self, faults: Sequence[Any]) -> None:
+        """Replace the script; takes `Fault`s or their JSON. Raises `BadFaults`."""
+        self.stage.set_faults([each.model_dump() if isinstance(each, Fault) else each for each in faults])
+
+    def set_pace(self, provider: str, **seconds: float) -> None:
+        """`set_pace("fal", queue_seconds=0.1, seconds_per_image=0.5, keep_seconds=60)`."""
+        self.stage.set_pace(provider, Pace.model_validate(seconds))
+
+    def calls(self, provider: str | None = None, step: str | None = None) -> list[dict[str, Any]]:
+        """The requests received, oldest first, as `GET /_control/calls` tells them."""
+        return [
+            call
+            for call in self.stage.told()["calls"]
+            if provider in (None, call["provider"]) and step in (None, call["step"])
+        ]
+
+    def paid(self, provider: str) -> int:
+        """How many pictures that provider has made."""
+        return self.stage.paid[provider]
+
+    def reset(self) -> None:
+        self.stage.reset()
+
+    def __enter__(self) -> "Simulators":
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=512)
+
+
+def _origin(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _server(stage: Stage) -> uvicorn.Server:
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # cut connections are what we are for
+    return uvicorn.Server(
+        uvicorn.Config(
+            create_app(stage=stage),
+            http=CuttableProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
+
+
+def _serve(server: uvicorn.Server, listener: socket.socket) -> None:
+    with listener, asyncio.Runner() as runner:
+        runner.run(server.serve(sockets=[listener]))
