@@ -38,6 +38,7 @@ class Endpoint:
     """One model endpoint.
 
     `sizing` says where the size comes from when none is asked: the field's default, or an input picture. The
+    `pixels` is the least and the most that may be asked of it. The
     `image` answer has width and height per picture, timings, NSFW flags and the prompt; the `file` one has none.
     """
 
@@ -46,6 +47,7 @@ class Endpoint:
     sizing: Sizing
     answer: Answer
     format_field: str
+    pixels: tuple[int, int] | None
 
 
 def endpoint(
@@ -55,6 +57,7 @@ def endpoint(
     sizing: Sizing = "default",
     answer: Answer = "image",
     format_field: str = "output_format",
+    pixels: tuple[int, int] | None = None,
     **fields: FieldSpec,
 ) -> Endpoint:
     every: dict[str, FieldSpec] = {
@@ -65,7 +68,7 @@ def endpoint(
         **shared,
         **fields,
     }
-    return Endpoint(endpoint_id, create_model(f"Input of {endpoint_id}", **every), sizing, answer, format_field)  # pyright: ignore[reportCallIssue, reportArgumentType, reportUnknownArgumentType, reportUnknownVariableType]  # fields are known only here
+    return Endpoint(endpoint_id, create_model(f"Input of {endpoint_id}", **every), sizing, answer, format_field, pixels)  # pyright: ignore[reportCallIssue, reportArgumentType, reportUnknownArgumentType, reportUnknownVariableType]  # fields are known only here
 
 
 _FOUR = whole(1, 4, 1)
@@ -194,6 +197,7 @@ ENDPOINTS: dict[str, Endpoint] = {
             "fal-ai/qwen-image-2/text-to-image",
             _QWEN_2,
             answer="file",
+            pixels=(512**2, 2048**2),
             prompt=prompt(1),
             image_size=size("square_hd"),
             num_images=_FOUR,
@@ -202,6 +206,7 @@ ENDPOINTS: dict[str, Endpoint] = {
             "fal-ai/qwen-image-2/edit",
             _QWEN_2,
             answer="file",
+            pixels=(512**2, 2048**2),
             sizing="last_input",
             prompt=prompt(1),
             image_urls=image_urls(3),

@@ -29,6 +29,10 @@ class Failure:
         return json_answer(self.body, self.status, {"X-Fal-Error-Type": self.error_type, **self.headers})
 
 
+def _entry(kind: str, message: str, loc: list[str | int], **more: Any) -> dict[str, Any]:
+    return {"loc": loc, "msg": message, "type": kind, "url": DOCS + kind, **more}
+
+
 def model_failure(status: int, kind: str, message: str, loc: list[str | int], **more: Any) -> Failure:
     """One entry of the array form."""
     return Failure(status, {"detail": [_entry(kind, message, loc, **more)]}, kind)
@@ -93,7 +97,3 @@ _PLATFORM: dict[int, tuple[str | None, str]] = {
     503: ("runner_disconnected", "The runner disconnected"),
     504: ("request_timeout", "Request timed out"),
 }
-
-
-def _entry(kind: str, message: str, loc: list[str | int], **more: Any) -> dict[str, Any]:
-    return {"loc": loc, "msg": message, "type": kind, "url": DOCS + kind, **more}

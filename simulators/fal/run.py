@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from simulators.drawing import Picture, as_format, draw, spoilt
 from simulators.fal.endpoints import Endpoint
 from simulators.fal.errors import FAILED, MODERATED, Failure, model_failure, refused
-from simulators.fal.fields import PRESETS, ImageSize
+from simulators.fal.fields import MAX_SIDE, PRESETS, ImageSize
 from simulators.faults import PictureEffect, flaw_of
 from simulators.stage import Stage
 
@@ -72,17 +72,22 @@ def start(endpoint: Endpoint, body: object, effect: PictureEffect | None) -> Run
     inputs = _inputs(given)
     if isinstance(inputs, Failure):
         return inputs
+    size = _size(endpoint, given.get("image_size"), inputs)
+    least, most = endpoint.pixels or (1, MAX_SIDE**2)
+    if not least <= size[0] * size[1] <= most:
+        message = f"Value error, total pixels must be between {least} and {most}"
+        return model_failure(422, "value_error", message, ["body", "image_size"], input=given.get("image_size"))
     match effect:
         case "moderated":
             return MODERATED
         case "failed":
             return FAILED
         case _:
-            return _run(endpoint, given, inputs)
+            return _run(endpoint, given, inputs, size)
 
 
-def _run(endpoint: Endpoint, given: dict[str, Any], inputs: list["Input"]) -> Run:
-    width, height = _size(endpoint, given.get("image_size"), inputs)
+def _run(endpoint: Endpoint, given: dict[str, Any], inputs: list["Input"], size: tuple[int, int]) -> Run:
+    width, height = size
     seed = cast("int | None", given["seed"])
     if seed is None:
         seed = secrets.randbelow(2**31)

@@ -6,6 +6,7 @@ Parameters beyond OpenAI's few hide in the prompt: `text <sd_cpp_extra_args>{jso
 
 import re
 import time
+from dataclasses import dataclass
 from typing import Any, cast
 
 import orjson
@@ -13,10 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from simulators.drawing import as_format
+from simulators.drawing import Format, as_format
 from simulators.faults import PictureEffect, Step
 from simulators.front import Front, json_answer
-from simulators.images_api.asked import Unreadable, picture_size, pixels, read
+from simulators.images_api.asked import Asked, Unreadable, picture_size, pixels, read
 from simulators.images_api.pictures import base64_of, contents, make
 from simulators.stage import Stage
 
@@ -25,6 +26,23 @@ DEFAULT_SIZE = (512, 512)
 SIDES = range(64, 4097)
 MAX_BATCH = 8
 EXTRA = re.compile(r"<sd_cpp_extra_args>(.*?)</sd_cpp_extra_args>", re.DOTALL)
+
+
+class Refused(ValueError):
+    """A request that is answered with 400; the text is the whole error."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What was asked, checked."""
+
+    prompt: str
+    count: int
+    size: tuple[int, int]
+    output_format: Format
+    compression: int
+    seed: int | None
+    inputs: list[bytes]
 
 
 class SdServer:
@@ -55,50 +73,57 @@ class SdServer:
 
     async def _answer(self, stage: Stage, request: Request, effect: PictureEffect | None, *, edit: bool) -> Response:
         try:
-            asked = await read(request)
+            order = _order(await read(request), edit=edit)
         except Unreadable:
-            return _wrong("invalid json")
-        prompt, extra = _split(asked.fields.get("prompt"))
-        if not prompt:
-            return _wrong("prompt required")
-        if extra is None:
-            return _wrong("invalid sd_cpp_extra_args")
-        inputs = contents(asked.files.get("image", []))
-        if edit and (not inputs or any(picture_size(content) is None for content in inputs)):
-            return _wrong("image required" if not inputs else "invalid image")
-        formats = ("png", "jpeg") if edit else ("png", "jpeg", "webp")
-        output_format = asked.fields.get("output_format", "png")
-        count = _whole(asked.fields.get("n", 1))
-        size = _size(asked.fields.get("size"), extra)
-        if output_format not in formats:
-            return _wrong("invalid output_format")
-        if count is None or not 1 <= count <= MAX_BATCH:
-            return _wrong("invalid n")
-        if size[0] not in SIDES or size[1] not in SIDES:
-            return _wrong("invalid size")
+            return json_answer({"error": "invalid json"}, 400)
+        except Refused as refused:
+            return json_answer({"error": str(refused)}, 400)
         if effect == "failed":
             return _error(500, "generate")
-        seed = _whole(extra.get("seed", -1))
         pictures = await make(
             stage,
             self.slug,
             effect,
-            prompt=prompt,
-            count=count,
-            size=size,
-            output_format=as_format(output_format) or "png",
-            quality=min(100, max(0, _whole(asked.fields.get("output_compression", 100)) or 0)),
-            seed=seed if seed is not None and seed >= 0 else None,
-            inputs=inputs,
+            prompt=order.prompt,
+            count=order.count,
+            size=order.size,
+            output_format=order.output_format,
+            quality=order.compression,
+            seed=order.seed,
+            inputs=order.inputs,
         )
         data = [{"b64_json": await base64_of(picture)} for picture in pictures]
-        return json_answer({"created": int(time.time()), "output_format": output_format, "data": data})
+        return json_answer({"created": int(time.time()), "output_format": order.output_format, "data": data})
 
 
-def _split(prompt: object) -> tuple[str, dict[str, Any] | None]:
-    """The prompt without its block, and what the block says; None when that is not a JSON object."""
-    if not isinstance(prompt, str):
-        return "", {}
+def _order(asked: Asked, *, edit: bool) -> Order:
+    """Raises `Refused`."""
+    prompt, extra = _split(asked.fields.get("prompt"))
+    inputs = contents(asked.files.get("image", []))
+    if edit and (not inputs or any(picture_size(content) is None for content in inputs)):
+        raise Refused("invalid image" if inputs else "image required")
+    output_format = as_format(asked.fields.get("output_format", "png"))
+    if output_format is None or output_format not in (("png", "jpeg") if edit else ("png", "jpeg", "webp")):
+        raise Refused("invalid output_format")
+    count = _whole(asked.fields.get("n", 1))
+    if count is None or not 1 <= count <= MAX_BATCH:
+        raise Refused("invalid n")
+    seed = _whole(extra.get("seed", -1))
+    return Order(
+        prompt=prompt,
+        count=count,
+        size=_size(asked.fields.get("size"), extra),
+        output_format=output_format,
+        compression=min(100, max(0, _whole(asked.fields.get("output_compression", 100)) or 0)),
+        seed=seed if seed is not None and seed >= 0 else None,
+        inputs=inputs,
+    )
+
+
+def _split(prompt: object) -> tuple[str, dict[str, Any]]:
+    """The prompt without its block, and what the block says. Raises `Refused`."""
+    if not isinstance(prompt, str) or not EXTRA.sub("", prompt).strip():
+        raise Refused("prompt required")
     block = EXTRA.search(prompt)
     if block is None:
         return prompt.strip(), {}
@@ -106,22 +131,23 @@ def _split(prompt: object) -> tuple[str, dict[str, Any] | None]:
         extra: object = orjson.loads(block[1])
     except orjson.JSONDecodeError:
         extra = None
-    return EXTRA.sub("", prompt).strip(), cast("dict[str, Any]", extra) if isinstance(extra, dict) else None
+    if not isinstance(extra, dict):
+        raise Refused("invalid sd_cpp_extra_args")
+    return EXTRA.sub("", prompt).strip(), cast("dict[str, Any]", extra)
 
 
 def _size(asked: object, extra: dict[str, Any]) -> tuple[int, int]:
     width, height = pixels(asked) or DEFAULT_SIZE if isinstance(asked, str) else DEFAULT_SIZE
-    return _whole(extra.get("width", width)) or 0, _whole(extra.get("height", height)) or 0
+    size = _whole(extra.get("width", width)), _whole(extra.get("height", height))
+    if size[0] is None or size[1] is None or size[0] not in SIDES or size[1] not in SIDES:
+        raise Refused("invalid size")
+    return size[0], size[1]
 
 
 def _whole(value: object) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     return int(value) if isinstance(value, str) and value.isdecimal() else None
-
-
-def _wrong(text: str) -> Response:
-    return json_answer({"error": text}, 400)
 
 
 def _anyone(_request: Request) -> None:

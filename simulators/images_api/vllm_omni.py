@@ -56,6 +56,14 @@ class ImageRequest(BaseModel):
     output_compression: Annotated[int, Field(ge=0, le=100)] = 100
 
 
+class Refused(ValueError):
+    """A request that ends in this answer."""
+
+    def __init__(self, answer: Response) -> None:
+        super().__init__(answer.status_code)
+        self.answer = answer
+
+
 class VllmOmni:
     """vLLM-Omni."""
 
@@ -89,21 +97,15 @@ class VllmOmni:
         try:
             asked = await read(request)
             given = ImageRequest.model_validate(asked.fields)
+            inputs = _inputs(asked) if edit else []
+            size = _size(given.size, inputs)
         except Unreadable:
             return _invalid([{"type": "json_invalid", "loc": ["body"], "msg": "JSON decode error"}])
         except ValidationError as wrong:
             errors = wrong.errors(include_url=False)
             return _invalid([{**each, "loc": ["body", *each["loc"]]} for each in errors])
-        inputs = _inputs(asked) if edit else []
-        if edit and not inputs:
-            return _invalid(
-                [{"type": "missing", "loc": ["body", "image"], "msg": "Field 'image' or 'url' is required"}]
-            )
-        if asked.fields.get("stream") in (True, "true"):
-            return _detail(400, "stream=true needs a multi-stage model")
-        size = _size(given.size, inputs)
-        if isinstance(size, str):
-            return _detail(400, size)
+        except Refused as refused:
+            return refused.answer
         if effect == "failed":
             return _error(500, "generate")
         pictures = await make(
@@ -131,21 +133,27 @@ async def _told(pictures: list[Picture], given: ImageRequest, size: tuple[int, i
     return json_answer({**told, "size": f"{size[0]}x{size[1]}"})
 
 
-def _size(asked: str | None, inputs: list[bytes]) -> tuple[int, int] | str:
-    """Free pixels; none asked is the first input's size, or the model's own. Text is what is wrong."""
+def _size(asked: str | None, inputs: list[bytes]) -> tuple[int, int]:
+    """Free pixels; when none are asked, the first input's size or the model's own. Raises `Refused`."""
     if asked in (None, "auto"):
         return (picture_size(inputs[0]) if inputs else None) or DEFAULT_SIZE
     wanted = pixels(asked)
     if wanted is None or 0 in wanted:
-        return f"Invalid size format: {asked!r}. Expected 'WIDTHxHEIGHT'."
+        raise Refused(_detail(400, f"Invalid size format: {asked!r}. Expected 'WIDTHxHEIGHT'."))
     return wanted
 
 
 def _inputs(asked: Asked) -> list[bytes]:
+    """The pictures to edit. Raises `Refused`."""
+    if asked.fields.get("stream") in (True, "true"):
+        raise Refused(_detail(400, "stream=true needs a multi-stage model"))
     url = asked.fields.get("url") or asked.fields.get("url[]")
     sent = contents(asked.files.get("image", []))
     if isinstance(url, str):
         sent.append(from_data_uri(url) or url.encode())
+    if not sent:
+        missing = {"type": "missing", "loc": ["body", "image"], "msg": "Field 'image' or 'url' is required"}
+        raise Refused(_invalid([missing]))
     return sent
 
 
