@@ -79,7 +79,7 @@ def _read(file: Path) -> Secrets | None:
     try:
         kept = cast("dict[str, Any]", orjson.loads(text))
         keys = tuple(bytes.fromhex(key) for key in kept["signing_keys"])
-        admin_key_hash = cast("str | None", kept.get("admin_key_hash"))
+        admin_key_hash = kept.get("admin_key_hash")
     except (ValueError, KeyError, TypeError, AttributeError):
         keys, admin_key_hash = (), None
     if not keys or min(map(len, keys)) < 16 or not isinstance(admin_key_hash, str | None):
