@@ -1,0 +1,65 @@
+"""A request as the caller wrote it, checked for what no provider could mend."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from normalizers.errors import BadValue
+from normalizers.parameters import MAX_PROMPT
+
+ResponseFormat = Literal["url", "b64_json", "both"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`fields` holds every body field but `model`, in the caller's order and spelling."""
+
+    model: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What holds around a request: the response format when the caller names none, storage, strictness."""
+
+    response_format: ResponseFormat = "url"
+    keep: bool = True
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the whole catalog knows: native fields and the providers that have them; the providers' slugs."""
+
+    fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    slugs: frozenset[str] = frozenset()
+
+
+def read_asked(body: Any, *, prompt_needed: bool = True) -> Asked:
+    """From parsed JSON. Raises BadValue naming the parameter."""
+    if not isinstance(body, dict):
+        raise BadValue("body", 'must be a JSON object such as {"model": "qwen-image", "prompt": "a fox"}')
+    fields: dict[str, Any] = {str(name): value for name, value in body.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    model = fields.pop("model", None)
+    if not isinstance(model, str) or not model.strip():
+        raise BadValue("model", "is required; GET /v1/models lists what there is")
+    for name, value in fields.items():
+        if isinstance(value, str):
+            check_text(name, value)
+    if prompt_needed and not fields.get("prompt"):
+        missing = "is required" if "prompt" not in fields else "must not be empty"
+        raise BadValue("prompt", f"{missing}; describe the picture in words")
+    return Asked(model.strip(), fields)
+
+
+def check_text(name: str, value: str) -> None:
+    """Text that would not survive the way to a provider, or that no provider takes."""
+    if "\x00" in value:
+        raise BadValue(name, "holds a NUL character; send text without it")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as wrong:
+            raise BadValue(name, "holds half of a surrogate pair; send whole Unicode characters") from wrong
+    if name in {"prompt", "negative_prompt"} and len(value) > MAX_PROMPT:
+        raise BadValue(name, f"is {len(value)} characters long; at most {MAX_PROMPT} are allowed")

@@ -1,0 +1,69 @@
+"""Is a value of the right type, in range, one of the words? Each check answers None, or the reason why not."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+Type = Literal["integer", "number", "string", "boolean", "object", "array", "any"]
+Check = Callable[[Any], str | None]
+
+JSON_TYPES: dict[str, tuple[type, ...]] = {
+    "integer": (int,),
+    "number": (int, float),
+    "string": (str,),
+    "boolean": (bool,),
+    "object": (dict,),
+    "array": (list,),
+}
+ARTICLE = {"integer": "an integer", "object": "an object", "array": "a list"}
+
+
+def is_type(value: object, kind: Type) -> bool:
+    """JSON's types, told apart as JSON does: `true` is no number, 1.0 is no integer, NaN is nothing."""
+    if kind == "any":
+        return True
+    if isinstance(value, bool):
+        return kind == "boolean"
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
+    return isinstance(value, JSON_TYPES[kind])
+
+
+def make_check(
+    kind: Type = "any",
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    words: Sequence[Any] = (),
+    min_length: int = 0,
+    max_length: int | None = None,
+    max_items: int | None = None,
+) -> Check:
+    """One function for a parameter's whole legality; ranges are inclusive, lengths in characters."""
+    allowed = tuple(words)
+
+    def check(value: Any) -> str | None:  # noqa: PLR0911 - one return a reason
+        if not is_type(value, kind):
+            return f"must be {ARTICLE.get(kind, f'a {kind}')}"
+        if allowed and value not in allowed:
+            return f"must be one of {', '.join(map(str, allowed))}"
+        if low is not None and value < low:
+            return f"must be {span(low, high)}"
+        if high is not None and value > high:
+            return f"must be {span(low, high)}"
+        if max_length is not None and len(value) > max_length:
+            return f"is {len(value)} characters long; at most {max_length} are allowed"
+        if min_length and len(value) < min_length:
+            return "must not be empty"
+        if max_items is not None and len(value) > max_items:
+            return f"has {len(value)} items; at most {max_items} are allowed"
+        return None
+
+    return check
+
+
+def span(low: float | None, high: float | None) -> str:
+    """`from 1 to 10`, or the one-sided form."""
+    if low is None:
+        return f"at most {high:g}"
+    return f"at least {low:g}" if high is None else f"from {low:g} to {high:g}"

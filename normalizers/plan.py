@@ -1,0 +1,172 @@
+"""A request and an offer become a plan: the calls, the work afterwards, the decision on every parameter, the price.
+
+Pure: no I/O, no clock, no randomness. The same request gives the same plan and fingerprint, whatever its key order.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import orjson
+
+from normalizers.asked import Asked, Known, Options, ResponseFormat
+from normalizers.draft import Draft, one_parameter, put
+from normalizers.finishing import Finishing
+from normalizers.fit import Pixels
+from normalizers.offer import Offer
+from normalizers.output import choose_delivery, choose_output
+from normalizers.resolve import resolve
+from normalizers.rules import Decision, Default
+from normalizers.sizing import choose_size
+from normalizers.split import seed_of, split
+
+NOBODY = Known()
+
+
+class PlannedCall(NamedTuple):
+    """One request to the provider: which of the `n` pictures it draws, its seed, and its whole body."""
+
+    indexes: tuple[int, ...]
+    seed: int | None
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything about serving a request with one offer, decided before anything is sent.
+
+    `payload` is what every call has in common and what makes the picture; `aside` goes out too but changes nothing;
+    `price` is micro-dollars per picture, None when nobody can say; `pixels` is what will be drawn, where that is known.
+    """
+
+    offer: Offer
+    payload: Mapping[str, Any]
+    aside: Mapping[str, Any]
+    n: int
+    seed: int | None
+    pixels: Pixels | None
+    finishing: Finishing | None
+    response_format: ResponseFormat
+    way: Literal["url", "bytes"]
+    cache: str | None
+    price: int | None
+    fingerprint: str
+    decisions: tuple[Decision, ...]
+    defaults: tuple[Default, ...]
+
+    def calls(self, wanted: Sequence[int] | None = None) -> tuple[PlannedCall, ...]:
+        """The calls for these of the `n` pictures (all of them when None)."""
+        offer = self.offer
+        groups = split(
+            range(self.n) if wanted is None else wanted,
+            offer.count.max,
+            self.seed,
+            offer.count.seeds,
+            offer.seed_range,
+        )
+        return tuple(
+            PlannedCall(group.indexes, group.seed, self.body(len(group.indexes), group.seed)) for group in groups
+        )
+
+    def body(self, images: int, seed: int | None) -> dict[str, Any]:
+        """The JSON of one call."""
+        offer = self.offer
+        body = {**self.payload, **self.aside}
+        if offer.count.to:
+            put(body, tuple(offer.count.to.split(".")), images)
+        if seed is not None:
+            put(body, offer.rules["seed"].to, seed)
+        if offer.delivery.to:
+            put(body, tuple(offer.delivery.to.split(".")), offer.delivery.words[self.way])
+        return body
+
+    def seed_for(self, index: int) -> int | None:
+        """The seed that picture `index` is drawn with; None when the provider picks one."""
+        return None if self.seed is None else seed_of(self.seed, index, *self.offer.seed_range)
+
+    def __repr__(self) -> str:
+        emulated = sum(decision.behavior == "emulated" for decision in self.decisions)
+        return f"<Plan {self.offer.id} n={self.n} in {len(self.calls())} calls, {emulated} emulated>"
+
+
+def plan(asked: Asked, offer: Offer, options: Options, known: Known = NOBODY) -> Plan:
+    """How this offer would serve the request. Raises BadValue, Refused or Owned."""
+    found = resolve(asked, offer, known, strict=options.strict)
+    draft = Draft(offer, options, found.given, dict(offer.fixed))
+    for row in found.decided:
+        draft.decided[row.given_as] = row
+    for name, entry in found.given.items():
+        one_parameter(draft, name, entry)
+    for name, value in found.open.items():
+        put(draft.payload, (*offer.open_at, name), value)
+    fitted, exact = choose_size(draft)
+    finishing = choose_output(draft, exact)
+    response_format, way = choose_delivery(draft, finishing)
+    n, seed = count_and_seed(draft)
+    fill_in(draft)
+    drawn = finishing.exact if finishing and finishing.exact else fitted.pixels
+    return Plan(
+        offer=offer,
+        payload=draft.payload,
+        aside=draft.aside,
+        n=n,
+        seed=seed,
+        pixels=drawn,
+        finishing=finishing,
+        response_format=response_format,
+        way=way,
+        cache=draft.value("cache"),
+        price=offer.price.one(*(fitted.pixels or (None, None))),
+        fingerprint=fingerprint(offer, draft.payload, finishing),
+        decisions=in_order(asked, draft.decided),
+        defaults=tuple(draft.defaults),
+    )
+
+
+def count_and_seed(draft: Draft) -> tuple[int, int | None]:
+    """How many pictures, and the first one's seed where the offer takes one."""
+    offer = draft.offer
+    n: int = draft.value("n") or 1
+    rule = offer.rules["seed"]
+    seed: int | None = draft.value("seed") if rule.works else None
+    groups = split(range(n), offer.count.max, seed, offer.count.seeds, offer.seed_range)
+    if "n" in draft.given:
+        sent = [len(group.indexes) for group in groups]
+        if len(groups) > 1:
+            draft.decide("n", "emulated", offer.count.to or None, sent, f"{len(groups)} calls in parallel")
+        elif offer.count.to:
+            draft.sent("n", offer.count.to, n)
+        else:
+            draft.decide("n", "emulated", note="the provider draws one picture a call")
+    elif offer.count.to:
+        draft.defaults.append(Default("n", offer.count.to, 1, "gateway"))
+    if seed is not None:
+        seeds = [group.seed for group in groups]
+        note = None if len(seeds) == 1 else "one call a picture, each with the seed of its own"
+        draft.sent("seed", rule.sent_as, seeds[0] if len(seeds) == 1 else seeds, note)
+    return n, seed
+
+
+def fill_in(draft: Draft) -> None:
+    """What the caller left out: values that the gateway sends, and what the provider will do by itself."""
+    for default in draft.offer.sends:
+        if default.name not in draft.given:
+            put(draft.payload, draft.offer.rules[default.name].to, default.value)
+            draft.defaults.append(default)
+    draft.defaults.extend(default for default in draft.offer.provider_defaults if default.name not in draft.given)
+
+
+def fingerprint(offer: Offer, payload: Mapping[str, Any], finishing: Finishing | None) -> str:
+    """Requests with one fingerprint and one seed get one picture: 32 hexadecimal digits."""
+    done = finishing or Finishing(offer.output.default)
+    identity = [offer.id, offer.operation, offer.upstream, payload, done.format, done.quality, done.exact]
+    return hashlib.blake2b(orjson.dumps(identity, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+
+
+def in_order(asked: Asked, decided: Mapping[str, Decision]) -> tuple[Decision, ...]:
+    """The rows in the order of the caller's fields; fields of a provider's object follow it."""
+    rows = [decided[name] for name in asked.fields if name in decided]
+    if len(rows) == len(decided):
+        return tuple(rows)
+    return (*rows, *(row for given_as, row in decided.items() if given_as not in asked.fields))

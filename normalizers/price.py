@@ -1,0 +1,45 @@
+"""What pictures cost before they are drawn, in integer micro-dollars."""
+
+from dataclasses import dataclass
+
+MICROS = 1_000_000
+MEGAPIXEL = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """`per_image` and `per_megapixel` add up; `max` is the most one picture may cost, where no formula is published.
+
+    All in micro-dollars. `known` is false where nobody publishes a price and no maximum is configured.
+    """
+
+    per_image: int = 0
+    per_megapixel: int = 0
+    max: int | None = None
+    known: bool = False
+
+    def one(self, width: int | None, height: int | None) -> int | None:
+        """The price of one picture of that size in pixels; None when it cannot be said."""
+        if not self.known:
+            return self.max
+        if not self.per_megapixel:
+            return self.per_image
+        if width is None or height is None:
+            return self.max
+        return self.per_image + -(-self.per_megapixel * width * height // MEGAPIXEL)
+
+    @property
+    def published(self) -> bool:
+        """False where the figure is only the configured maximum."""
+        return self.known
+
+
+def dollars(amount: float | None) -> int:
+    """Dollars as micro-dollars; a table writes 0.02, the ledger adds 20000."""
+    return round((amount or 0) * MICROS)
+
+
+def make_price(per_image: float | None, per_megapixel: float | None, maximum: float | None) -> Price:
+    known = per_image is not None or per_megapixel is not None
+    ceiling = None if maximum is None else dollars(maximum)
+    return Price(dollars(per_image), dollars(per_megapixel), ceiling, known)

@@ -1,0 +1,159 @@
+"""From the caller's spellings to canonical parameters, for one offer.
+
+A native field of the offer beats a spelling; two spellings of one thing with different values are an error; a field
+that nobody knows goes where the offer's table says.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from normalizers.aliases import PAIR_MEANS, PAIRS, SPELLINGS, WORDS
+from normalizers.asked import Asked, Known
+from normalizers.errors import BadValue, Owned, Refused
+from normalizers.offer import Offer
+from normalizers.parameters import GATEWAY_FIELDS, PARAMETERS
+from normalizers.rules import Decision
+from normalizers.tables import STRUCTURED
+
+
+class Given(NamedTuple):
+    """One parameter: its value, and every spelling under which it came, with what was asked under each."""
+
+    value: Any
+    spelled: tuple[tuple[str, Any], ...]
+
+    @property
+    def as_(self) -> str:
+        """The first spelling: errors name it."""
+        return self.spelled[0][0]
+
+
+class Resolved(NamedTuple):
+    """`open` are unknown fields that go to the provider as they are; `decided` are fields with nothing more to do."""
+
+    given: dict[str, Given]
+    open: dict[str, Any]
+    decided: list[Decision]
+
+
+def resolve(asked: Asked, offer: Offer, known: Known, *, strict: bool = False) -> Resolved:
+    """Raises BadValue, Owned, and in strict mode Refused for fields that would be left out."""
+    found = Resolved({}, {}, [])
+    for field, value in asked.fields.items():
+        if value is None:
+            found.decided.append(Decision(field, field, "dropped", None, note="null is the same as leaving it out"))
+        elif field in offer.rules or field in PARAMETERS:
+            add(found.given, field, value, field)
+        elif field in known.slugs:
+            of_provider(found, field, value, offer, known, strict=strict)
+        elif field in PAIRS and (field in asked.fields):
+            add(found.given, *pair(field, asked.fields), asked=value)
+        else:
+            other_spelling(found, field, value, offer, known, strict=strict)
+    return found
+
+
+def add(given: dict[str, Given], name: str, value: Any, field: str, *, asked: Any = None) -> None:
+    """Remember a parameter; the same thing said twice with different values is the caller's mistake."""
+    words = WORDS.get(name)
+    if words and isinstance(value, str):
+        value = words.get(value, value)
+    spelled = (field, value if asked is None else asked)
+    before = given.get(name)
+    if before is None:
+        given[name] = Given(value, (spelled,))
+        return
+    if before.value != value:
+        raise BadValue(
+            field, f"says something else than {before.as_}, which is the same parameter; give one of the two"
+        )
+    given[name] = Given(value, (*before.spelled, spelled))
+
+
+def pair(field: str, fields: Mapping[str, Any]) -> tuple[str, Any, str]:
+    """Two fields that mean one parameter together: width and height, a LoRA's weights and scale."""
+    first, second = PAIRS[field]
+    name = PAIR_MEANS[first, second]
+    if fields.get(first) is None or (fields.get(second) is None and name == "size"):
+        missing = first if fields.get(first) is None else second
+        raise BadValue(field, f"goes together with {missing}; give both, or {name}")
+    if name == "size":
+        return name, {"width": fields[first], "height": fields[second]}, field
+    scale = fields.get(second)
+    return name, [{"path": fields[first], "scale": 1 if scale is None else scale}], field
+
+
+def other_spelling(
+    found: Resolved, field: str, value: Any, offer: Offer, known: Known, *, strict: bool, given_as: str = ""
+) -> None:
+    """A native wire name, a spelling of ours, a field of another offer, or one that nobody knows."""
+    shown = given_as or field
+    if (name := offer.native.get(field)) is not None:
+        read = SPELLINGS[field].read if field in SPELLINGS and field not in offer.rules else None
+        add(found.given, name, read(value) if read else value, shown, asked=value)
+    elif spelling := SPELLINGS.get(field):
+        name = next((name for name in spelling.names if honours(offer, name)), spelling.names[0])
+        add(found.given, name, spelling.read(value) if spelling.read else value, shown, asked=value)
+    elif field in offer.owned:
+        raise Owned(
+            shown, "is set by the gateway itself and cannot be sent; " + OWNED_INSTEAD.get(field, "leave it out")
+        )
+    elif field in known.fields:
+        found.decided.append(left_out(shown, value, f"only {', '.join(known.fields[field])} knows it", strict=strict))
+    else:
+        unknown_field(found, shown, field, value, offer, strict=strict)
+
+
+OWNED_INSTEAD = {
+    "num_images": "use n",
+    "fal_webhook": "use webhook_url",
+    "webhookURL": "use webhook_url",
+    "webhook": "use webhook_url",
+}
+
+
+def honours(offer: Offer, name: str) -> bool:
+    rule = offer.rules.get(name)
+    return name in STRUCTURED or (rule is not None and rule.works)
+
+
+def left_out(field: str, value: Any, because: str, *, strict: bool) -> Decision:
+    if strict:
+        raise Refused(field, f"would be left out ({because}), which X-Easel-Strict forbids")
+    return Decision(field, field, "dropped", value, note=because)
+
+
+def unknown_field(found: Resolved, shown: str, field: str, value: Any, offer: Offer, *, strict: bool) -> None:
+    match offer.unknown:
+        case "open":
+            found.open[field] = value
+            path = ".".join((*offer.open_at, field))
+            note = "unknown to the gateway; sent on unchecked"
+            found.decided.append(Decision(field, shown, "passthrough", value, path, value, note))
+        case "ignored":
+            because = f"nobody knows it, and {offer.provider} ignores unknown fields"
+            found.decided.append(left_out(shown, value, because, strict=strict))
+        case "rejected":
+            raise Refused(shown, f"is unknown, and {offer.provider} rejects unknown fields; leave it out")
+
+
+def of_provider(found: Resolved, slug: str, value: Any, offer: Offer, known: Known, *, strict: bool) -> None:
+    """`{"fal": {…}}`: a provider's own fields, used only when it serves."""
+    if not isinstance(value, dict):
+        raise BadValue(slug, f"must be an object of {slug}'s own fields")
+    if slug != offer.provider:
+        found.decided.append(Decision(slug, slug, "dropped", value, note=f"used only when {slug} serves"))
+        return
+    found.decided.append(Decision(slug, slug, "passthrough", value, None, value, "its fields have rows of their own"))
+    for field, inner in value.items():  # pyright: ignore[reportUnknownVariableType]
+        shown = f"{slug}.{field}"
+        if field in offer.owned:
+            raise Owned(shown, "is set by the gateway itself and cannot be sent; leave it out")
+        if inner is None:
+            continue
+        if field in GATEWAY_FIELDS:
+            raise BadValue(shown, "is the gateway's; give it at the top level")
+        if field in offer.rules or field in PARAMETERS:
+            add(found.given, str(field), inner, shown)  # pyright: ignore[reportUnknownArgumentType]
+        else:
+            other_spelling(found, str(field), inner, offer, known, strict=strict, given_as=shown)  # pyright: ignore[reportUnknownArgumentType]

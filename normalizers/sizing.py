@@ -1,0 +1,71 @@
+"""The step that turns size, aspect_ratio and resolution into what the offer draws."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from normalizers.canvas import Shape, combine, read_ratio, read_size, read_tier
+from normalizers.draft import Draft, put
+from normalizers.errors import Refused
+from normalizers.fit import Fitted, Pixels, fit, knows
+from normalizers.rules import Default
+
+SIZE_PARAMETERS = ("size", "aspect_ratio", "resolution")
+
+
+def choose_size(draft: Draft) -> tuple[Fitted, Pixels | None]:
+    """What will be drawn, and the exact pixels that the gateway has to crop and resize to, if any."""
+    canvas = draft.offer.canvas
+    parts = {name: read_part(draft, name) for name in SIZE_PARAMETERS}
+    shape = combine(parts["size"], parts["aspect_ratio"], parts["resolution"])
+    if not knows(shape, canvas):
+        raise Refused(
+            draft.given["size"].as_, f"{shape.name} is no size of {draft.offer.id}; give one such as 1024x1024"
+        )
+    if shape.open and canvas.default is None:
+        return Fitted(None, ()), None
+    fitted = fit(Shape(pixels=canvas.default) if shape.open else shape, canvas)
+    for wire, value in fitted.wire:
+        put(draft.payload, tuple(wire.split(".")), value)
+    sent_as = "+".join(wire for wire, _value in fitted.wire) or None
+    sent = fitted.wire[0][1] if len(fitted.wire) == 1 else dict(fitted.wire) or None
+    if shape.open:
+        draft.defaults.append(Default("size", sent_as, sent, "gateway"))
+        return fitted, None
+    exact = shape.pixels if fitted.snapped and draft.value("size_fit") == "exact" else None
+    decide_size(draft, parts, fitted, (sent_as, sent), exact)
+    return fitted, exact
+
+
+def read_part(draft: Draft, name: str) -> Shape | None:
+    entry = draft.given.get(name)
+    if entry is None:
+        return None
+    read = {"size": read_size, "aspect_ratio": read_ratio, "resolution": read_tier}[name]
+    return read(entry.value, entry.as_)
+
+
+def decide_size(
+    draft: Draft,
+    parts: Mapping[str, Shape | None],
+    fitted: Fitted,
+    wire: tuple[str | None, Any],
+    exact: Pixels | None,
+) -> None:
+    """A row each for size, aspect_ratio and resolution: used, or ignored beside a size that decides alone."""
+    note = fitted.note
+    if exact and fitted.pixels:
+        drawn = f"{fitted.pixels[0]}x{fitted.pixels[1]}"
+        note = f"drawn at {drawn}, then cropped and resized to {exact[0]}x{exact[1]}"
+    for name, part in parts.items():
+        if part is None:
+            continue
+        size = parts["size"]
+        if name != "size" and size is not None and (size.pixels or size.auto or size.name):
+            draft.drop(name, "size decides shape and scale")
+            continue
+        if fitted.snapped and draft.options.strict and not exact:
+            raise Refused(draft.given[name].as_, f"cannot be met exactly at {draft.offer.id}; {note}")
+        if wire[0] is None:
+            draft.decide(name, "converted", note=note)
+        else:
+            draft.sent(name, *wire, note=note)
