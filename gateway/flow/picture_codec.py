@@ -110,12 +110,16 @@ def _upright(picture: Image.Image) -> Image.Image:
 def _eight_bit(picture: Image.Image) -> Image.Image:
     """The same in a mode that all encoders and the colour conversion take; alpha is kept where there is any."""
     if picture.mode.startswith("I"):  # 16 bits of grey: Pillow would clip them to 255, not scale them
-        return cast(Any, picture.convert("F")).point(lambda value: value * (1 / 257)).convert("L")
+        return cast(Any, picture.convert("F")).point(_scaled_down).convert("L")
     if picture.mode == "F":
         return picture.convert("L")
     if picture.has_transparency_data:
         return picture.convert("RGBA")
     return picture if picture.mode in ("L", "RGB", "CMYK") else picture.convert("RGB")
+
+
+def _scaled_down(value: Any) -> Any:
+    return value * (1 / 257)
 
 
 def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
