@@ -1,0 +1,137 @@
+"""fal's queue: submit, follow the URLs of the reply, read the pictures (fal docs, Queue, read 2026-11-21)."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+from urllib.parse import quote
+
+import orjson
+
+from providers import data_uri, pictures_in_json
+from providers.base import Answer, Call, Image, Json, Progress, Ticket
+from providers.errors import Kind, ProviderError
+from providers.fal.explain import explain
+from providers.http import MAX_BYTES, Http, HttpAnswer
+
+
+class Fal:
+    """Tickets of fal's queue, whose failures show when the result is asked for: its status knows no FAILED.
+
+    The header `X-Fal-No-Retry` is not sent: fal's own retries happen inside one ticket, after faults of its runners
+    that it does not bill (fal docs, Reliability, read 2026-11-21). Ours would need a second ticket.
+    """
+
+    name = "fal"
+
+    def __init__(
+        self,
+        *,
+        key: str,
+        queue_url: str = "https://queue.fal.run",
+        timeout: float = 60.0,
+        max_concurrency: int = 64,
+        max_bytes: int = MAX_BYTES,
+        allow_http: bool = False,
+    ) -> None:
+        self.http = Http(
+            queue_url,
+            headers={"authorization": f"Key {key}"},
+            timeout=timeout,
+            max_concurrency=max_concurrency,
+            max_bytes=max_bytes,
+            allow_http=allow_http,
+            provider=self.name,
+        )
+
+    async def submit(self, call: Call) -> Ticket:
+        """Queues the call; from the reply on it may cost. Raises `ProviderError`, LOST when the reply never came."""
+        answer = await self.http.post(f"/{quote(call.upstream, safe='/:@')}", json=call.payload)
+        if answer.status >= 300:
+            raise explain(answer, call, accepted=False)
+        reply = answer.json_object()
+        urls = [self.http.follow(str(reply.get(name))) for name in ("status_url", "response_url", "cancel_url")]
+        return Ticket(str(reply.get("request_id")), *urls)
+
+    async def check(self, ticket: Ticket) -> Progress:
+        """Where the job stands. A word that fal may add one day counts as done: the result then tells the truth."""
+        answer = await self.http.get(ticket.check_url)
+        if answer.status >= 300:
+            raise explain(answer, None, accepted=True)
+        status = answer.json_object()
+        position = status.get("queue_position")
+        return Progress(
+            done=status.get("status") not in ("IN_QUEUE", "IN_PROGRESS"),
+            position=position if isinstance(position, int) else None,
+        )
+
+    async def result(self, ticket: Ticket, call: Call) -> Answer:
+        """The pictures, or the error of a job that failed: fal reports both under the result's URL."""
+        answer = await self.http.get(ticket.result_url)
+        if answer.status >= 300:
+            raise explain(answer, call, accepted=True)
+        output = _output(answer)
+        images = tuple(_images(output, call, self.http.base_url))
+        if not images:
+            raise ProviderError(Kind.BROKEN, "fal answered without a picture", provider=self.name, status=answer.status)
+        extra = {"timings": output["timings"]} if isinstance(output.get("timings"), dict) else {}
+        return Answer(images, units=_number(answer.headers.get("x-fal-billable-units")), extra=extra)
+
+    async def cancel(self, ticket: Ticket) -> None:
+        """Asks fal to stop the job; done, unknown and too late are all fine, and not told apart reliably."""
+        answer = await self.http.put(ticket.cancel_url)
+        if answer.status >= 300 and answer.status not in (400, 404):
+            raise explain(answer, None, accepted=True)
+
+    async def close(self) -> None:
+        await self.http.close()
+
+
+def _output(answer: HttpAnswer) -> Json:
+    """The result's body; with `sync_mode` its `url` fields hold megabytes of `data:` URI."""
+    try:
+        body: object = pictures_in_json.loads(answer.content, key="url")
+    except orjson.JSONDecodeError:
+        raise answer.unreadable() from None
+    if not isinstance(body, dict):
+        raise ProviderError(Kind.BROKEN, "fal answered JSON that is not an object", provider="fal")
+    return cast(Json, body)
+
+
+def _images(output: Json, call: Call, base_url: str) -> list[Image]:
+    """The pictures under `images`, or the one under `image` (upscalers).
+
+    One seed is reported for a whole batch, so it is told only where one picture was asked for.
+    """
+    listed: object = output.get("images") or [output.get("image")]
+    flags: object = output.get("has_nsfw_concepts")
+    flagged = cast(list[object], flags) if isinstance(flags, list) else []
+    seed = output.get("seed")
+    known_seed = seed if call.images == 1 and isinstance(seed, int) else None
+    images: list[Image] = []
+    for index, item in enumerate(cast(list[object], listed) if isinstance(listed, list) else []):
+        if isinstance(item, dict):
+            image = _image(cast(Mapping[str, Any], item), base_url)
+            marked = index < len(flagged) and flagged[index] is True
+            images.append(replace(image, seed=known_seed, flagged=marked))
+    return images
+
+
+def _image(item: Mapping[str, Any], base_url: str) -> Image:
+    try:
+        image = data_uri.from_url(item.get("url"), base_url)
+    except ValueError:
+        raise ProviderError(Kind.BROKEN, "fal answered with a picture that has no address", provider="fal") from None
+    content_type, width, height = item.get("content_type"), item.get("width"), item.get("height")
+    return replace(
+        image,
+        content_type=image.content_type or (content_type if isinstance(content_type, str) else None),
+        width=width if isinstance(width, int) else None,
+        height=height if isinstance(height, int) else None,
+    )
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None

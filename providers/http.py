@@ -1,0 +1,307 @@
+"""The one place that speaks HTTP to providers: explicit limits, bounded answers, and failures in our words.
+
+An `httpx.Request` goes straight to the transport: `httpx.AsyncClient.send` around it adds cookies, redirects, proxies
+and hooks that a provider's API never needs, and doubles the cost of a small call.
+"""
+
+import asyncio
+import functools
+import io
+import ipaddress
+import re
+import ssl
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import aiohttp
+import httpx
+import orjson
+from httpx_aiohttp import AiohttpTransport
+
+from providers.base import Json
+from providers.compression import Unreadable, unpack
+from providers.errors import Kind, ProviderError
+
+CONNECT_SECONDS = 5.0
+POOL_SECONDS = 30.0  # a call may wait so long for one of `max_concurrency` connections
+IDLE_SECONDS = 4.0  # shorter than the 5 s of uvicorn and node: a POST on a connection closing under it is LOST
+CHUNK_BYTES = 256 * 1024
+MAX_BYTES = 64 * 1024 * 1024
+
+_REPEATABLE = frozenset({"GET", "HEAD", "PUT"})  # a PUT here is a cancellation
+_HTML_TITLE = re.compile(rb"<title>\s*(\d{3} [A-Za-z -]{1,40}?)\s*</title>", re.IGNORECASE)
+_UNSAFE_IN_URL = re.compile(r"[\s\\\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """What a provider answered. Header names are found in any case; `content` is no longer compressed."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    def json(self) -> Any:
+        """The body as JSON, whatever its content type claims; raises `ProviderError` of kind BROKEN."""
+        try:
+            return orjson.loads(self.content)
+        except orjson.JSONDecodeError:
+            raise self.unreadable() from None
+
+    def json_object(self) -> Json:
+        """The body as a JSON object; raises `ProviderError` of kind BROKEN."""
+        body = self.json()
+        if not isinstance(body, dict):
+            raise ProviderError(Kind.BROKEN, "the provider answered JSON that is not an object", status=self.status)
+        return cast(Json, body)
+
+    def error_object(self) -> Json:
+        """The body of an error, or `{}` where it is not a JSON object."""
+        try:
+            body: object = orjson.loads(self.content)
+        except orjson.JSONDecodeError:
+            return {}
+        return cast(Json, body) if isinstance(body, dict) else {}
+
+    def unreadable(self) -> ProviderError:
+        """Says what came instead of JSON. Of an HTML page at most a title such as `502 Bad Gateway` is quoted."""
+        start = self.content[:512].lstrip().lower()
+        if not start.startswith((b"<!doctype", b"<html", b"<head", b"<body")):
+            what = "nothing" if not self.content else "something that is not JSON"
+        else:
+            title = _HTML_TITLE.search(self.content[:4096])
+            what = f"an HTML page titled {title[1].decode()!r}" if title else "an HTML page"
+        return ProviderError(Kind.BROKEN, f"the provider answered {self.status} with {what}", status=self.status)
+
+
+def check_base_url(url: str, *, allow_http: bool = False) -> str:
+    """A provider's address as settings may hold it, without a slash at its end.
+
+    Raises `ValueError` for anything but https, or http on loopback or with `allow_http`.
+    """
+    if _UNSAFE_IN_URL.search(url):
+        raise ValueError("a base URL holds no spaces, backslashes or control characters")
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        raise ValueError("this is not a URL") from None
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise ValueError("a base URL starts with https:// and names a host")
+    if parsed.userinfo or parsed.query or parsed.fragment:
+        raise ValueError("a base URL holds no user, query or fragment")
+    if parsed.scheme == "http" and not allow_http and not _is_loopback(parsed.host):
+        raise ValueError("http:// would send the key in the clear: use https://, or set allow_http = true")
+    return url.rstrip("/")
+
+
+def origin_of(url: str) -> str:
+    """`https://queue.fal.run:443` of `https://queue.fal.run/x`; raises `ValueError` where there is none."""
+    try:
+        parsed = _parsed(url)
+    except httpx.InvalidURL:
+        raise ValueError("this is not a URL") from None
+    if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo:
+        raise ValueError("this URL has no origin that can be followed")
+    port = parsed.port or (443 if parsed.scheme == "https" else 80)
+    return f"{parsed.scheme}://{parsed.host.lower()}:{port}"
+
+
+def _is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@functools.lru_cache(maxsize=512)
+def _parsed(url: str) -> httpx.URL:
+    return httpx.URL(url)
+
+
+@functools.cache
+def tls_context() -> ssl.SSLContext:
+    """One context for all providers: loading the certificate authorities takes tens of milliseconds."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
+class Http:
+    """The client of one provider: its address, its headers (the key among them), its limits.
+
+    The key goes to `base_url` and to `origins`, never elsewhere: a URL of a reply is followed only there. `timeout`
+    bounds a whole call in seconds (`within` that of one call), `max_concurrency` its connections, `max_bytes` an
+    answer, packed or not.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 300.0,
+        max_concurrency: int = 64,
+        max_bytes: int = MAX_BYTES,
+        origins: Iterable[str] = (),
+        allow_http: bool = False,
+        provider: str = "",
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.base_url = check_base_url(base_url, allow_http=allow_http)
+        self.origins = {origin_of(check_base_url(url, allow_http=allow_http)) for url in (base_url, *origins)}
+        self.timeout = timeout
+        self.max_bytes = max_bytes
+        self.provider = provider
+        # Pictures are packed already, base64 is not worth the cycles: plain bodies are asked for.
+        own = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "easel", **(headers or {})}
+        self._headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in own.items()]
+        self._json_headers = [*self._headers, (b"content-type", b"application/json")]
+        self._max_concurrency = max_concurrency
+        self._tls = tls
+        self._transport: AiohttpTransport | None = None
+
+    def __repr__(self) -> str:
+        return f"<Http {self.provider or '?'} {self.base_url}>"
+
+    async def get(
+        self, path_or_url: str, *, headers: Mapping[str, str] | None = None, within: float | None = None
+    ) -> HttpAnswer:
+        """GET; failures on the way are of kind BUSY, since asking again costs nothing."""
+        return await self._send("GET", path_or_url, None, headers, within)
+
+    async def post(
+        self, path_or_url: str, *, json: object, headers: Mapping[str, str] | None = None, within: float | None = None
+    ) -> HttpAnswer:
+        """POST; BUSY when nothing was sent, LOST when the answer never came.
+
+        A LOST call that ran out of its time has a `TimeoutError` as its `__cause__`.
+        """
+        try:
+            body = orjson.dumps(json)
+        except TypeError:
+            raise self._error(Kind.BAD_REQUEST, "the request cannot be written as JSON") from None
+        return await self._send("POST", path_or_url, body, headers, within)
+
+    async def put(
+        self,
+        path_or_url: str,
+        *,
+        json: object = None,
+        headers: Mapping[str, str] | None = None,
+        within: float | None = None,
+    ) -> HttpAnswer:
+        """PUT; failures on the way are of kind BUSY, as for GET."""
+        return await self._send("PUT", path_or_url, orjson.dumps(json) if json is not None else b"", headers, within)
+
+    def follow(self, url: str) -> str:
+        """The URL of a reply, checked: raises BROKEN unless it lies on an origin that is this provider's own."""
+        try:
+            ours = not _UNSAFE_IN_URL.search(url) and origin_of(url) in self.origins
+        except ValueError:
+            ours = False
+        if not ours:
+            raise self._error(Kind.BROKEN, "the provider pointed to an address that is not its own")
+        return url
+
+    async def close(self) -> None:
+        """Closes the connections; calls still running fail."""
+        if self._transport is not None:
+            await self._transport.aclose()
+
+    async def _send(
+        self,
+        method: str,
+        path_or_url: str,
+        body: bytes | None,
+        headers: Mapping[str, str] | None,
+        within: float | None,
+    ) -> HttpAnswer:
+        seconds = self.timeout if within is None else within
+        request = self._request(method, path_or_url, body, headers, seconds)
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._exchange(request)
+        except TimeoutError as error:
+            kind = Kind.BUSY if method in _REPEATABLE else Kind.LOST
+            raise self._error(kind, f"the provider gave no answer within {seconds:g} s") from error
+        except (httpx.TransportError, aiohttp.ClientError, OSError) as error:
+            raise self._failure(method, error) from error
+
+    def _request(
+        self, method: str, path_or_url: str, body: bytes | None, headers: Mapping[str, str] | None, seconds: float
+    ) -> httpx.Request:
+        absolute = path_or_url.startswith(("http://", "https://"))
+        url = self.follow(path_or_url) if absolute else f"{self.base_url}/{path_or_url.lstrip('/')}"
+        common = self._json_headers if body else self._headers
+        added = [(name.encode("ascii"), value.encode("latin-1")) for name, value in (headers or {}).items()]
+        # aiohttp's `connect` covers the wait for a connection: kept below the whole, so that it, which means that
+        # nothing was sent, fires first.
+        patience = {"connect": min(CONNECT_SECONDS, seconds * 0.9), "pool": min(POOL_SECONDS, seconds * 0.9)}
+        return httpx.Request(
+            method, _parsed(url), headers=[*common, *added], content=body, extensions={"timeout": patience}
+        )
+
+    async def _exchange(self, request: httpx.Request) -> HttpAnswer:
+        if self._transport is None:
+            self._transport = AiohttpTransport(verify=self._tls or tls_context(), client=self._session)
+        response = await self._transport.handle_async_request(request)
+        try:
+            return await self._read(response)
+        finally:
+            await response.aclose()
+
+    def _session(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            limit=self._max_concurrency, keepalive_timeout=IDLE_SECONDS, ssl=self._tls or tls_context()
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            auto_decompress=False,
+            read_bufsize=CHUNK_BYTES,
+            max_field_size=16384,  # fal sends up to 16 KB of headers (fal docs, Platform Headers, read 2026-11-21)
+        )
+
+    async def _read(self, response: httpx.Response) -> HttpAnswer:
+        if 300 <= response.status_code < 400:
+            raise self._error(Kind.BROKEN, "the provider's API answered with a redirect", response.status_code)
+        claimed = response.headers.get("content-length", "")
+        if claimed.isdecimal() and int(claimed) > self.max_bytes:
+            raise self._too_large(response.status_code)
+        content = await self._collect(response)
+        encoding = response.headers.get("content-encoding", "")
+        if encoding:
+            try:
+                content = unpack(content, encoding, self.max_bytes)
+            except Unreadable as error:
+                raise self._error(
+                    Kind.BROKEN, f"the provider's answer cannot be read: {error}", response.status_code
+                ) from None
+        return HttpAnswer(response.status_code, response.headers, content)
+
+    async def _collect(self, response: httpx.Response) -> bytes:
+        """The raw body. `BytesIO` grows in place and gives its buffer away without a copy: 8 MB cost about 9."""
+        stream = cast(Any, response.stream)
+        stream.CHUNK_SIZE = CHUNK_BYTES  # 16 KiB would make 500 rounds of 8 MB
+        collected = io.BytesIO()
+        async for chunk in cast(AsyncIterator[bytes], stream):
+            collected.write(chunk)
+            if collected.tell() > self.max_bytes:
+                raise self._too_large(response.status_code)
+        return collected.getvalue()
+
+    def _failure(self, method: str, error: Exception) -> ProviderError:
+        # The transport calls a lost connection a ConnectTimeout too: only aiohttp's own error tells them apart.
+        cause = error.__cause__ or error
+        if isinstance(cause, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
+            return self._error(Kind.BUSY, "the provider could not be reached")
+        kind = Kind.BUSY if method in _REPEATABLE else Kind.LOST
+        return self._error(kind, "the connection to the provider broke before its answer came")
+
+    def _too_large(self, status: int) -> ProviderError:
+        return self._error(Kind.BROKEN, f"the provider's answer is larger than {self.max_bytes} bytes", status)
+
+    def _error(self, kind: Kind, message: str, status: int | None = None) -> ProviderError:
+        return ProviderError(kind, message, provider=self.provider, status=status)

@@ -1,0 +1,127 @@
+"""Servers that speak OpenAI's images API: OpenAI itself, Lumenfall, and any server of one's own."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import cast
+
+from providers.base import Answer, Call, Json
+from providers.errors import Kind, ProviderError
+from providers.http import MAX_BYTES, Http, HttpAnswer
+from providers.openai_compatible.dialects import DIALECTS
+from providers.openai_images import Complaint, read_answer, read_error
+from providers.refusals import kind_of_status, public_text, retry_after, texts_of
+
+# Codes and types in lower case: OpenAI's (API reference, error codes, read 2026-11-21) and Lumenfall's (docs, Errors,
+# read 2026-11-21). A word that is not here leaves the decision to the status.
+_KINDS: dict[str, Kind] = {
+    "invalid_api_key": Kind.KEY,
+    "authentication_failed": Kind.KEY,
+    "authentication_error": Kind.KEY,
+    "insufficient_quota": Kind.CREDIT,
+    "insufficient_balance": Kind.CREDIT,
+    "billing_error": Kind.CREDIT,
+    "billing_hard_limit_reached": Kind.CREDIT,  # comes as a 400
+    "credit_balance_exhausted": Kind.CREDIT,
+    "organization_usage_limit_exceeded": Kind.CREDIT,
+    "organization_spend_limit_exceeded": Kind.CREDIT,
+    "project_spend_limit_exceeded": Kind.CREDIT,
+    "rate_limit_exceeded": Kind.RATE,
+    "rate_limited": Kind.RATE,
+    "slow_down": Kind.RATE,
+    "moderation_blocked": Kind.MODERATED,
+    "content_policy_violation": Kind.MODERATED,
+    "server_is_overloaded": Kind.BUSY,
+    "service_unavailable_error": Kind.BUSY,
+    "all_providers_exhausted": Kind.BUSY,
+}
+
+_OUR_TEXT: dict[Kind, str] = {
+    Kind.KEY: "the provider does not accept our key, or not for this model",
+    Kind.CREDIT: "our account at the provider has no credit, or has reached its limit",
+    Kind.MODERATED: "the provider's moderation blocked the request",
+}
+
+
+class OpenAICompatible:
+    """One server of the images API, by its dialect; raises `ValueError` for a dialect that does not exist.
+
+    `key` is left out of the request where there is none: most servers of one's own have no authentication.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        base_url: str,
+        dialect: str = "openai",
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 300.0,
+        max_concurrency: int = 64,
+        max_bytes: int = MAX_BYTES,
+        allow_http: bool = False,
+    ) -> None:
+        if dialect not in DIALECTS:
+            raise ValueError(f"unknown dialect {dialect!r}; there are: {', '.join(DIALECTS)}")
+        self.name = name
+        self.dialect = DIALECTS[dialect]
+        authorization = {"authorization": f"Bearer {key}"} if key else {}
+        self.http = Http(
+            base_url,
+            headers={**(headers or {}), **authorization},
+            timeout=timeout,
+            max_concurrency=max_concurrency,
+            max_bytes=max_bytes,
+            allow_http=allow_http,
+            provider=name,
+        )
+
+    async def generate(self, call: Call) -> Answer:
+        """Sends the call and reads its pictures; raises `ProviderError`, LOST when the answer never came."""
+        try:
+            path, body = self.dialect.path(call), self.dialect.body(call)
+            answer = await self.http.post(path, json=body)
+            if answer.status >= 300:
+                raise explain(answer, call)
+            return _with_cost(read_answer(answer, self.http.base_url))
+        except ProviderError as error:
+            error.provider = self.name
+            raise
+
+    async def close(self) -> None:
+        await self.http.close()
+
+
+def explain(answer: HttpAnswer, call: Call) -> ProviderError:
+    """An error answer in our words; `param` is the server's own name of the field it complains about."""
+    complaint = read_error(answer)
+    kind = _kind(answer.status, complaint)
+    theirs = public_text(complaint.message, hide=texts_of(call.payload)) if complaint else ""
+    return ProviderError(
+        kind,
+        _OUR_TEXT.get(kind) or theirs or f"the provider answered {answer.status}",
+        status=answer.status,
+        retry_after=retry_after(answer.headers),
+        param=complaint.param if complaint and kind is Kind.BAD_REQUEST else None,
+    )
+
+
+def _kind(status: int, complaint: Complaint | None) -> Kind:
+    if complaint is not None:
+        for word in (complaint.code, complaint.kind):
+            if word in _KINDS:
+                return _KINDS[word]
+    return kind_of_status(status, own_words=complaint is not None)
+
+
+def _with_cost(answer: Answer) -> Answer:
+    """Lumenfall says under `metadata` what a call cost, in dollars (docs, Edit images, read 2026-11-21)."""
+    metadata = answer.extra.get("metadata")
+    if not isinstance(metadata, dict):
+        return answer
+    said = cast(Json, metadata)
+    cost: object = said.get("cost")
+    currency: object = said.get("cost_currency", "USD")
+    if isinstance(cost, (int, float)) and not isinstance(cost, bool) and cost >= 0 and currency == "USD":
+        return replace(answer, cost=float(cost))
+    return answer

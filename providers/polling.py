@@ -1,0 +1,131 @@
+"""A ticket is followed to its end: asked again and again, never sent again.
+
+Once a ticket exists the call may cost money, so nothing on the way of asking (a connection that breaks, a busy status
+route, a key that is refused for a moment) ends it; only the provider's own word on the job does, or the deadline.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from providers.base import Answer, Call, Progress, Queued, Ticket
+from providers.errors import Kind, ProviderError
+
+FIRST_PAUSE = 0.05  # seconds
+GROWTH = 1.3
+LONGEST_PAUSE = 1.0
+CANCEL_SECONDS = 2.0
+UNKNOWN_CHECKS = 3  # a status route may lag behind the submission: so many answers of "unknown" are not believed
+
+_PASSING = frozenset({Kind.BUSY, Kind.RATE, Kind.LOST, Kind.KEY, Kind.CREDIT})
+
+_cancelling: set[asyncio.Task[None]] = set()  # asyncio keeps only weak references to tasks
+
+T = TypeVar("T")
+
+
+async def follow(
+    adapter: Queued,
+    ticket: Ticket,
+    call: Call,
+    deadline: float,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    on_progress: Callable[[Progress], None] | None = None,
+    cancel_on_cancel: bool = False,
+) -> Answer:
+    """The answer behind a ticket.
+
+    `deadline` is a moment of `clock`; once it has passed, `ProviderError` of kind TIMEOUT is raised and the provider
+    goes on. `cancel_on_cancel`: when this task is cancelled, the job is cancelled at the provider as well as that can
+    be done within `CANCEL_SECONDS`. Other errors are the provider's word on the job.
+    """
+    try:
+        return await _Following(adapter, ticket, call, deadline, clock, sleep, on_progress).to_the_end()
+    except asyncio.CancelledError:
+        if cancel_on_cancel:
+            await cancel_at_provider(adapter, ticket)
+        raise
+
+
+async def cancel_at_provider(adapter: Queued, ticket: Ticket) -> None:
+    """Asks the provider to cancel; whether it did or not, this returns within `CANCEL_SECONDS` and raises nothing."""
+    task = asyncio.create_task(_cancel(adapter, ticket))
+    _cancelling.add(task)
+    task.add_done_callback(_cancelling.discard)
+    await asyncio.shield(task)
+
+
+async def _cancel(adapter: Queued, ticket: Ticket) -> None:
+    try:
+        async with asyncio.timeout(CANCEL_SECONDS):
+            await adapter.cancel(ticket)
+    except (ProviderError, TimeoutError):
+        return  # the job goes on there; that is what the caller has to expect anyway
+
+
+@dataclass(slots=True)
+class _Following:
+    adapter: Queued
+    ticket: Ticket
+    call: Call
+    deadline: float
+    clock: Callable[[], float]
+    sleep: Callable[[float], Awaitable[object]]
+    on_progress: Callable[[Progress], None] | None
+    unknown: int = 0
+
+    async def to_the_end(self) -> Answer:
+        pause = FIRST_PAUSE
+        while True:
+            wish: float | None = None
+            try:
+                answer = await self._ask()
+                if answer is not None:
+                    return answer
+            except ProviderError as error:
+                if not self._passes(error):
+                    raise
+                wish = error.retry_after
+            left = self.deadline - self.clock()
+            if left <= 0:
+                raise self._too_late()
+            await self.sleep(min(max(pause, wish or 0.0), left))
+            pause = min(pause * GROWTH, LONGEST_PAUSE)
+
+    async def _ask(self) -> Answer | None:
+        try:
+            progress = await self._in_time(self.adapter.check(self.ticket))
+        except ProviderError as error:
+            if error.kind is Kind.BROKEN:  # a page of some proxy says nothing about the job
+                return None
+            raise
+        if self.on_progress is not None:
+            self.on_progress(progress)
+        if not progress.done:
+            self.unknown = 0
+            return None
+        return await self._in_time(self.adapter.result(self.ticket, self.call))
+
+    async def _in_time(self, asking: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout(max(0.0, self.deadline - self.clock())):
+                return await asking
+        except TimeoutError:
+            raise self._too_late() from None
+
+    def _passes(self, error: ProviderError) -> bool:
+        if error.kind is Kind.GONE:
+            self.unknown += 1
+            return self.unknown < UNKNOWN_CHECKS
+        return error.kind in _PASSING
+
+    def _too_late(self) -> ProviderError:
+        return ProviderError(
+            Kind.TIMEOUT,
+            "the provider accepted the request but did not finish it in time; it may still be working on it",
+            provider=self.adapter.name,
+        )

@@ -1,0 +1,112 @@
+"""What every adapter's `explain` is made of: a kind for a status, a wish to wait, and words that are safe to repeat."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, cast
+
+from providers.errors import Kind
+
+MAX_TEXT = 300  # characters of a provider's own words that are repeated
+_WINDOW = 16  # a run of so many characters from a caller's text counts as an echo of it
+
+_LONG_RUN = re.compile(r"[A-Za-z0-9+/=_-]{48,}")  # base64, tokens
+_KEY_LIKE = re.compile(r"\b(?:sk|pk|key|lmnfl|Bearer|Key)[-_ ][A-Za-z0-9*._:-]{6,}")
+_DATA_URI = re.compile(r"data:[^\s\"']*", re.IGNORECASE)
+
+# Statuses whose meaning does not depend on who answered. 521–524 are Cloudflare's: 521–523 it did not reach the
+# server, 524 it did and gave up waiting (Cloudflare docs, 5xx errors, read 2026-11-21); 529 is "overloaded".
+_KIND_OF_STATUS: dict[int, Kind] = {
+    401: Kind.KEY,
+    402: Kind.CREDIT,
+    403: Kind.KEY,
+    408: Kind.BUSY,
+    425: Kind.BUSY,
+    429: Kind.RATE,
+    499: Kind.CANCELLED,
+    503: Kind.BUSY,
+    504: Kind.LOST,
+    520: Kind.LOST,
+    521: Kind.BUSY,
+    522: Kind.BUSY,
+    523: Kind.BUSY,
+    524: Kind.LOST,
+    529: Kind.BUSY,
+}
+
+
+def kind_of_status(status: int, *, own_words: bool) -> Kind:
+    """The kind of an error status of a call that was sent.
+
+    `own_words`: the body is the provider's own error, not a page of some proxy before it. A proxy's 502 may hide a
+    picture that was made, so it is LOST; the provider's own says that it failed.
+    """
+    if status in _KIND_OF_STATUS:
+        return _KIND_OF_STATUS[status]
+    if status == 502:
+        return Kind.FAILED if own_words else Kind.LOST
+    if status >= 500:
+        return Kind.FAILED
+    return Kind.BAD_REQUEST if status >= 400 else Kind.BROKEN
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The wait a provider asks for, in seconds: `retry-after-ms`, or `retry-after` as a number or an HTTP date."""
+    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        text = headers.get(name, "")
+        try:
+            seconds = float(text) * scale
+        except ValueError:
+            continue
+        if 0 <= seconds < 86_400:
+            return seconds
+    try:
+        moment = parsedate_to_datetime(headers.get("retry-after", ""))
+    except ValueError:
+        return None
+    return max(0.0, (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds())
+
+
+def texts_of(payload: Mapping[str, Any]) -> list[str]:
+    """Every string a caller may have put into a payload, for `public_text` to hide."""
+    found: list[str] = []
+    waiting: list[object] = [payload]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            found.append(value)
+        elif isinstance(value, dict):
+            waiting.extend(cast(dict[str, object], value).values())
+        elif isinstance(value, list):
+            waiting.extend(cast(list[object], value))
+    return found
+
+
+def public_text(text: object, *, hide: Iterable[str] = ()) -> str:
+    """A provider's words in one line, without keys, base64 or any longer run of the texts in `hide`.
+
+    `""` for anything but a string.
+    """
+    if not isinstance(text, str):
+        return ""
+    line = " ".join(text[: 8 * MAX_TEXT].split())
+    line = "".join(character for character in line if character.isprintable())
+    for pattern in (_DATA_URI, _KEY_LIKE, _LONG_RUN):
+        line = pattern.sub("…", line)
+    for secret in hide:
+        line = _without(line, " ".join(secret.split()))
+    return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 1] + "…"
+
+
+def _without(line: str, secret: str) -> str:
+    if not secret:
+        return line
+    if len(secret) < _WINDOW:
+        return re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "…", line)
+    echoed = [False] * len(line)
+    for start in range(len(line) - _WINDOW + 1):
+        if line[start : start + _WINDOW] in secret:
+            echoed[start : start + _WINDOW] = [True] * _WINDOW
+    kept = "".join("\0" if hidden else character for character, hidden in zip(line, echoed, strict=True))
+    return re.sub("\0+", "…", kept)
