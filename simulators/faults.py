@@ -1,7 +1,7 @@
 """A script of faults: what goes wrong, at which step of which provider, how often."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast, get_args
@@ -65,7 +65,24 @@ class BadFaults(ValueError):
 _FAULTS = TypeAdapter(list[Fault])
 
 
-def read_faults(listed: object, providers: Collection[str]) -> list[Fault]:
+@dataclass(frozen=True, slots=True)
+class Ability:
+    """What can go wrong at one provider: the steps that its API has, and the effects that it has no words for."""
+
+    steps: frozenset[Step]
+    never: frozenset[PictureEffect] = frozenset()
+
+    def objection(self, fault: Fault) -> str | None:
+        """Why this fault would never be seen."""
+        if fault.on not in self.steps:
+            return f"{fault.provider} has no {fault.on} (it has {', '.join(sorted(self.steps))})"
+        return f"{fault.provider} never answers {fault.effect}" if fault.effect in self.never else None
+
+
+Providers = Mapping[str, Ability]
+
+
+def read_faults(listed: object, providers: Providers) -> list[Fault]:
     """The faults of a JSON list; raises `BadFaults`, which names every mistake."""
     try:
         faults = _FAULTS.validate_python(listed)
@@ -75,10 +92,13 @@ def read_faults(listed: object, providers: Collection[str]) -> list[Fault]:
     strangers = sorted({fault.provider for fault in faults} - set(providers))
     if strangers:
         raise BadFaults(f"no such provider: {', '.join(strangers)} (there are {', '.join(sorted(providers))})")
+    objections = [text for fault in faults if (text := providers[fault.provider].objection(fault))]
+    if objections:
+        raise BadFaults("; ".join(objections))
     return faults
 
 
-def load_faults(path: Path, providers: Collection[str]) -> list[Fault]:
+def load_faults(path: Path, providers: Providers) -> list[Fault]:
     """The faults of a JSON file; raises `BadFaults`."""
     try:
         listed: object = json.loads(path.read_bytes())

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from simulators.drawing import draw, spoilt
-from simulators.faults import Due, Fault, PictureEffect, Step, flaw_of
+from simulators.faults import Ability, Due, Fault, PictureEffect, Step, flaw_of
 from simulators.multipart import form_of, is_form
 from simulators.stage import Call, Stage
 
@@ -28,6 +28,7 @@ class Simulator(Protocol):
     """A stand-in for one provider."""
 
     slug: str
+    ability: Ability
 
     def routes(self, stage: Stage) -> list[Route]: ...
 

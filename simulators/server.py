@@ -7,6 +7,7 @@ from starlette.applications import Starlette
 
 from simulators.control import control_routes
 from simulators.fal import Fal
+from simulators.faults import Providers
 from simulators.front import Simulator
 from simulators.images_api.lumenfall import Lumenfall
 from simulators.images_api.openai import OpenAI
@@ -21,7 +22,7 @@ SIMULATORS: tuple[Simulator, ...] = (
     VllmOmni(),
     SdServer(),
 )
-PROVIDERS: tuple[str, ...] = tuple(simulator.slug for simulator in SIMULATORS)
+PROVIDERS: Providers = {simulator.slug: simulator.ability for simulator in SIMULATORS}
 
 
 def create_app(faults: Sequence[Any] = (), *, stage: Stage | None = None) -> Starlette:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from simulators.drawing import Picture
-from simulators.faults import BadFaults, Script, read_faults
+from simulators.faults import BadFaults, Providers, Script, read_faults
 
 CALLS_KEPT = 2_000
 PICTURES_KEPT = 4_096
@@ -46,7 +46,7 @@ class Call:
 class Stage:
     """The state of all simulators; one per running server."""
 
-    providers: tuple[str, ...]
+    providers: Providers
     script: Script = field(default_factory=Script)
     calls: deque[Call] = field(default_factory=lambda: deque[Call](maxlen=CALLS_KEPT))
     paid: Counter[str] = field(default_factory=Counter[str])

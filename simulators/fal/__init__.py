@@ -19,7 +19,7 @@ from simulators.fal.endpoints import ENDPOINTS, Endpoint
 from simulators.fal.errors import FAILED, MODERATED, Failure, bad_key, model_failure, not_found, platform_failure
 from simulators.fal.queue import Job, Queue
 from simulators.fal.run import SLUG, Run, start
-from simulators.faults import PictureEffect, Step
+from simulators.faults import Ability, PictureEffect, Step
 from simulators.front import Front, json_answer, origin
 from simulators.stage import Stage
 
@@ -32,6 +32,7 @@ class Fal:
     """fal.ai."""
 
     slug = SLUG
+    ability = Ability(frozenset({"submit", "status", "result", "cancel", "generate", "download"}))
 
     def address(self, origin: str) -> dict[str, str]:
         return {"base_url": f"{origin}/fal", "queue_url": f"{origin}/fal-queue", "key": KEY}

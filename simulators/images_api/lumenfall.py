@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from simulators.drawing import Format, Picture, as_format
-from simulators.faults import PictureEffect, Step
+from simulators.faults import Ability, PictureEffect, Step
 from simulators.front import Front, json_answer, origin
 from simulators.images_api.asked import Asked, Unreadable, picture_size, read
 from simulators.images_api.lumenfall_models import MODELS, Model, find, sized
@@ -65,6 +65,7 @@ class Lumenfall:
     """api.lumenfall.ai."""
 
     slug = "lumenfall"
+    ability = Ability(frozenset({"generate", "download"}), never=frozenset({"nsfw"}))
 
     def address(self, origin: str) -> dict[str, str]:
         return {"base_url": f"{origin}/lumenfall/openai/v1", "key": KEY}

@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from simulators.drawing import as_format
-from simulators.faults import PictureEffect, Step
+from simulators.faults import Ability, PictureEffect, Step
 from simulators.front import Front, json_answer
 from simulators.images_api import openai_answer as answer
 from simulators.images_api.asked import Asked, Unreadable, from_data_uri, picture_size, pixels, read
@@ -37,6 +37,7 @@ class OpenAI:
     """api.openai.com."""
 
     slug = "openai"
+    ability = Ability(frozenset({"generate"}), never=frozenset({"nsfw"}))
 
     def address(self, origin: str) -> dict[str, str]:
         return {"base_url": f"{origin}/openai/v1", "key": KEY}

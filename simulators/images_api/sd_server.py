@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from simulators.drawing import Format, as_format
-from simulators.faults import PictureEffect, Step
+from simulators.faults import Ability, PictureEffect, Step
 from simulators.front import Front, json_answer
 from simulators.images_api.asked import Asked, Unreadable, picture_size, pixels, read
 from simulators.images_api.pictures import base64_of, contents, make
@@ -49,6 +49,7 @@ class SdServer:
     """sd-server."""
 
     slug = "sd-server"
+    ability = Ability(frozenset({"generate"}), never=frozenset({"nsfw", "moderated"}))
 
     def address(self, origin: str) -> dict[str, str]:
         return {"base_url": f"{origin}/sd-server/v1", "key": "none"}

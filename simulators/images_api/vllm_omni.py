@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from simulators.drawing import Picture, draw
-from simulators.faults import PictureEffect, Step
+from simulators.faults import Ability, PictureEffect, Step
 from simulators.front import Front, json_answer
 from simulators.images_api.asked import Asked, Unreadable, from_data_uri, picture_size, pixels, read
 from simulators.images_api.pictures import base64_of, contents, make
@@ -68,6 +68,7 @@ class VllmOmni:
     """vLLM-Omni."""
 
     slug = "vllm-omni"
+    ability = Ability(frozenset({"generate"}), never=frozenset({"nsfw", "moderated"}))
 
     def address(self, origin: str) -> dict[str, str]:
         return {"base_url": f"{origin}/vllm-omni/v1", "key": KEY}
