@@ -13,6 +13,8 @@ from providers.errors import Kind, ProviderError
 from providers.fal.explain import explain
 from providers.http import MAX_BYTES, Http, HttpAnswer
 
+QUEUE_SECONDS = 60.0  # no single question to the queue takes longer; the job itself may
+
 
 class Fal:
     """Tickets of fal's queue, whose failures show when the result is asked for: its status knows no FAILED.
@@ -26,19 +28,21 @@ class Fal:
     def __init__(
         self,
         *,
-        key: str,
+        api_key: str,
+        base_url: str = "https://fal.run",
         queue_url: str = "https://queue.fal.run",
-        timeout: float = 60.0,
+        timeout: float = 300.0,
         max_concurrency: int = 64,
         max_bytes: int = MAX_BYTES,
         allow_http: bool = False,
     ) -> None:
         self.http = Http(
             queue_url,
-            headers={"authorization": f"Key {key}"},
-            timeout=timeout,
+            headers={"authorization": f"Key {api_key}"},
+            timeout=min(timeout, QUEUE_SECONDS),
             max_concurrency=max_concurrency,
             max_bytes=max_bytes,
+            origins=(base_url,),
             allow_http=allow_http,
             provider=self.name,
         )

@@ -45,7 +45,7 @@ _OUR_TEXT: dict[Kind, str] = {
 class OpenAICompatible:
     """One server of the images API, by its dialect; raises `ValueError` for a dialect that does not exist.
 
-    `key` is left out of the request where there is none: most servers of one's own have no authentication.
+    `api_key` is left out of the request where there is none: most servers of one's own have no authentication.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class OpenAICompatible:
         name: str,
         base_url: str,
         dialect: str = "openai",
-        key: str | None = None,
+        api_key: str | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float = 300.0,
         max_concurrency: int = 64,
@@ -65,7 +65,7 @@ class OpenAICompatible:
             raise ValueError(f"unknown dialect {dialect!r}; there are: {', '.join(DIALECTS)}")
         self.name = name
         self.dialect = DIALECTS[dialect]
-        authorization = {"authorization": f"Bearer {key}"} if key else {}
+        authorization = {"authorization": f"Bearer {api_key}"} if api_key else {}
         self.http = Http(
             base_url,
             headers={**(headers or {}), **authorization},
