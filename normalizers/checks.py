@@ -67,3 +67,26 @@ def span(low: float | None, high: float | None) -> str:
     if low is None:
         return f"at most {high:g}"
     return f"at least {low:g}" if high is None else f"from {low:g} to {high:g}"
+
+
+def make_schema(
+    kind: Type = "any",
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    words: Sequence[Any] = (),
+    min_length: int = 0,
+    max_length: int | None = None,
+    max_items: int | None = None,
+) -> dict[str, Any]:
+    """The same limits as a JSON Schema, for those who ask what is legal."""
+    limits = {
+        "type": None if kind == "any" else kind,
+        "minimum": low,
+        "maximum": high,
+        "enum": list(words) or None,
+        "minLength": min_length or None,
+        "maxLength": max_length,
+        "maxItems": max_items,
+    }
+    return {name: limit for name, limit in limits.items() if limit is not None}

@@ -4,10 +4,11 @@ The names are OpenAI's where OpenAI has one (openai-python 3.52.0, read 2026-11-
 An offer's table may narrow a value further, never widen it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from normalizers.checks import Check, Type, make_check
+from normalizers.checks import Check, Type, make_check, make_schema
 from normalizers.finishing import FORMATS
 
 MAX_PROMPT = 32_000  # characters; OpenAI's limit for GPT image models
@@ -23,11 +24,12 @@ class Parameter:
     name: str
     type: Type
     check: Check
+    schema: Mapping[str, Any]
     gateway: bool = False
 
 
 def parameter(name: str, kind: Type = "any", *, gateway: bool = False, **limits: Any) -> Parameter:
-    return Parameter(name, kind, make_check(kind, **limits), gateway)
+    return Parameter(name, kind, make_check(kind, **limits), make_schema(kind, **limits), gateway)
 
 
 ALL = (

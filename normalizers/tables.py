@@ -12,7 +12,7 @@ from typing import Any, Literal, Self, TypeVar, cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from normalizers.canvas import ONE_K, read_tier
-from normalizers.checks import Type, make_check
+from normalizers.checks import Type, make_check, make_schema
 from normalizers.convert import CONVERTERS
 from normalizers.errors import BadValue, TableError
 from normalizers.fit import Canvas, Kind, Limits, Pixels
@@ -248,13 +248,19 @@ def make_rule(name: str, row: Row) -> Rule:
     kind: Type = row.type or (known.type if known else "any")
     low, high = row.range or (None, None)
     limited = row.range or row.enum or row.max_length is not None or row.max_items is not None or row.type
-    check = make_check(kind, low=low, high=high, words=row.enum, max_length=row.max_length, max_items=row.max_items)
+    limits: dict[str, Any] = {
+        "low": low,
+        "high": high,
+        "words": row.enum,
+        "max_length": row.max_length,
+        "max_items": row.max_items,
+    }
     to = (name,) if row.how == "passthrough" else tuple(filter(None, row.to.split(".")))
     return Rule(
         how=row.how,
         to=to,
         sent_as=".".join(to) or None,
-        check=check if limited else None,
+        check=make_check(kind, **limits) if limited else None,
         convert=CONVERTERS.get(row.by),
         table=row.table,
         default=row.default,
@@ -262,6 +268,7 @@ def make_rule(name: str, row: Row) -> Rule:
         because=row.because,
         neutral=tuple(row.neutral),
         aside=row.aside,
+        schema={**(known.schema if known else {}), **make_schema(kind, **limits)},
     )
 
 

@@ -1,0 +1,260 @@
+"""The configuration: easel.toml, overridden by EASEL_… variables; provider keys also under their usual names.
+
+Read once, at the start; every mistake is reported together.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from providers.registry import BUILT_IN, DIALECTS, ProviderSettings
+
+KEY_VARIABLES = {
+    "fal": "FAL_KEY",
+    "replicate": "REPLICATE_API_TOKEN",
+    "alibaba": "DASHSCOPE_API_KEY",
+    "runware": "RUNWARE_API_KEY",
+    "civitai": "CIVITAI_TOKEN",
+    "oxen": "OXEN_API_KEY",
+    "lumenfall": "LUMENFALL_API_KEY",
+    "openai": "OPENAI_API_KEY",
+}
+SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+Dollars = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
+
+
+class ConfigurationError(Exception):
+    """What is wrong with the configuration: one line a problem."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Part(BaseModel):
+    """A table of easel.toml; a key that nobody reads is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Server(Part):
+    public_url: str | None = None
+    data_dir: Path = Path("~/.local/share/easel")
+    allowed_hosts: list[str] = ["*"]
+    deadline: Seconds = 600
+    max_body_mb: int = Field(default=64, ge=1, le=1024)
+    cors_origins: list[str] = []
+    max_in_flight: int = Field(default=1000, ge=1)
+
+    @field_validator("data_dir")
+    @classmethod
+    def at_home(cls, path: Path) -> Path:
+        return path.expanduser()
+
+    @field_validator("public_url")
+    @classmethod
+    def no_slash(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return url.rstrip("/") if url else url
+
+
+class Auth(Part):
+    required: bool = True
+    admin_key: SecretStr | None = None
+
+
+class Redis(Part):
+    url: str = "embedded:"
+
+    @field_validator("url")
+    @classmethod
+    def known_scheme(cls, url: str) -> str:
+        if not url.startswith(("embedded:", "redis://", "rediss://", "unix://")):
+            raise ValueError("must be embedded: or start with redis://, rediss:// or unix://")
+        return url
+
+
+class Database(Part):
+    url: str = "sqlite"
+
+
+class Storage(Part):
+    keep: bool = True
+    url: str = "file"
+    signing_keys: list[SecretStr] = []
+    url_ttl: int = Field(default=3600, ge=1, le=31_536_000)
+
+
+class Cache(Part):
+    policy: Literal["seeded", "always", "off"] = "seeded"
+    ttl: int = Field(default=86_400, ge=1)
+
+
+class Defaults(Part):
+    response_format: Literal["url", "b64_json", "both"] = "url"
+    strict: bool = False
+
+
+class Pricing(Part):
+    usd_per_buzz: Dollars = 0.001
+    usd_per_cny: Dollars = 0.14
+
+
+class Secrets(Part):
+    key: SecretStr | None = None
+
+
+class PriceOf(Part):
+    per_image: Dollars | None = None
+    per_megapixel: Dollars | None = None
+    max: Dollars | None = None
+
+
+class Provider(Part):
+    """One provider: built in, or (with `kind`) a server of the user's own."""
+
+    kind: Literal["openai_compatible"] | None = None
+    dialect: Literal["openai", "vllm-omni", "sglang", "sd-server", "localai", "xinference", "lumenfall"] = "openai"
+    api_key: SecretStr | None = None
+    base_url: str | None = None
+    queue_url: str | None = None
+    rest_url: str | None = None
+    timeout: Seconds = 300
+    max_concurrency: int = Field(default=64, ge=1, le=10_000)
+    allow_http: bool = False
+    prices: dict[str, PriceOf] = {}
+    models: dict[str, str] = {}
+    offers: dict[str, dict[str, Any]] = {}
+    workers: list[str] = []
+
+
+class Route(Part):
+    route: list[str] | None = None
+    policy: Literal["priority", "cheapest", "fastest", "weighted"] = "priority"
+
+
+class Settings(BaseSettings):
+    """All of it. Build one with `read_settings`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="EASEL_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    server: Server = Server()
+    auth: Auth = Auth()
+    redis: Redis = Redis()
+    database: Database = Database()
+    storage: Storage = Storage()
+    cache: Cache = Cache()
+    defaults: Defaults = Defaults()
+    pricing: Pricing = Pricing()
+    secrets: Secrets = Secrets()
+    providers: dict[str, Provider] = {}
+    models: dict[str, Route] = {}
+
+    @model_validator(mode="after")
+    def providers_make_sense(self) -> Self:
+        problems = [problem for name, provider in self.providers.items() for problem in wrong_with(name, provider)]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments over the environment over the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    def provider_settings(self) -> dict[str, ProviderSettings]:
+        """Every provider that the registry can build: the configured ones first, as far as they have what they need."""
+        names = [name for name, provider in self.providers.items() if provider.kind] + list(BUILT_IN)
+        return {name: self.one_provider(name) for name in names}
+
+    def one_provider(self, name: str) -> ProviderSettings:
+        given = self.providers.get(name, Provider())
+        variable = KEY_VARIABLES.get(name)
+        key = given.api_key.get_secret_value() if given.api_key else os.environ.get(variable or "", "")  # noqa: TID251 - this is where settings are read
+        return ProviderSettings(
+            name=name,
+            kind=given.kind or name,
+            dialect=given.dialect,
+            api_key=key or None,
+            key_variable=variable,
+            base_url=given.base_url,
+            queue_url=given.queue_url,
+            rest_url=given.rest_url,
+            timeout=given.timeout,
+            max_concurrency=given.max_concurrency,
+            allow_http=given.allow_http,
+            prices={model: price.model_dump(exclude_none=True) for model, price in given.prices.items()},
+            models=given.models,
+            offers=given.offers,
+            workers=tuple(given.workers),
+        )
+
+
+def wrong_with(name: str, provider: Provider) -> list[str]:
+    """What cannot work about one provider."""
+    problems: list[str] = []
+    if provider.kind is None and name not in KEY_VARIABLES and name != "local":
+        problems.append(
+            f'providers.{name}: is not a built-in provider; a server of your own needs kind = "openai_compatible"'
+        )
+    if provider.kind is not None:
+        if name in KEY_VARIABLES or name == "local" or not SLUG.fullmatch(name):
+            problems.append(
+                f"providers.{name}: name your server in lower-case letters, digits and dashes, unlike a built-in"
+            )
+        if not provider.base_url:
+            problems.append(f"providers.{name}.base_url: is missing, such as http://127.0.0.1:8000/v1")
+        if not provider.models:
+            problems.append(
+                f'providers.{name}.models: is empty; name a model, such as {{ "qwen-image" = "Qwen/Qwen-Image" }}'
+            )
+        if provider.dialect not in DIALECTS:
+            problems.append(f"providers.{name}.dialect: must be one of {', '.join(DIALECTS)}")
+    return problems
+
+
+def read_settings(file: Path | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """From the file (default: ./easel.toml where there is one) and the environment. Raises ConfigurationError."""
+    chosen = file or Path(os.environ.get("EASEL_CONFIG") or "easel.toml")  # noqa: TID251 - this is where settings are read
+    if (file or "EASEL_CONFIG" in os.environ) and not chosen.is_file():  # noqa: TID251 - this is where settings are read
+        raise ConfigurationError([f"{chosen}: there is no such file"])
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=chosen)
+
+    try:
+        return FromFile(**(overrides or {}))
+    except ValidationError as wrong:
+        raise ConfigurationError([problem(error) for error in wrong.errors(include_input=False)]) from wrong
+    except ValueError as wrong:
+        raise ConfigurationError([f"{chosen}: {wrong}"]) from wrong
+
+
+def problem(error: Any) -> str:
+    place = ".".join(str(step) for step in error["loc"])
+    return f"{place}: {error['msg']}" if place else str(error["msg"]).removeprefix("Value error, ")

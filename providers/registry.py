@@ -1,0 +1,127 @@
+"""Which providers there are: reads their tables and builds their adapters."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from normalizers.catalog import Catalog, make_catalog
+from normalizers.errors import TableError
+from normalizers.offer import ModelFacts, Offer
+from normalizers.price import make_price
+from normalizers.tables import merge, parse, read_models, read_offer, read_offers
+from providers.base import Adapter
+from providers.fal.adapter import Fal
+from providers.local.adapter import Local
+from providers.openai_compatible.adapter import OpenAICompatible
+
+HERE = Path(__file__).parent
+
+# The order in which providers are asked when the configuration names no route: what costs nothing first.
+BUILT_IN = ("local", "fal", "openai", "lumenfall")
+PROVIDER_NAMES = {"fal": "fal.ai", "openai": "OpenAI", "lumenfall": "Lumenfall", "local": "Local workers"}
+DIALECTS = ("openai", "vllm-omni", "sglang", "sd-server", "localai", "xinference", "lumenfall")
+BASE_URLS = {
+    "fal": "https://fal.run",
+    "openai": "https://api.openai.com/v1",
+    "lumenfall": "https://api.lumenfall.ai/openai/v1",
+}
+FAL_QUEUE = "https://queue.fal.run"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """What the configuration says about one provider, in plain values; `timeout` in seconds."""
+
+    name: str
+    kind: str
+    dialect: str = "openai"
+    api_key: str | None = field(default=None, repr=False)
+    key_variable: str | None = None
+    base_url: str | None = None
+    queue_url: str | None = None
+    rest_url: str | None = None
+    timeout: float = 300
+    max_concurrency: int = 64
+    allow_http: bool = False
+    prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
+    models: Mapping[str, str] = field(default_factory=dict[str, str])
+    offers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    workers: tuple[str, ...] = ()
+
+    @property
+    def configured(self) -> bool:
+        """It has what it needs to be asked: a key, a worker, or an address of the user's own."""
+        if self.kind == "openai_compatible":
+            return bool(self.base_url)
+        return bool(self.workers) if self.kind == "local" else bool(self.api_key)
+
+    @property
+    def title(self) -> str:
+        """For people: `fal.ai`."""
+        return PROVIDER_NAMES.get(self.name, self.name)
+
+
+def read_catalog(settings: Mapping[str, ProviderSettings], routes: Mapping[str, tuple[str, ...]]) -> Catalog:
+    """Every offer of every provider, configured or not: an unconfigured one is named when a model lacks a provider."""
+    path = HERE / "models.toml"
+    models = read_models(path.read_bytes(), "providers/models.toml")
+    offers = [offer for provider in settings.values() for offer in offers_of(provider, models)]
+    return make_catalog(offers, models, routes)
+
+
+def offers_of(provider: ProviderSettings, models: Mapping[str, ModelFacts]) -> Iterable[Offer]:
+    """The offers of one provider, with the configuration's prices over the table's. Raises TableError."""
+    if provider.kind == "openai_compatible":
+        offers = dialect_offers(provider, models)
+    else:
+        path = HERE / provider.kind / "models.toml"
+        offers = read_offers(path.read_bytes(), f"providers/{provider.kind}/models.toml", provider.name, models)
+    unpriced = set(provider.prices) - {offer.model for offer in offers}
+    if unpriced:
+        raise TableError(f"providers.{provider.name}.prices.{min(unpriced)}", f"{provider.name} offers no such model")
+    return [priced(offer, provider.prices.get(offer.model)) for offer in offers]
+
+
+def priced(offer: Offer, price: Mapping[str, float] | None) -> Offer:
+    if price is None:
+        return offer
+    return replace(offer, price=make_price(price.get("per_image"), price.get("per_megapixel"), price.get("max")))
+
+
+def dialect_offers(provider: ProviderSettings, models: Mapping[str, ModelFacts]) -> list[Offer]:
+    """A server of the user's own: the rows of its dialect, with the user's over them, for each model it names."""
+    path = "providers/openai_compatible/models.toml"
+    document = parse((HERE / "openai_compatible" / "models.toml").read_bytes(), path)
+    dialect = next(row for row in document["dialect"] if row["name"] == provider.dialect)
+    common = merge(document["common"], {key: value for key, value in dialect.items() if key != "name"})
+    if unknown := set(provider.offers) - set(provider.models):
+        raise TableError(f"providers.{provider.name}.offers.{min(unknown)}", "is not among its models")
+    offers: list[Offer] = []
+    for model, upstream in provider.models.items():
+        own = provider.offers.get(model, {})
+        row = {**merge(common, own), "model": model, "upstream": upstream}
+        where = f"providers.{provider.name}.offers" if own else f"{path}: dialect {provider.dialect}"
+        offers.append(read_offer(row, where, provider.name, models))
+    return offers
+
+
+def build_adapter(provider: ProviderSettings) -> Adapter:
+    """The adapter of a configured provider. Raises ValueError for an address that is not accepted."""
+    base_url = provider.base_url or BASE_URLS.get(provider.kind, "")
+    common: dict[str, Any] = {
+        "timeout": provider.timeout,
+        "max_concurrency": provider.max_concurrency,
+        "allow_http": provider.allow_http,
+    }
+    match provider.kind:
+        case "fal":
+            queue_url = provider.queue_url or FAL_QUEUE
+            return Fal(queue_url=queue_url, key=provider.api_key or "", **common)
+        case "local":
+            return Local(workers=provider.workers, **common)
+        case _:
+            dialect = provider.kind if provider.kind in {"openai", "lumenfall"} else provider.dialect
+            return OpenAICompatible(
+                name=provider.name, dialect=dialect, base_url=base_url, key=provider.api_key, **common
+            )
