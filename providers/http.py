@@ -155,8 +155,8 @@ class Http:
         self.provider = provider
         # Pictures are packed already, base64 is not worth the cycles: plain bodies are asked for.
         own = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "easel", **(headers or {})}
-        self._headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in own.items()]
-        self._json_headers = [*self._headers, (b"content-type", b"application/json")]
+        self._headers = httpx.Headers(own)
+        self._json_headers = httpx.Headers({**own, "content-type": "application/json"})
         self._max_concurrency = max_concurrency
         self._tls = tls
         self._transport: AiohttpTransport | None = None
@@ -234,13 +234,18 @@ class Http:
         absolute = path_or_url.startswith(("http://", "https://"))
         url = self.follow(path_or_url) if absolute else f"{self.base_url}/{path_or_url.lstrip('/')}"
         common = self._json_headers if body else self._headers
-        added = [(name.encode("ascii"), value.encode("latin-1")) for name, value in (headers or {}).items()]
         # aiohttp's `connect` covers the wait for a connection: kept below the whole, so that it, which means that
         # nothing was sent, fires first.
         patience = {"connect": min(CONNECT_SECONDS, seconds * 0.9), "pool": min(POOL_SECONDS, seconds * 0.9)}
-        return httpx.Request(
-            method, _parsed(url), headers=[*common, *added], content=body, extensions={"timeout": patience}
+        request = httpx.Request(
+            method,
+            _parsed(url),
+            headers={**common, **headers} if headers else common,
+            stream=httpx.ByteStream(body or b""),  # `content=` would work out a Host and a length that aiohttp knows
+            extensions={"timeout": patience},
         )
+        request.read()
+        return request
 
     async def _exchange(self, request: httpx.Request) -> HttpAnswer:
         if self._transport is None:

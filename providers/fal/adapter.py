@@ -28,7 +28,7 @@ class Fal:
     def __init__(
         self,
         *,
-        api_key: str,
+        key: str,
         base_url: str = "https://fal.run",
         queue_url: str = "https://queue.fal.run",
         timeout: float = 300.0,
@@ -38,7 +38,7 @@ class Fal:
     ) -> None:
         self.http = Http(
             queue_url,
-            headers={"authorization": f"Key {api_key}"},
+            headers={"authorization": f"Key {key}"},
             timeout=min(timeout, QUEUE_SECONDS),
             max_concurrency=max_concurrency,
             max_bytes=max_bytes,

@@ -32,7 +32,7 @@ class Local:
         self,
         *,
         workers: Sequence[str],
-        api_key: str | None = None,
+        key: str | None = None,
         timeout: float = 600.0,
         max_concurrency: int = 64,
         max_bytes: int = MAX_BYTES,
@@ -41,7 +41,7 @@ class Local:
     ) -> None:
         if not workers:
             raise ValueError("there is no worker")
-        authorization = {"authorization": f"Bearer {api_key}"} if api_key else {}
+        authorization = {"authorization": f"Bearer {key}"} if key else {}
         self.https = {
             url: Http(
                 url,

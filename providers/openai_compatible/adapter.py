@@ -14,7 +14,7 @@ from providers.refusals import kind_of_status, public_text, retry_after, texts_o
 # Codes and types in lower case: OpenAI's (API reference, error codes, read 2026-11-21) and Lumenfall's (docs, Errors,
 # read 2026-11-21). A word that is not here leaves the decision to the status.
 _KINDS: dict[str, Kind] = {
-    "invalid_api_key": Kind.KEY,
+    "invalid_key": Kind.KEY,
     "authentication_failed": Kind.KEY,
     "authentication_error": Kind.KEY,
     "insufficient_quota": Kind.CREDIT,
@@ -45,7 +45,7 @@ _OUR_TEXT: dict[Kind, str] = {
 class OpenAICompatible:
     """One server of the images API, by its dialect; raises `ValueError` for a dialect that does not exist.
 
-    `api_key` is left out of the request where there is none: most servers of one's own have no authentication.
+    `key` is left out of the request where there is none: most servers of one's own have no authentication.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class OpenAICompatible:
         name: str,
         base_url: str,
         dialect: str = "openai",
-        api_key: str | None = None,
+        key: str | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float = 300.0,
         max_concurrency: int = 64,
@@ -65,7 +65,7 @@ class OpenAICompatible:
             raise ValueError(f"unknown dialect {dialect!r}; there are: {', '.join(DIALECTS)}")
         self.name = name
         self.dialect = DIALECTS[dialect]
-        authorization = {"authorization": f"Bearer {api_key}"} if api_key else {}
+        authorization = {"authorization": f"Bearer {key}"} if key else {}
         self.http = Http(
             base_url,
             headers={**(headers or {}), **authorization},
