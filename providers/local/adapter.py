@@ -82,7 +82,7 @@ class Local:
             await http.close()
 
     async def _ask(self, http: Http, call: Call) -> Answer:
-        body = {"response_format": "b64_json", **call.payload}
+        body = {"response_format": "b64_json", "model": call.upstream, **call.payload}
         try:
             answer = await http.post("/v1/images/generations", json=body, headers={"x-request-id": call.id})
         except ProviderError as error:

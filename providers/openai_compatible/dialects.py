@@ -8,7 +8,7 @@ Images; Lumenfall docs, OpenAI compatibility.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
 import orjson
 
@@ -16,8 +16,6 @@ from providers.base import Call, Json, Operation
 from providers.errors import Kind, ProviderError
 
 _GENERATIONS: Mapping[Operation, str] = {"generate": "/images/generations"}
-_OPENAI_FIELDS = frozenset({"model", "prompt", "n", "size", "response_format", "user"})
-_SD_SERVER_FIELDS = frozenset({"prompt", "n", "size", "output_format", "output_compression"})
 
 SD_MARKER = "<sd_cpp_extra_args"
 
@@ -25,12 +23,12 @@ Rewrite = Callable[[Json], Json]
 
 
 def as_it_is(payload: Json) -> Json:
-    """Extras stand at the top level, beside OpenAI's own fields."""
+    """Every field stands at the top level, beside OpenAI's own."""
     return payload
 
 
 def extras_in_prompt(payload: Json) -> Json:
-    """sd-server reads everything but five fields from JSON between two markers in the prompt.
+    """sd-server reads the object `sd_cpp_extra_args` as JSON between two markers at the end of the prompt.
 
     `<` is written as an escape inside, so that no value can end the block; a prompt with a marker of its own would
     set fields past every check, and is refused.
@@ -38,50 +36,47 @@ def extras_in_prompt(payload: Json) -> Json:
     prompt = str(payload.get("prompt", ""))
     if SD_MARKER in prompt.lower():
         raise ProviderError(Kind.BAD_REQUEST, f"a prompt may not hold {SD_MARKER}>", param="prompt")
-    body = {name: value for name, value in payload.items() if name in _SD_SERVER_FIELDS}
-    extras = {name: value for name, value in payload.items() if name not in _SD_SERVER_FIELDS | {"model"}}
-    if extras:
+    body = {name: value for name, value in payload.items() if name != "sd_cpp_extra_args"}
+    if extras := payload.get("sd_cpp_extra_args"):
         text = _dumped(extras).replace("<", "\\u003c")
         body["prompt"] = f"{prompt} <sd_cpp_extra_args>{text}</sd_cpp_extra_args>"
     return body
 
 
-def extras_in_kwargs(payload: Json) -> Json:
-    """Xinference takes a size with a star and all diffusion parameters as a JSON string under `kwargs`."""
-    body = {name: value for name, value in payload.items() if name in _OPENAI_FIELDS | {"kwargs"}}
-    extras = {name: value for name, value in payload.items() if name not in _OPENAI_FIELDS | {"kwargs"}}
+def kwargs_as_text(payload: Json) -> Json:
+    """Xinference takes all diffusion parameters as an object written into a string, and a size with a star."""
+    body = dict(payload)
+    if isinstance(kwargs := body.get("kwargs"), dict):
+        body["kwargs"] = _dumped(cast(Json, kwargs))
     if isinstance(size := body.get("size"), str):
         body["size"] = re.sub(r"(?<=\d)[xX×](?=\d)", "*", size)
-    if extras:
-        body["kwargs"] = _dumped(extras)
     return body
 
 
 def negative_after_bar(payload: Json) -> Json:
-    """LocalAI reads `positive|negative` from the prompt; a bar of the caller's own would cut the prompt there."""
-    prompt = payload.get("prompt")
-    negative = payload.get("negative_prompt")
-    if isinstance(prompt, str) and "|" in prompt:
-        raise ProviderError(
-            Kind.BAD_REQUEST, "this server would read a prompt's | as a negative prompt", param="prompt"
-        )
+    """LocalAI reads `positive|negative` from the prompt; a bar of the caller's own would cut either text there."""
+    for name in ("prompt", "negative_prompt"):
+        if "|" in str(payload.get(name, "")):
+            raise ProviderError(Kind.BAD_REQUEST, "this server would cut the text at its |", param=name)
     body = {name: value for name, value in payload.items() if name != "negative_prompt"}
+    negative = payload.get("negative_prompt")
     if isinstance(negative, str) and negative.strip():
-        body["prompt"] = f"{prompt}|{negative}"
+        body["prompt"] = f"{payload.get('prompt', '')}|{negative}"
     return body
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """`formats` are the values of `response_format` that it may be sent; empty where the field is not sent at all.
+    """`place` puts what OpenAI's API has no field for where this server reads it.
 
-    `formatless` matches upstream ids that refuse the field: OpenAI's GPT image models answer base64 only.
+    `formatless` matches upstream ids that refuse `response_format`, so that it is left out: OpenAI's GPT image models
+    answer 400 `unknown_parameter` to it, and base64 always.
     """
 
     name: str
-    paths: Mapping[Operation, str] = field(default_factory=lambda: _GENERATIONS)
     place: Rewrite = as_it_is
-    formats: tuple[str, ...] = ("b64_json",)
+    paths: Mapping[Operation, str] = field(default_factory=lambda: _GENERATIONS)
+    names_model: bool = True
     formatless: re.Pattern[str] | None = None
 
     def path(self, call: Call) -> str:
@@ -91,36 +86,31 @@ class Dialect:
         return self.paths[call.operation]
 
     def body(self, call: Call) -> Json:
-        """The payload as this server reads it; a `response_format` of the plan's own stays."""
+        """The payload as this server reads it."""
         body = self.place(call.payload)
-        if "response_format" in body or not self.formats:
-            return body
+        if self.names_model:
+            body = {"model": call.upstream, **body}
         if self.formatless is not None and self.formatless.match(call.upstream):
-            return body
-        wanted = "url" if call.want == "url" and "url" in self.formats else "b64_json"
-        return {**body, "response_format": wanted}
+            body = {name: value for name, value in body.items() if name != "response_format"}
+        return body
 
 
 DIALECTS: dict[str, Dialect] = {
     dialect.name: dialect
     for dialect in (
-        Dialect(
-            "openai",
-            formats=("url", "b64_json"),
-            formatless=re.compile(r"(?:.*/)?(?:gpt|chatgpt)-image", re.IGNORECASE),
-        ),
-        Dialect("vllm-omni"),  # `url` is refused with 422
-        Dialect("sglang"),  # `url` needs cloud storage there
-        Dialect("sd-server", place=extras_in_prompt, formats=()),  # always base64, the field is not read
-        Dialect("localai", place=negative_after_bar),  # its URLs name the host it believes to be
-        Dialect("xinference", place=extras_in_kwargs),  # its URL may be a path of its own disk
-        Dialect("lumenfall", formats=("url", "b64_json")),
+        Dialect("openai", formatless=re.compile(r"(?:.*/)?(?:gpt|chatgpt)-image", re.IGNORECASE)),
+        Dialect("vllm-omni"),
+        Dialect("sglang"),
+        Dialect("sd-server", place=extras_in_prompt, names_model=False),  # one model, whatever the request names
+        Dialect("localai", place=negative_after_bar),
+        Dialect("xinference", place=kwargs_as_text),
+        Dialect("lumenfall"),
     )
 }
 
 
-def _dumped(extras: Mapping[str, Any]) -> str:
+def _dumped(extras: Json) -> str:
     try:
-        return orjson.dumps(cast(dict[str, Any], extras)).decode()
+        return orjson.dumps(extras).decode()
     except TypeError:
         raise ProviderError(Kind.BAD_REQUEST, "the request cannot be written as JSON") from None
