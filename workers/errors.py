@@ -1,0 +1,70 @@
+"""What a worker refuses, in OpenAI's error envelope: `{"error": {message, type, param, code}}`, always all four."""
+
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+
+class Refusal(Exception):
+    """An error that the caller is told of. The message holds neither prompt nor picture."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 400,
+        kind: str = "invalid_request_error",
+        param: str | None = None,
+        code: str | None = "invalid_value",
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.kind = kind
+        self.param = param
+        self.code = code
+        self.retry_after = retry_after
+
+    def body(self) -> dict[str, Any]:
+        error = {"message": str(self), "type": self.kind, "param": self.param, "code": self.code}
+        return {"error": error}
+
+    def response(self) -> JSONResponse:
+        headers = {} if self.retry_after is None else {"retry-after": str(self.retry_after)}
+        return JSONResponse(self.body(), self.status, headers)
+
+
+def busy(message: str, *, retry_after: int) -> Refusal:
+    """503 for a queue that is full or a worker that is about to end."""
+    return Refusal(message, status=503, kind="service_unavailable_error", code="overloaded", retry_after=retry_after)
+
+
+def cancelled() -> Refusal:
+    """For those who still wait for a job that somebody cancelled; 499 is nginx's 'client closed request'."""
+    return Refusal("The job was cancelled.", status=499, code="job_cancelled")
+
+
+def broken() -> Refusal:
+    """The engine failed; the cause is in the worker's log."""
+    return Refusal("The engine failed to draw the picture.", status=500, kind="server_error", code="engine_failed")
+
+
+async def refused(_request: Request, error: Exception) -> JSONResponse:
+    """Starlette's handler for `Refusal`."""
+    if not isinstance(error, Refusal):
+        raise error
+    return error.response()
+
+
+async def not_routed(_request: Request, error: Exception) -> JSONResponse:
+    """Starlette's handler for its own 404 and 405."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    code = {404: "not_found", 405: "method_not_allowed"}.get(status, "http_error")
+    return Refusal("There is no such route here.", status=status, code=code).response()
+
+
+async def unforeseen(_request: Request, _error: Exception) -> JSONResponse:
+    """Starlette's handler for everything else; the server logs the traceback."""
+    return broken().response()

@@ -1,0 +1,138 @@
+"""A job: one commission on its way to being pictures, with the log of what happened to it.
+
+A job lives on the event loop; only its token is touched from the device thread. Who follows a job reads its log from
+the beginning, so that one who joins late misses nothing.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any, Literal
+
+from workers.encoding import Picture
+from workers.engine import CancelToken
+from workers.errors import Refusal, cancelled
+from workers.wire import Commission
+
+Status = Literal["waiting", "running", "succeeded", "failed", "cancelled"]
+Event = dict[str, Any]
+
+
+class Job:
+    """Made by `Desk.take`."""
+
+    def __init__(self, id: str, asked: Commission, seeds: list[int]) -> None:
+        self.id = id
+        self.asked = asked
+        self.seeds = seeds
+        self.status: Status = "waiting"
+        self.created = int(time.time())
+        self.finished_at: float | None = None  # by the monotonic clock
+        self.token = CancelToken()
+        self.pictures: list[Picture] = []
+        self.failure: Refusal | None = None
+        self.followers = 0
+        self._log: list[Event] = []
+        self._news = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"<Job {self.id} {self.status} {len(self.pictures)}/{len(self.seeds)}>"
+
+    @property
+    def over(self) -> bool:
+        return self.status in ("succeeded", "failed", "cancelled")
+
+    def tell(self, event: Event) -> None:
+        """Adds to the log and wakes the followers."""
+        if self.over:
+            return
+        self._log.append(event)
+        self._wake()
+
+    def add(self, picture: Picture) -> None:
+        if self.over:
+            return
+        self.pictures.append(picture)
+        self.tell(self._event("image_generation.completed", picture.base64, picture.index, picture.seed))
+
+    def add_partial(self, base64: str, *, index: int, number: int) -> None:
+        event = self._event("image_generation.partial_image", base64, index, self.seeds[index])
+        self.tell({**event, "partial_image_index": number})
+
+    def finish(self, status: Status, failure: Refusal | None = None) -> None:
+        """The end; the first word counts."""
+        if self.over:
+            return
+        self.status = status
+        self.failure = failure
+        self.finished_at = time.monotonic()
+        self._wake()
+
+    def cancel(self) -> None:
+        """Stops at the next step; those who follow are told at once."""
+        self.token.cancel()
+        self.finish("cancelled", cancelled())
+
+    async def follow(self) -> AsyncIterator[Event]:
+        """Every event from the beginning to the end. Raises the job's `Refusal` if it failed."""
+        place = 0
+        while True:
+            news = self._news
+            while place < len(self._log):
+                yield self._log[place]
+                place += 1
+            if self.over:
+                break
+            await news.wait()
+        if self.failure is not None:
+            raise self.failure
+
+    async def done(self) -> None:
+        """Returns when all pictures are there; raises the job's `Refusal` if it failed."""
+        async for _event in self.follow():
+            pass
+
+    def answer(self) -> dict[str, Any]:
+        """The JSON of OpenAI's ImagesResponse, and the seed of each picture."""
+        pictures = sorted(self.pictures, key=lambda picture: picture.index)
+        return {
+            "created": self.created,
+            "data": [{"b64_json": picture.base64, "seed": picture.seed} for picture in pictures],
+            "size": self.asked.size,
+            "output_format": self.asked.output_format,
+            "quality": "auto",
+            "background": "opaque",
+            "model": self.asked.drawing.model,
+            "num_inference_steps": self.asked.drawing.steps,
+            "job_id": self.id,
+        }
+
+    def weight(self) -> int:
+        """Bytes that remembering it costs, about."""
+        return sum(len(event.get("b64_json", "")) for event in self._log)
+
+    def forget_partials(self) -> None:
+        """For a job that is over and that nobody follows: a follower holds a place in the log."""
+        self._log = [event for event in self._log if event["type"] == "image_generation.completed"]
+
+    def _event(self, kind: str, base64: str, index: int, seed: int) -> Event:
+        event: Event = {
+            "type": kind,
+            "b64_json": base64,
+            "created_at": int(time.time()),
+            "size": self.asked.size,
+            "quality": "auto",
+            "background": "opaque",
+            "output_format": self.asked.output_format,
+            "image_index": index,
+            "seed": seed,
+        }
+        if kind == "image_generation.completed":
+            details = {"text_tokens": 0, "image_tokens": 0}
+            usage = {"total_tokens": 0, "input_tokens": 0, "output_tokens": 0, "input_tokens_details": details}
+            event["usage"] = usage  # OpenAI's SDKs expect it; nothing is counted here
+        return event
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()

@@ -1,0 +1,129 @@
+"""The program: an engine behind a socket, from the start to an orderly end."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Generator
+
+import uvicorn
+
+from workers.engine import Engine
+from workers.parent import parent_gone
+from workers.server import Worker
+from workers.sketch.painter import Sketch
+
+log = logging.getLogger("easel.worker")
+
+ENGINES: dict[str, Callable[[], Engine]] = {"sketch": Sketch}
+
+
+class UnknownEngine(ValueError):
+    """There is no engine of that name; the message lists those there are."""
+
+
+def run(
+    engine: str = "sketch",
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    follow_parent: bool = False,
+    waiting: int = 16,
+    drain_seconds: float = 60.0,
+) -> int:
+    """Serves until SIGTERM or SIGINT, then finishes what it has begun; a second signal ends it at once.
+
+    Prints `listening on http://H:P` on stderr once it can serve; port 0 takes a free one. With `follow_parent` it ends
+    when the process that started it does. Returns the exit status: 0, or 1 if the engine could not be loaded.
+    Raises `UnknownEngine`, and OSError if the address is taken."""
+    parent = os.getppid()
+    make = ENGINES.get(engine)
+    if make is None:
+        raise UnknownEngine(f"no engine '{engine}'; there is: {', '.join(ENGINES)}")
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    with _listening(host, port) as listener:
+        worker = Worker(make(), waiting=waiting)
+        return asyncio.run(_serve(worker, listener, parent if follow_parent else None, drain_seconds))
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn with our signals (its own end the process by the signal) and our first line."""
+
+    worker: Worker
+    listener: socket.socket
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if not self.should_exit:
+            sys.stderr.write(f"listening on {_address(self.listener)}\n")
+            sys.stderr.flush()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.end)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    def end(self) -> None:
+        """First call: no new work, and an end when the old is done. Second call: the end."""
+        if self.should_exit:
+            self.end_now()
+        self.worker.desk.draining = True
+        self.should_exit = True
+
+    def end_now(self) -> None:
+        self.worker.desk.draining = True
+        self.worker.desk.cancel_all()
+        self.should_exit = True
+        self.force_exit = True
+
+
+async def _serve(worker: Worker, listener: socket.socket, parent: int | None, drain_seconds: float) -> int:
+    config = uvicorn.Config(
+        worker.app,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        lifespan="on",
+        server_header=False,
+        timeout_graceful_shutdown=max(1, round(drain_seconds)),
+    )
+    server = _Server(config)
+    server.worker, server.listener = worker, listener
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    watches = [asyncio.create_task(_end_if_broken(worker, server))]
+    if parent is not None:
+        watches.append(asyncio.create_task(_end_with_parent(parent, server)))
+    await serving
+    for watch in watches:
+        watch.cancel()
+    return int(worker.broken.is_set())
+
+
+async def _end_if_broken(worker: Worker, server: _Server) -> None:
+    await worker.broken.wait()
+    server.end_now()
+
+
+async def _end_with_parent(parent: int, server: _Server) -> None:
+    await parent_gone(parent)
+    log.warning("the process that started this worker is gone; ending")
+    server.end_now()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=1024)
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
