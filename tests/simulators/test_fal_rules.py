@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -13,6 +14,13 @@ from simulators.running import Simulators
 QWEN = "fal-ai/qwen-image"
 LORA = {"path": "https://example.com/lora.safetensors"}
 URL = "https://example.com/a.png"
+WIRE = httpx.Client()  # one for all: making one costs more than a request
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hang_up() -> Iterator[None]:
+    yield
+    WIRE.close()
 
 
 class Fal:
@@ -23,14 +31,14 @@ class Fal:
         self.headers = {"Authorization": f"Key {self.at['key']}"}
 
     def run(self, endpoint: str, body: object) -> httpx.Response:
-        return httpx.post(f"{self.at['base_url']}/{endpoint}", json=body, headers=self.headers)
+        return WIRE.post(f"{self.at['base_url']}/{endpoint}", json=body, headers=self.headers)
 
     def submit(self, endpoint: str, body: object, **more: Any) -> httpx.Response:
         headers = self.headers | more.pop("headers", {})
-        return httpx.post(f"{self.at['queue_url']}/{endpoint}", json=body, headers=headers, **more)
+        return WIRE.post(f"{self.at['queue_url']}/{endpoint}", json=body, headers=headers, **more)
 
     def get(self, url: str) -> httpx.Response:
-        return httpx.get(url, headers=self.headers)
+        return WIRE.get(url, headers=self.headers)
 
     def finish(self, told: dict[str, Any]) -> httpx.Response:
         while self.get(told["status_url"]).status_code != 200:
@@ -153,13 +161,13 @@ def test_bounds_of_the_others(fal: Fal, endpoint: str, wrong: dict[str, Any], fi
 def test_defaults(fal: Fal, endpoint: str, given: dict[str, Any], size: tuple[int, int], content_type: str) -> None:
     [image] = fal.run(endpoint, {"prompt": "x", **given}).json()["images"]
     assert ((image["width"], image["height"]), image["content_type"]) == (size, content_type)
-    assert Image.open(io.BytesIO(httpx.get(image["url"]).content)).size == size
+    assert Image.open(io.BytesIO(WIRE.get(image["url"]).content)).size == size
 
 
 def test_the_same_seed_gives_the_same_pictures(fal: Fal) -> None:
     def drawn(**given: Any) -> list[bytes]:
         images = fal.run(QWEN, {"prompt": "x", "image_size": "square", "num_images": 2, **given}).json()["images"]
-        return [httpx.get(image["url"]).content for image in images]
+        return [WIRE.get(image["url"]).content for image in images]
 
     assert drawn(seed=5) == drawn(seed=5) != drawn(seed=6)
     assert drawn() != drawn()
@@ -190,7 +198,7 @@ def test_sync_mode_gives_data_uris(fal: Fal) -> None:
 @pytest.mark.parametrize("authorization", [None, "Bearer {key}", "Key wrong", "{key}"])
 def test_a_key_in_fals_form_is_needed(fal: Fal, authorization: str | None) -> None:
     headers = {"Authorization": authorization.format(key=fal.at["key"])} if authorization else {}
-    answer = httpx.post(f"{fal.at['queue_url']}/{QWEN}", json={"prompt": "x"}, headers=headers)
+    answer = WIRE.post(f"{fal.at['queue_url']}/{QWEN}", json={"prompt": "x"}, headers=headers)
     assert (answer.status_code, answer.json()) == (401, {"detail": "invalid key credentials"})
 
 
@@ -263,18 +271,18 @@ def test_with_a_pace_time_moves_the_job(fal: Fal, simulators: Simulators) -> Non
 def test_results_and_pictures_expire(fal: Fal, simulators: Simulators) -> None:
     told = fal.submit(QWEN, {"prompt": "x"}).json()
     picture = fal.finish(told).json()["images"][0]["url"]
-    assert httpx.get(picture).status_code == 200
+    assert WIRE.get(picture).status_code == 200
 
     simulators.set_pace("fal", keep_seconds=0)
     expired = fal.get(told["response_url"])
     assert (expired.status_code, expired.json()) == (404, {"status": "NOT_FOUND"})
     gone = fal.run(QWEN, {"prompt": "y"}).json()["images"][0]["url"]
-    assert httpx.get(gone).status_code == 404
+    assert WIRE.get(gone).status_code == 404
 
 
 def test_unknown_things(fal: Fal) -> None:
     assert fal.submit("fal-ai/none", {"prompt": "x"}).status_code == 404
-    answer = httpx.put(f"{fal.at['queue_url']}/{QWEN}/requests/none/cancel", headers=fal.headers)
+    answer = WIRE.put(f"{fal.at['queue_url']}/{QWEN}/requests/none/cancel", headers=fal.headers)
     assert (answer.status_code, answer.json()) == (404, {"status": "NOT_FOUND"})
-    broken = httpx.post(f"{fal.at['base_url']}/{QWEN}", content="{", headers=fal.headers)
+    broken = WIRE.post(f"{fal.at['base_url']}/{QWEN}", content="{", headers=fal.headers)
     assert (broken.status_code, broken.json()["detail"][0]["type"]) == (422, "json_invalid")

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,20 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 EVERY = list(BODIES)
 SCHEME = {"fal": "Key"}
+WIRE = httpx.Client()  # one for all: making one costs more than a request
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hang_up() -> Iterator[None]:
+    yield
+    WIRE.close()
 
 
 def ask(simulators: Simulators, slug: str, **more: Any) -> httpx.Response:
     at = simulators.addresses[slug]
     url = at["base_url"] + ("/fal-ai/qwen-image" if slug == "fal" else "/images/generations")
     headers = {"Authorization": f"{SCHEME.get(slug, 'Bearer')} {at['key']}"}
-    return httpx.post(url, json={**BODIES[slug], **more}, headers=headers)
+    return WIRE.post(url, json={**BODIES[slug], **more}, headers=headers)
 
 
 def pictures(answer: httpx.Response) -> list[bytes]:
@@ -37,7 +45,7 @@ def pictures(answer: httpx.Response) -> list[bytes]:
     found: list[bytes] = []
     for each in told.get("images", told.get("data")):
         encoded = each.get("b64_json")
-        found.append(base64.b64decode(encoded) if encoded else httpx.get(each["url"]).content)
+        found.append(base64.b64decode(encoded) if encoded else WIRE.get(each["url"]).content)
     return found
 
 
@@ -200,10 +208,10 @@ def test_times(simulators: Simulators) -> None:
 def test_a_download_goes_wrong(simulators: Simulators, effect: str, found: bytes) -> None:
     [image] = ask(simulators, "fal").json()["images"]
     simulators.set_faults([fault("fal", effect, on="download")])
-    first = httpx.get(image["url"])
+    first = WIRE.get(image["url"])
     assert first.status_code == 200
     assert first.content.startswith(found) and (found or not first.content)
-    assert Image.open(io.BytesIO(httpx.get(image["url"]).content)).size == (512, 512)
+    assert Image.open(io.BytesIO(WIRE.get(image["url"]).content)).size == (512, 512)
 
 
 def test_a_download_is_refused_dropped_or_of_another_type(simulators: Simulators) -> None:
@@ -211,17 +219,17 @@ def test_a_download_is_refused_dropped_or_of_another_type(simulators: Simulators
     simulators.set_faults(
         [fault("lumenfall", effect, on="download", status=404) for effect in ("status", "drop_before", "wrong_type")]
     )
-    assert httpx.get(image["url"]).status_code == 404
+    assert WIRE.get(image["url"]).status_code == 404
     with pytest.raises(httpx.TransportError):
-        httpx.get(image["url"])
-    lying = httpx.get(image["url"])
+        WIRE.get(image["url"])
+    lying = WIRE.get(image["url"])
     assert (lying.headers["content-type"], Image.open(io.BytesIO(lying.content)).format) == ("image/png", "JPEG")
 
 
 def queued(simulators: Simulators) -> tuple[dict[str, Any], dict[str, str]]:
     at = simulators.addresses["fal"]
     headers = {"Authorization": f"Key {at['key']}"}
-    return httpx.post(f"{at['queue_url']}/fal-ai/qwen-image", json=BODIES["fal"], headers=headers).json(), headers
+    return WIRE.post(f"{at['queue_url']}/fal-ai/qwen-image", json=BODIES["fal"], headers=headers).json(), headers
 
 
 def test_faults_along_fals_queue(simulators: Simulators) -> None:
@@ -234,21 +242,21 @@ def test_faults_along_fals_queue(simulators: Simulators) -> None:
         ]
     )
     told, headers = queued(simulators)
-    looks = [httpx.get(told["status_url"], headers=headers) for _ in range(4)]
+    looks = [WIRE.get(told["status_url"], headers=headers) for _ in range(4)]
     assert [look.status_code for look in looks] == [503, 202, 202, 200]
-    assert httpx.put(told["cancel_url"], headers=headers).status_code == 500
-    assert httpx.get(told["response_url"], headers=headers).json()["detail"][0]["type"] == "internal_server_error"
-    assert httpx.get(told["response_url"], headers=headers).headers["content-type"].startswith("text/html")
-    assert len(httpx.get(told["response_url"], headers=headers).json()["images"]) == 1
+    assert WIRE.put(told["cancel_url"], headers=headers).status_code == 500
+    assert WIRE.get(told["response_url"], headers=headers).json()["detail"][0]["type"] == "internal_server_error"
+    assert WIRE.get(told["response_url"], headers=headers).headers["content-type"].startswith("text/html")
+    assert len(WIRE.get(told["response_url"], headers=headers).json()["images"]) == 1
 
 
 @pytest.mark.parametrize("on", ["submit", "generate"])
 def test_a_failed_job_is_completed_with_an_error(simulators: Simulators, on: str) -> None:
     simulators.set_faults([fault("fal", "failed", on=on)])
     told, headers = queued(simulators)
-    done = [httpx.get(told["status_url"], headers=headers).json() for _ in range(3)][-1]
+    done = [WIRE.get(told["status_url"], headers=headers).json() for _ in range(3)][-1]
     assert (done["status"], done["error_type"]) == ("COMPLETED", "internal_server_error")
-    assert httpx.get(told["response_url"], headers=headers).status_code == 500
+    assert WIRE.get(told["response_url"], headers=headers).status_code == 500
 
 
 def test_a_submit_whose_answer_is_lost_was_accepted(simulators: Simulators) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -13,6 +14,13 @@ from simulators.running import Simulators
 
 FREE = "gpt-image-2"
 FIXED = "gpt-image-1.5"
+WIRE = httpx.Client()  # one for all: making one costs more than a request
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hang_up() -> Iterator[None]:
+    yield
+    WIRE.close()
 
 
 def png(width: int = 64, height: int = 64) -> bytes:
@@ -31,7 +39,7 @@ def ask(
     at = simulators.addresses[slug]
     headers = {"Authorization": f"Bearer {at['key']}"}
     more: dict[str, Any] = sent or {"json": body}
-    return httpx.post(f"{at['base_url']}/images/{path}", headers=headers, **more)
+    return WIRE.post(f"{at['base_url']}/images/{path}", headers=headers, **more)
 
 
 @pytest.mark.parametrize(
@@ -240,5 +248,5 @@ def test_sd_server_refuses_in_its_own_words(simulators: Simulators, body: dict[s
 def test_a_body_that_is_no_object(simulators: Simulators, slug: str, content: bytes) -> None:
     at = simulators.addresses[slug]
     headers = {"Authorization": f"Bearer {at['key']}", "Content-Type": "application/json"}
-    answer = httpx.post(f"{at['base_url']}/images/generations", content=content, headers=headers)
+    answer = WIRE.post(f"{at['base_url']}/images/generations", content=content, headers=headers)
     assert answer.status_code in (400, 422)
