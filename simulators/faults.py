@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Annotated, Any, Literal, cast, get_args
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
@@ -123,10 +124,13 @@ class Script:
     """The faults still to come, in the order of the list."""
 
     def __init__(self, faults: Sequence[Fault] = ()) -> None:
+        self._lock = Lock()  # a test replaces the script from its own thread
+        self._left: list[tuple[Fault, int]] = []
         self.replace(faults)
 
     def replace(self, faults: Sequence[Fault]) -> None:
-        self._left = [(fault, fault.times) for fault in faults]
+        with self._lock:
+            self._left = [(fault, fault.times) for fault in faults]
 
     def told(self) -> list[dict[str, Any]]:
         """The faults left, with the times left."""
@@ -134,6 +138,10 @@ class Script:
 
     def take(self, provider: str, steps: Collection[Step]) -> Due:
         """Every delay that is due at one of these steps, and the first other fault; each counts once."""
+        with self._lock:
+            return self._take(provider, steps)
+
+    def _take(self, provider: str, steps: Collection[Step]) -> Due:
         seconds, struck = 0.0, None
         left: list[tuple[Fault, int]] = []
         for fault, times in self._left:

@@ -19,15 +19,38 @@ from simulators.front import CUT
 from simulators.server import PROVIDERS, SIMULATORS, create_app
 from simulators.stage import Pace, Stage
 
+LOGGER = logging.getLogger("simulators.http")
+
 Addresses = dict[str, dict[str, str]]
 
 
 class CuttableProtocol(HttpToolsProtocol):
     """HTTP whose application may cut the connection, as a failing network does."""
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  # as uvicorn's own
+        super().connection_made(transport)
+        self.logger = LOGGER
+
     def on_headers_complete(self) -> None:
         self.scope["extensions"] = {CUT: {"now": self.transport.abort}}
         super().on_headers_complete()
+
+
+class HastyServer(uvicorn.Server):
+    """Stops without waiting for a scripted delay to end."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for task in self.server_state.tasks:
+            task.cancel()
+        await super().shutdown(sockets)
+
+
+def _not_a_cancellation(record: logging.LogRecord) -> bool:
+    """A request that we end ourselves at the stop is no error; every other one is logged."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], asyncio.CancelledError)
+
+
+LOGGER.addFilter(_not_a_cancellation)
 
 
 def addresses(origin: str) -> Addresses:
@@ -132,8 +155,7 @@ def _origin(listener: socket.socket) -> str:
 
 
 def _server(stage: Stage) -> uvicorn.Server:
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # cut connections are what we are for
-    return uvicorn.Server(
+    return HastyServer(
         uvicorn.Config(
             create_app(stage=stage),
             http=CuttableProtocol,
@@ -142,7 +164,6 @@ def _server(stage: Stage) -> uvicorn.Server:
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=1,
         )
     )
 

@@ -92,7 +92,7 @@ class Desk:
         del effect  # nothing about a picture can go wrong here
         job = self._job(request)
         if job is None:
-            return not_found()
+            return _named(not_found(), str(uuid.uuid4()))
         self._queue.look(job)
         return _named(json_answer(self._told(job, request), 200 if job.state == "COMPLETED" else 202), job.id)
 
@@ -100,7 +100,7 @@ class Desk:
         del effect
         job = self._job(request)
         if job is None:
-            return not_found()
+            return _named(not_found(), str(uuid.uuid4()))
         return _named(StreamingResponse(self._events(job, request), media_type="text/event-stream"), job.id)
 
     async def _events(self, job: Job, request: Request) -> AsyncIterator[bytes]:
@@ -119,7 +119,7 @@ class Desk:
     async def result(self, request: Request, effect: PictureEffect | None) -> Response:
         job = self._job(request)
         if job is None:
-            return not_found()
+            return _named(not_found(), str(uuid.uuid4()))
         if job.state != "COMPLETED":
             return _named(json_answer({"detail": "Request is still in progress"}, 400), job.id)
         run = _run_of(job, effect)
@@ -131,14 +131,14 @@ class Desk:
         del effect
         job = self._job(request)
         if job is None:
-            return not_found()
+            return _named(not_found(), str(uuid.uuid4()))
         if not self._queue.cancel(job):
             return _named(json_answer({"status": "ALREADY_COMPLETED"}, 400), job.id)
         return _named(json_answer({"status": "CANCELLATION_REQUESTED"}, 202), job.id)
 
     async def nothing(self, request: Request, effect: PictureEffect | None) -> Response:
         del request, effect
-        return not_found()
+        return _named(not_found(), str(uuid.uuid4()))
 
     async def _billed(self, request: Request, run: Run, effect: PictureEffect | None) -> Response:
         output = await run.output(self._stage, origin(request), effect)

@@ -212,6 +212,7 @@ def test_urls_have_owner_and_alias_only(fal: Fal) -> None:
     for wrong in (f"{root}/image-to-image", f"{fal.at['queue_url']}/fal-ai/flux"):
         answer = fal.get(f"{wrong}/requests/{told['request_id']}/status")
         assert (answer.status_code, answer.json()) == (404, {"status": "NOT_FOUND"})
+        assert answer.headers["x-fal-request-id"]
 
 
 def test_a_job_passes_every_state(fal: Fal) -> None:

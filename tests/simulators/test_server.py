@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -114,6 +115,20 @@ def test_simulators_stop_and_start_again() -> None:
         with pytest.raises(httpx.ConnectError):
             httpx.get(simulators.origin)
     simulators.stop()
+
+
+def test_a_stop_cuts_short_what_is_under_way(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    slow = {"provider": "fal", "on": "submit", "effect": "delay", "seconds": 3600}
+    with Simulators(faults=[slow]) as simulators, ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(submit, simulators)
+        while not simulators.calls("fal"):
+            pass
+        simulators.stop()
+        assert isinstance(answer.exception(), httpx.TransportError) or answer.result().status_code == 500
+    assert capfd.readouterr() == ("", "")
+    assert caplog.records == []
 
 
 def test_the_app_refuses_bad_faults() -> None:
