@@ -75,6 +75,7 @@ class Load:
         self.over = False
         self.complete = asyncio.Event()
         self.together = asyncio.Event()
+        self.drained = asyncio.Event()
 
     async def run(self) -> Result:
         match self.job.mode:
@@ -112,8 +113,9 @@ class Load:
         self.since = 0.0
         await asyncio.sleep(self.job.seconds)
         self.since, self.over = math.inf, True
-        wall = time.perf_counter() - began
-        return self.result(wall, cpu=cpu_seconds(self.job.pid) - used)
+        result = self.result(time.perf_counter() - began, cpu=cpu_seconds(self.job.pid) - used)
+        await _within(GRACE, self.drained)  # what is left over must not burden the server that is measured next
+        return result
 
     async def run_burst(self) -> Result:
         connections = [await self.connect() for _ in range(self.job.connections)]
@@ -171,6 +173,8 @@ class Load:
             self.send(connection, now)
         else:
             self.free(connection)
+            if len(self.idle) == self.opened:
+                self.drained.set()
 
     def lost(self, connection: Connection, busy: bool) -> None:
         """The server closed the connection; with a request on the way that is an error."""

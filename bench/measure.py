@@ -36,7 +36,7 @@ class Bench:
         return self._load(server, question, "open", 64, seconds, rate=rate, warmup=0.3)
 
     def saturate(self, server: Server, question: Question, connections: int, seconds: float) -> Result:
-        return self._load(server, question, "closed", connections, seconds, warmup=0.5)
+        return self._load(server, question, "closed", connections, seconds, warmup=0.3)
 
     def memory(self, server: Server, question: Question, connections: int) -> tuple[Result, int]:
         """A burst, and by how many bytes the server's memory grew at its peak."""

@@ -14,7 +14,6 @@ from bench.proc import pinned
 
 READY_WITHIN = 30.0  # seconds
 LISTENING = re.compile(r"listening on http://[^:\s]+:(\d+)")
-PROXIES = ("S", "F", "hit")
 KEY = "bench-key"
 
 CONFIG = """\
@@ -34,6 +33,9 @@ base_url = "http://127.0.0.1:{port}/v1"
 api_key = "upstream-key"
 max_concurrency = 512
 models = {{ "bench" = "bench", "bench-slow" = "bench-slow", "bench-b64" = "bench-b64", "bench-8mb" = "bench-8mb" }}
+
+[providers.mock.offers."bench-slow"]
+count = {{ to = "n", max = 1, seeds = "unknown" }}
 """
 
 

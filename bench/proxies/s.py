@@ -20,8 +20,7 @@ Client = httpx.AsyncClient  # noqa: TID251 - the stock client is what S measures
 def build(options: Options) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-        async with Client(timeout=60, limits=limits) as client:
+        async with Client(timeout=60) as client:
             app.state.client = client
             yield
 

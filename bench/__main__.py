@@ -1,0 +1,146 @@
+"""`python -m bench`: the gateway on one core, a fast upstream and the load on another, bare proxies beside it.
+
+Prints one table with the targets next to the figures, and writes the same to `bench-output/figures.json`. A gateway
+that does not start is left out, and the table says so; the exit status is then 1.
+"""
+
+import argparse
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from bench import plan, profiled, report, scenarios
+from bench.measure import Bench, WrongAnswer
+from bench.proc import pinned, two_cores
+from bench.scenarios import B64, QUICK, SMALL, Figures, Pace
+from bench.servers import DidNotStart, Server, gateway, proxy, upstream
+
+OUTPUT = Path("bench-output")
+ROOM = 8_000_000_000  # bytes; kept pictures are deleted after each window
+SCENARIOS = ("plan", "small", "b64", "hit", "memory", "fanout", "keep")
+
+
+class Run:
+    """The servers of one run, and what was found."""
+
+    def __init__(self, pace: Pace, wanted: set[str], profile: Path | None) -> None:
+        self.pace = pace
+        self.wanted = wanted
+        self.profile = profile
+        self.results: dict[str, Figures] = {}
+        self.faults: list[str] = []
+        self.server_core, self.load_core = two_cores()
+        self.storage = fast_storage()
+
+    def all(self) -> None:
+        if "plan" in self.wanted:
+            with pinned(self.server_core):
+                self.results["plan"] = plan.measure(self.pace.repeats)
+        for keep in (False, True):
+            if self.wanted & ({"keep"} if keep else {"small", "b64", "hit", "memory", "fanout"}):
+                with (
+                    tempfile.TemporaryDirectory(prefix="easel-bench-", dir=self.storage) as folder,
+                    ExitStack() as stack,
+                ):
+                    self.group(stack, Path(folder), keep=keep)
+
+    def group(self, stack: ExitStack, folder: Path, *, keep: bool) -> None:
+        """Everything that is measured with this setting of keep, on servers that all run from the start."""
+        source = stack.enter_context(upstream(self.load_core, folder))
+        bench = Bench(source, self.load_core)
+        peers = [self.peer(stack, name, source, folder, keep=keep) for name in ("S", "F")]
+        easel = self.easel(stack, source, folder, keep=keep)
+        servers = [*peers, *([easel] if easel else [])]
+        if keep:
+            self.replies("keep", "keep small", bench, servers)
+            self.replies("keep", "keep b64", bench, servers)
+            return
+        self.replies("small", "small", bench, servers)
+        self.replies("b64", "b64", bench, servers)
+        if "hit" in self.wanted:
+            bare = self.peer(stack, "hit", source, folder, keep=False)
+            self.take("hit", lambda: scenarios.hits(bench, bare, easel, self.pace))
+        if "fanout" in self.wanted and easel:
+            self.take("fanout", lambda: scenarios.fanout(bench, easel, self.pace))
+        if "memory" in self.wanted:
+            asked = servers[1:] if self.pace is QUICK else servers  # S takes ten seconds
+            self.take("memory", lambda: scenarios.memory(bench, asked))
+
+    def replies(self, wanted: str, name: str, bench: Bench, servers: list[Server]) -> None:
+        if wanted not in self.wanted:
+            return
+        small = name.endswith("small")
+        title = "small `url` reply" if small else "1.4 MB `b64_json` reply"
+        pace = self.pace.kept if wanted == "keep" else self.pace
+        if wanted == "keep":
+            title += ", pictures kept"
+        question, rate, connections = (SMALL, 100, 64) if small else (B64, 20, 16)
+        self.take(
+            name,
+            lambda: scenarios.replies(title, bench, servers, question, pace, rate=rate, connections=connections),
+        )
+
+    def peer(self, stack: ExitStack, name: str, source: Server, folder: Path, *, keep: bool) -> Server:
+        return stack.enter_context(proxy(name, source.port, self.server_core, folder, keep=keep))
+
+    def easel(self, stack: ExitStack, source: Server, folder: Path, *, keep: bool) -> Server | None:
+        try:
+            return stack.enter_context(gateway(source.port, self.server_core, folder, keep=keep, profile=self.profile))
+        except DidNotStart as why:
+            self.faults.append(f"the gateway did not start with keep = {str(keep).lower()}: {why}")
+            return None
+
+    def take(self, name: str, measure: Callable[[], Figures]) -> None:
+        print(f"{name} …", file=sys.stderr, flush=True)
+        try:
+            self.results[name] = measure()
+        except WrongAnswer as why:
+            self.faults.append(f"{name}: {why}")
+
+
+def fast_storage() -> str | None:
+    """A folder in memory where there is one with room: a disk's own moods are nothing that a server could help."""
+    memory = Path("/dev/shm")  # noqa: S108 - folders in it are made by tempfile, private
+    return str(memory) if memory.is_dir() and shutil.disk_usage(memory).free > ROOM else None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="what the gateway costs, beside bare proxies")
+    parser.add_argument("--quick", action="store_true", help="a look within 90 seconds; figures are rougher")
+    parser.add_argument("--only", default=",".join(SCENARIOS), help="of " + ",".join(SCENARIOS))
+    parser.add_argument("--profile", action="store_true", help="run the gateway under cProfile and print its top lines")
+    told = parser.parse_args()
+    wanted = set(told.only.split(","))
+    if unknown := wanted - set(SCENARIOS):
+        parser.error(f"unknown scenario {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
+    OUTPUT.mkdir(exist_ok=True)
+    profile = OUTPUT / "gateway.prof" if told.profile else None
+    began = time.monotonic()
+    run = Run(QUICK if told.quick else Pace(), wanted, profile)
+    run.all()
+    conditions: dict[str, object] = {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "cores": [run.server_core, run.load_core],
+        "storage": run.storage or "the default temporary directory",
+        "quick": told.quick,
+        "profiled": told.profile,
+        "seconds": round(time.monotonic() - began),
+        "faults": run.faults,
+    }
+    print(report.table(run.results))
+    for fault in run.faults:
+        print(f"\nFAULT {fault}")
+    if profile and profile.exists():
+        print("\n" + profiled.top(profile))
+    print(f"\n{conditions['seconds']} s; written to {report.write(OUTPUT, run.results, conditions)}")
+    return 1 if run.faults or any(figures.faults for figures in run.results.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""The figures beside the issue's targets: one table for people, the same as JSON for comparison."""
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bench.scenarios import Figures
+
+COLUMNS = ("direct", "S", "F", "hit", "gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The gateway's `figure` is to be at most `limit` times that of `against`; `limit` itself where that is empty."""
+
+    scenario: str
+    figure: str
+    limit: float
+    against: str = ""
+
+
+CPU = "CPU ms per request"
+TARGETS = (
+    Target("small", CPU, 0.6, "S"),
+    Target("small", CPU, 3.0, "F"),
+    Target("b64", CPU, 0.25, "S"),
+    Target("b64", CPU, 1.5, "F"),
+    Target("hit", CPU, 2.0, "hit"),
+    Target("memory", "growth / bytes in flight", 2.5),
+    Target("fanout", "n=8 / n=1", 1.1),
+    Target("keep small", CPU, 1.3, "S"),
+    Target("keep small", CPU, 1.3, "F"),
+    Target("keep b64", CPU, 1.3, "S"),
+    Target("keep b64", CPU, 1.3, "F"),
+    Target("plan", "µs for ten parameters", 50.0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`value` is the ratio, or the figure itself; NaN when it could not be measured."""
+
+    target: Target
+    value: float
+
+    @property
+    def word(self) -> str:
+        if math.isnan(self.value):
+            return "not measured"
+        return "met" if self.value <= self.target.limit else "MISSED"
+
+    def __str__(self) -> str:
+        against = f" × {self.target.against}" if self.target.against else ""
+        value = "–" if math.isnan(self.value) else f"{self.value:.2f}"
+        return f"{value}{against} (≤ {self.target.limit:g}: {self.word})"
+
+
+def verdicts(scenario: str, figures: Figures) -> list[Verdict]:
+    return [Verdict(target, _value(target, figures)) for target in TARGETS if target.scenario == scenario]
+
+
+def _value(target: Target, figures: Figures) -> float:
+    row = figures.rows.get(target.figure, {})
+    mine, other = row.get("gateway", math.nan), row.get(target.against, math.nan) if target.against else 1.0
+    return mine / other if other else math.nan
+
+
+def table(results: dict[str, Figures]) -> str:
+    lines = [f"{'':38}" + "".join(f"{column:>10}" for column in COLUMNS)]
+    for scenario, figures in results.items():
+        lines += ["", figures.title]
+        judged = verdicts(scenario, figures)
+        for figure, row in figures.rows.items():
+            cells = "".join(f"{_number(row.get(column)):>10}" for column in COLUMNS)
+            notes = "   ".join(str(verdict) for verdict in judged if verdict.target.figure == figure)
+            lines.append(f"  {figure:36}{cells}   {notes}".rstrip())
+        lines += [f"  FAULT {fault}" for fault in figures.faults]
+    return "\n".join(lines)
+
+
+def write(folder: Path, results: dict[str, Figures], conditions: dict[str, object]) -> Path:
+    """Writes `figures.json` and says where."""
+    folder.mkdir(exist_ok=True)
+    told = {
+        "conditions": conditions,
+        "scenarios": {name: asdict(figures) for name, figures in results.items()},
+        "targets": [
+            {**asdict(verdict.target), "value": _or_none(verdict.value), "verdict": verdict.word}
+            for name, figures in results.items()
+            for verdict in verdicts(name, figures)
+        ],
+    }
+    file = folder / "figures.json"
+    file.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    return file
+
+
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}" if abs(value) < 1 else f"{value:.2f}"
