@@ -62,7 +62,8 @@ async def not_routed(_request: Request, error: Exception) -> JSONResponse:
     """Starlette's handler for its own 404 and 405."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     code = {404: "not_found", 405: "method_not_allowed"}.get(status, "http_error")
-    return Refusal("There is no such route here.", status=status, code=code).response()
+    message = "This route does not take this method." if status == 405 else "There is no such route here."
+    return Refusal(message, status=status, code=code).response()
 
 
 async def unforeseen(_request: Request, _error: Exception) -> JSONResponse:

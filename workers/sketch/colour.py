@@ -84,6 +84,7 @@ class Palette:
     light: Rgb
     far: Rgb
     near: Rgb
+    water: Rgb
     accent: Rgb
 
     def ground(self, nearness: float) -> Rgb:
@@ -102,5 +103,6 @@ def palette(mood: Mood, chance: Random) -> Palette:
         light=oklch(*mood.light, horizon),
         far=oklch(*mood.far, ground),
         near=oklch(*mood.near, ground),
+        water=oklch(mood.near[0] + 0.04, mood.near[1], sky),
         accent=oklch(0.66, 0.16, horizon + chance.choice((0.0, 180.0))),
     )

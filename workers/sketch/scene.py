@@ -38,9 +38,12 @@ def strokes(drawing: Drawing) -> list[list[Stroke]]:
     motif = _suggested(words, _MOTIF_WORDS) or of_prompt.choice(sorted(_MOTIFS))
     colours = palette(MOODS[mood], of_prompt)
     made = _MOTIFS[motif](colours, partial(_dice, prompt, drawing.seed), drawing.steps)
-    missing = drawing.steps - len(made)
-    made += [partial(_dabs, colours=colours, dice=_dice(prompt, drawing.seed, "dab", n)) for n in range(missing)]
-    return _dealt(made, drawing.steps)
+    flecks = [
+        partial(_flecks, colours=colours, dice=_dice(prompt, drawing.seed, "fleck", n))
+        for n in range(2 * drawing.steps)
+    ]
+    made += flecks[drawing.steps + len(made) :]  # for those who ask for more steps than the motif has parts
+    return [[*layer, fleck] for layer, fleck in zip(_dealt(made, drawing.steps), flecks, strict=False)]
 
 
 def _dice(*of: object) -> Random:
@@ -51,11 +54,11 @@ def _suggested(words: set[str], table: dict[str, str]) -> str | None:
     return next((name for name, hints in table.items() if words & set(hints.split())), None)
 
 
-def _dabs(canvas: Canvas, *, colours: Palette, dice: Random) -> None:
-    """A few flecks of thin paint, for those who ask for many steps."""
-    for _ in range(14):
-        centre, radius = (dice.random(), dice.random()), dice.uniform(0.002, 0.006)
-        canvas.disc(centre, radius, dice.choice((colours.light, colours.accent, colours.near)), opacity=0.35)
+def _flecks(canvas: Canvas, *, colours: Palette, dice: Random) -> None:
+    """Spatter of thin paint: every step leaves some, so that one more step is always another picture."""
+    for _ in range(4):
+        centre, radius = (dice.random(), dice.random()), dice.uniform(0.0015, 0.0045)
+        canvas.disc(centre, radius, dice.choice((colours.light, colours.light, colours.accent)), opacity=0.35)
 
 
 def _dealt(made: list[Stroke], steps: int) -> list[list[Stroke]]:

@@ -49,7 +49,7 @@ def _flat(canvas: Canvas, *, line: Sequence[Point], colour: Rgb) -> None:
 
 
 def _water(canvas: Canvas, *, colours: Palette, horizon: float) -> None:
-    canvas.gradient(blend(colours.sky_low, colours.far, 0.35), colours.near, start=horizon)
+    canvas.gradient(blend(colours.sky_low, colours.water, 0.35), colours.water, start=horizon)
 
 
 def _swell(canvas: Canvas, *, colours: Palette, horizon: float, depth: float, dice: Random) -> None:
@@ -58,7 +58,7 @@ def _swell(canvas: Canvas, *, colours: Palette, horizon: float, depth: float, di
     line = [(x / 120, y + tall * math.sin(x / 120 * math.tau * waves + phase)) for x in range(121)]
     thick = 0.004 + 0.03 * depth
     lower = [(x, py + thick * (0.4 + 0.6 * math.sin(x * math.pi * 3 + phase) ** 2)) for x, py in reversed(line)]
-    colour = blend(blend(colours.sky_low, colours.far, 0.35), colours.near, min(1.0, depth + 0.12))
+    colour = blend(blend(colours.sky_low, colours.water, 0.35), colours.water, min(1.0, depth + 0.12))
     canvas.polygon([*line, *lower], colour)
 
 
