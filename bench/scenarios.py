@@ -44,7 +44,7 @@ class Pace:
 
 
 QUICK = Pace(
-    latency_rounds=1, latency_seconds=0.8, saturation_rounds=1, saturation_seconds=1.0, warm_seconds=0.5, repeats=1
+    latency_rounds=1, latency_seconds=0.8, saturation_rounds=1, saturation_seconds=1.0, warm_seconds=0.3, repeats=1
 )
 
 
