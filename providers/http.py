@@ -41,6 +41,11 @@ class HttpAnswer:
     status: int
     headers: Mapping[str, str]
     content: bytes
+    provider: str = ""
+
+    def broken(self, message: str) -> ProviderError:
+        """An error that says that this answer is of no use."""
+        return ProviderError(Kind.BROKEN, message, provider=self.provider, status=self.status)
 
     def json(self) -> Any:
         """The body as JSON, whatever its content type claims; raises `ProviderError` of kind BROKEN."""
@@ -53,7 +58,7 @@ class HttpAnswer:
         """The body as a JSON object; raises `ProviderError` of kind BROKEN."""
         body = self.json()
         if not isinstance(body, dict):
-            raise ProviderError(Kind.BROKEN, "the provider answered JSON that is not an object", status=self.status)
+            raise self.broken("the provider answered JSON that is not an object")
         return cast(Json, body)
 
     def error_object(self) -> Json:
@@ -72,7 +77,7 @@ class HttpAnswer:
         else:
             title = _HTML_TITLE.search(self.content[:4096])
             what = f"an HTML page titled {title[1].decode()!r}" if title else "an HTML page"
-        return ProviderError(Kind.BROKEN, f"the provider answered {self.status} with {what}", status=self.status)
+        return self.broken(f"the provider answered {self.status} with {what}")
 
 
 def check_base_url(url: str, *, allow_http: bool = False) -> str:
@@ -284,7 +289,7 @@ class Http:
                 raise self._error(
                     Kind.BROKEN, f"the provider's answer cannot be read: {error}", response.status_code
                 ) from None
-        return HttpAnswer(response.status_code, response.headers, content)
+        return HttpAnswer(response.status_code, response.headers, content, self.provider)
 
     async def _collect(self, response: httpx.Response) -> bytes:
         """The raw body. `BytesIO` grows in place and gives its buffer away without a copy: 8 MB cost about 9."""

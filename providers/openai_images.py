@@ -8,7 +8,6 @@ import orjson
 
 from providers import data_uri, pictures_in_json
 from providers.base import Answer, Image, Json
-from providers.errors import Kind, ProviderError
 from providers.http import HttpAnswer
 
 _PIXELS = re.compile(r"(\d{1,5})[xX×*](\d{1,5})")
@@ -23,24 +22,22 @@ def read_answer(answer: HttpAnswer, base_url: str) -> Answer:
     except orjson.JSONDecodeError:
         raise answer.unreadable() from None
     if not isinstance(document, dict):
-        raise ProviderError(Kind.BROKEN, "the provider answered JSON that is not an object", status=answer.status)
+        raise answer.broken("the provider answered JSON that is not an object")
     body = cast(Json, document)
     items = body.get("data")
     found = cast(list[object], items) if isinstance(items, list) else []
-    images = tuple(_image(cast(Json, item), body, base_url) for item in found if isinstance(item, dict))
+    try:
+        images = tuple(_image(cast(Json, item), body, base_url) for item in found if isinstance(item, dict))
+    except ValueError:
+        images = ()
     if not images:
-        raise ProviderError(Kind.BROKEN, "the provider answered without a picture", status=answer.status)
+        raise answer.broken("the provider answered without a picture")
     return Answer(images, extra={key: body[key] for key in _KEPT if body.get(key) is not None})
 
 
 def _image(item: Json, body: Json, base_url: str) -> Image:
-    try:
-        if encoded := item.get("b64_json"):
-            image = data_uri.from_base64(encoded)
-        else:
-            image = data_uri.from_url(item.get("url"), base_url)
-    except ValueError:
-        raise ProviderError(Kind.BROKEN, "the provider answered without a picture") from None
+    encoded = item.get("b64_json")
+    image = data_uri.from_base64(encoded) if encoded else data_uri.from_url(item.get("url"), base_url)
     said = item.get("content_type") or item.get("mime_type") or _MEDIA_TYPES.get(str(body.get("output_format")))
     width, height = _pixels(item, body)
     revised, seed = item.get("revised_prompt"), item.get("seed")

@@ -9,7 +9,6 @@ import orjson
 
 from providers import data_uri, pictures_in_json
 from providers.base import Answer, Call, Image, Json, Progress, Ticket
-from providers.errors import Kind, ProviderError
 from providers.fal.explain import explain
 from providers.http import MAX_BYTES, Http, HttpAnswer
 
@@ -74,9 +73,12 @@ class Fal:
         if answer.status >= 300:
             raise explain(answer, call, accepted=True)
         output = _output(answer)
-        images = tuple(_images(output, call, self.http.base_url))
+        try:
+            images = tuple(_images(output, call, self.http.base_url))
+        except ValueError:
+            images = ()
         if not images:
-            raise ProviderError(Kind.BROKEN, "fal answered without a picture", provider=self.name, status=answer.status)
+            raise answer.broken("fal answered without a picture")
         extra = {"timings": output["timings"]} if isinstance(output.get("timings"), dict) else {}
         return Answer(images, units=_number(answer.headers.get("x-fal-billable-units")), extra=extra)
 
@@ -97,7 +99,7 @@ def _output(answer: HttpAnswer) -> Json:
     except orjson.JSONDecodeError:
         raise answer.unreadable() from None
     if not isinstance(body, dict):
-        raise ProviderError(Kind.BROKEN, "fal answered JSON that is not an object", provider="fal")
+        raise answer.broken("fal answered JSON that is not an object")
     return cast(Json, body)
 
 
@@ -121,10 +123,7 @@ def _images(output: Json, call: Call, base_url: str) -> list[Image]:
 
 
 def _image(item: Mapping[str, Any], base_url: str) -> Image:
-    try:
-        image = data_uri.from_url(item.get("url"), base_url)
-    except ValueError:
-        raise ProviderError(Kind.BROKEN, "fal answered with a picture that has no address", provider="fal") from None
+    image = data_uri.from_url(item.get("url"), base_url)
     content_type, width, height = item.get("content_type"), item.get("width"), item.get("height")
     return replace(
         image,

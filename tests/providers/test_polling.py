@@ -1,0 +1,161 @@
+"""A ticket is followed to its end: asked again through every hitch, never sent again."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import pytest
+
+from providers.base import Answer, Call, Image, Progress, Ticket
+from providers.errors import Kind, ProviderError
+from providers.polling import FIRST_PAUSE, LONGEST_PAUSE, UNKNOWN_CHECKS, follow
+
+Said = TypeVar("Said", Progress, Answer)
+CALL = Call("req_1.1", "acme/paint", "generate", {"prompt": "x"}, 1, "url")
+TICKET = Ticket("t1")
+ANSWER = Answer((Image(url="https://cdn.example/a.png"),))
+
+
+@dataclass
+class Clock:
+    """Time that passes only while somebody sleeps."""
+
+    now: float = 1000.0
+    slept: list[float] = field(default_factory=list[float])
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+class Queue:
+    """Answers from two scripts; a check without a script is still waiting."""
+
+    name = "acme"
+
+    def __init__(
+        self,
+        checks: Sequence[Progress | Kind] = (),
+        results: Sequence[Answer | Kind] = (),
+        *,
+        hang: asyncio.Event | None = None,
+        cancel_fails: bool = False,
+    ) -> None:
+        self.checks = list(checks)
+        self.results = list(results)
+        self.hang = hang
+        self.cancel_fails = cancel_fails
+        self.cancelled: list[Ticket] = []
+
+    async def submit(self, call: Call) -> Ticket:
+        raise AssertionError("a ticket is never sent again")
+
+    async def check(self, ticket: Ticket) -> Progress:
+        assert ticket is TICKET
+        if self.hang is not None:
+            self.hang.set()
+            await asyncio.Event().wait()
+        return _told(self.checks.pop(0) if self.checks else Progress())
+
+    async def result(self, ticket: Ticket, call: Call) -> Answer:
+        assert call is CALL
+        return _told(self.results.pop(0))
+
+    async def cancel(self, ticket: Ticket) -> None:
+        self.cancelled.append(ticket)
+        if self.cancel_fails:
+            raise ProviderError(Kind.BUSY, "no")
+
+    async def close(self) -> None: ...
+
+
+def _told(said: Said | Kind) -> Said:
+    if isinstance(said, Kind):
+        raise ProviderError(said, "scripted", retry_after=7.0 if said is Kind.RATE else None)
+    return said
+
+
+async def followed(
+    queue: Queue, clock: Clock, seconds: float = 100.0, on_progress: Callable[[Progress], None] | None = None
+) -> Answer:
+    return await follow(
+        queue, TICKET, CALL, clock.now + seconds, clock=clock, sleep=clock.sleep, on_progress=on_progress
+    )
+
+
+async def test_it_waits_longer_and_longer_until_the_job_is_done() -> None:
+    clock, seen = Clock(), list[Progress]()
+    queue = Queue([Progress(position=number) for number in range(20, 0, -1)] + [Progress(done=True)], [ANSWER])
+    assert await followed(queue, clock, on_progress=seen.append) is ANSWER
+    assert clock.slept[0] == FIRST_PAUSE
+    assert clock.slept == sorted(clock.slept)
+    assert clock.slept[-1] == LONGEST_PAUSE
+    assert [each.position for each in seen[:3]] == [20, 19, 18]
+    assert seen[-1].done
+
+
+@pytest.mark.parametrize("kind", [Kind.BUSY, Kind.RATE, Kind.KEY, Kind.CREDIT, Kind.LOST, Kind.BROKEN])
+async def test_a_hitch_while_asking_for_the_status_does_not_end_it(kind: Kind) -> None:
+    clock = Clock()
+    assert await followed(Queue([kind, kind, Progress(done=True)], [ANSWER]), clock) is ANSWER
+    assert (clock.slept[0] == 7.0) == (kind is Kind.RATE), "a wish to wait is kept"
+
+
+async def test_a_hitch_while_fetching_the_result_does_not_end_it() -> None:
+    done = [Progress(done=True)] * 3
+    assert await followed(Queue(list(done), [Kind.BUSY, Kind.RATE, ANSWER]), Clock()) is ANSWER
+
+
+@pytest.mark.parametrize("kind", [Kind.FAILED, Kind.MODERATED, Kind.BAD_REQUEST, Kind.BROKEN, Kind.CANCELLED])
+async def test_the_providers_word_on_the_job_ends_it(kind: Kind) -> None:
+    clock = Clock()
+    with pytest.raises(ProviderError) as caught:
+        await followed(Queue([Progress(done=True)], [kind]), clock)
+    assert caught.value.kind is kind
+    assert not clock.slept
+
+
+async def test_unknown_is_believed_only_when_repeated() -> None:
+    almost = [Kind.GONE] * (UNKNOWN_CHECKS - 1)
+    assert await followed(Queue([*almost, Progress(), *almost, Progress(done=True)], [ANSWER]), Clock()) is ANSWER
+    for queue in (
+        Queue([Kind.GONE] * UNKNOWN_CHECKS),
+        Queue([Progress(done=True)] * UNKNOWN_CHECKS, [Kind.GONE] * UNKNOWN_CHECKS),
+    ):
+        with pytest.raises(ProviderError) as caught:
+            await followed(queue, Clock())
+        assert caught.value.kind is Kind.GONE
+
+
+async def test_past_the_deadline_the_ticket_stays_with_the_provider() -> None:
+    clock, queue = Clock(), Queue()
+    with pytest.raises(ProviderError) as caught:
+        await followed(queue, clock, seconds=10.0)
+    assert caught.value.kind is Kind.TIMEOUT
+    assert caught.value.provider == "acme"
+    assert abs(clock.now - 1010.0) < 1e-6, "it is asked until the last moment"
+    assert not queue.cancelled
+
+
+async def test_a_status_route_that_hangs_is_left_at_the_deadline() -> None:
+    queue = Queue(hang=asyncio.Event())
+    with pytest.raises(ProviderError) as caught:
+        await followed(queue, Clock(), seconds=0.05)
+    assert caught.value.kind is Kind.TIMEOUT
+
+
+@pytest.mark.parametrize("cancel_fails", [True, False])
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_a_cancelled_caller_cancels_at_the_provider_only_when_told_to(wanted: bool, cancel_fails: bool) -> None:
+    hanging = asyncio.Event()
+    queue = Queue(hang=hanging, cancel_fails=cancel_fails)
+    task = asyncio.create_task(follow(queue, TICKET, CALL, Clock()() + 1e9, cancel_on_cancel=wanted))
+    await hanging.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert queue.cancelled == ([TICKET] if wanted else [])
