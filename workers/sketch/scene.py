@@ -17,7 +17,7 @@ _MOTIFS: dict[str, Motif] = {"hills": hills, "sea": sea, "shapes": shapes}
 
 # A few words that would look wrong against the dice. Placeholders need no more understanding than this.
 _MOOD_WORDS = {
-    "night": "night moon midnight stars starry dark neon",
+    "night": "night moon moonlight midnight stars starry dark neon",
     "dusk": "dusk sunset evening twilight autumn fire",
     "dawn": "dawn sunrise morning mist spring fog",
     "day": "day noon summer sunny bright snow",
