@@ -1,11 +1,16 @@
 """A request as the caller wrote it, checked for what no provider could mend."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from normalizers.errors import BadValue
 from normalizers.parameters import MAX_PROMPT
+
+MAX_NAME = 100  # characters of a field's name; the longest documented one has 28
+MAX_DEPTH = 32  # levels within a field's value
+INT64_LOW, UINT64_HIGH = -(2**63), 2**64 - 1  # what every JSON reader keeps exact
 
 ResponseFormat = Literal["url", "b64_json", "both"]
 
@@ -44,12 +49,47 @@ def read_asked(body: Any, *, prompt_needed: bool = True) -> Asked:
     if not isinstance(model, str) or not model.strip():
         raise BadValue("model", "is required; GET /v1/models lists what there is")
     for name, value in fields.items():
-        if isinstance(value, str):
-            check_text(name, value)
+        if not name.isprintable() or len(name) > MAX_NAME:
+            raise BadValue("body", f"a field's name must be printable and have at most {MAX_NAME} characters")
+        check_value(name, value)
     if prompt_needed and not fields.get("prompt"):
         missing = "is required" if "prompt" not in fields else "must not be empty"
         raise BadValue("prompt", f"{missing}; describe the picture in words")
     return Asked(model.strip(), fields)
+
+
+def check_value(name: str, value: Any) -> None:
+    """What JSON can say but no provider can be sent: numbers out of range, text that is none, deep nests."""
+    if isinstance(value, str):
+        check_text(name, value)
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise BadValue(name, "holds a number that is not finite; JSON has no NaN and no infinity")
+    elif isinstance(value, int):
+        if not INT64_LOW <= value <= UINT64_HIGH:
+            raise BadValue(name, "holds an integer of more than 64 bits")
+    elif isinstance(value, (dict, list)):
+        check_nest(name, cast("dict[Any, Any] | list[Any]", value))
+
+
+def check_nest(name: str, value: dict[Any, Any] | list[Any]) -> None:
+    """Level by level, so that no depth of a caller's makes us recurse."""
+    level: list[Any] = [value]
+    for _depth in range(MAX_DEPTH):
+        below: list[Any] = []
+        for entry in level:
+            if isinstance(entry, dict):
+                inner = cast("dict[Any, Any]", entry)
+                below += inner.keys()
+                below += inner.values()
+            elif isinstance(entry, list):
+                below += cast("list[Any]", entry)
+            else:
+                check_value(name, entry)
+        level = below
+        if not level:
+            return
+    raise BadValue(name, f"is nested more than {MAX_DEPTH} levels deep")
 
 
 def check_text(name: str, value: str) -> None:

@@ -3,14 +3,15 @@
 size = WxH    shape and scale at once; aspect_ratio and resolution are then ignored, and reported so
 size = W:H    the same as aspect_ratio
 size = 2K     the same as resolution
-size = auto   the provider's own choice
+size = auto   the provider's own choice, of what aspect_ratio and resolution leave open
 """
 
 import math
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
+from normalizers.checks import is_type
 from normalizers.errors import BadValue
 from normalizers.parameters import MAX_SIDE
 
@@ -44,11 +45,24 @@ class Shape:
         """Nothing was asked."""
         return not (self.pixels or self.ratio or self.area or self.auto or self.name)
 
+    @property
+    def means(self) -> tuple[Any, ...]:
+        """What is asked, without how it was written."""
+        return self.pixels, self.ratio, self.area, self.auto, self.name
+
+    @property
+    def alone(self) -> bool:
+        """As a `size` it decides shape and scale, whatever stands beside it."""
+        return self.pixels is not None or self.name is not None
+
 
 def read_size(size: Any, param: str = "size") -> Shape:
     """One of the four forms of `size`; also `{"width": 1280, "height": 720}`. Raises BadValue."""
     if isinstance(size, dict):
-        return Shape(pixels=bounded(size.get("width"), size.get("height"), param))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        sides = cast("dict[str, Any]", size)
+        if unknown := set(sides) - {"width", "height"}:
+            raise BadValue(param, f"has the unknown key {min(unknown)[:40]!r}; width and height are known")
+        return Shape(pixels=bounded(sides.get("width"), sides.get("height"), param))
     if not isinstance(size, str):
         raise BadValue(param, f"must be a string, {SIZE_EXAMPLES}")
     if found := PIXELS.fullmatch(size):
@@ -84,7 +98,7 @@ def read_ratio(value: Any, param: str = "aspect_ratio") -> Shape:
 
 def read_tier(value: Any, param: str = "resolution") -> Shape:
     """`0.5K 1K 2K 4K` (1K is 1024² pixels), a side such as `512`, or megapixels such as `0.25` and `1` (1 is 1024²)."""
-    text = f"{value}" if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+    text = str(value) if is_type(value, "number") and 0 < value <= MAX_SIDE else value
     if isinstance(text, str) and text.strip().lower() == "auto":
         return Shape(auto=True)
     found = TIER.fullmatch(text) if isinstance(text, str) else None
@@ -109,11 +123,11 @@ def plain(number: str) -> str:
 
 
 def combine(size: Shape | None, ratio: Shape | None, tier: Shape | None) -> Shape:
-    """One shape of the three parameters; a size in pixels, a name or `auto` decides alone.
+    """One shape of the three parameters; a size in pixels or a name decides alone.
 
     Raises BadValue when `size` is a ratio or tier and the parameter of that meaning says something else.
     """
-    if size is not None and (size.pixels or size.auto or size.name):
+    if size is not None and size.alone:
         return size
     if size and ratio and size.ratio and ratio.ratio and not math.isclose(size.ratio, ratio.ratio):
         raise BadValue("aspect_ratio", "says something else than size; give one of the two")

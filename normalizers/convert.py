@@ -84,3 +84,10 @@ CONVERTERS: dict[str, Converter] = {
     "single_lora": single_lora,
     "path_and_multiplier": path_and_multiplier,
 }
+
+# What a row's `table` may hold, by converter; a lookup's keys are the words themselves.
+TABLE_KEYS: dict[str, frozenset[str]] = {
+    "loras": frozenset({"max_items", "scale"}),
+    "single_lora": frozenset({"scale"}),
+    "path_and_multiplier": frozenset({"max_items", "scale"}),
+}

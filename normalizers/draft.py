@@ -24,6 +24,7 @@ class Draft:
     aside: dict[str, Any] = field(default_factory=dict[str, Any])
     decided: dict[str, Decision] = field(default_factory=dict[str, Decision])
     defaults: list[Default] = field(default_factory=list[Default])
+    wire: dict[str, tuple[str, Any]] = field(default_factory=dict[str, tuple[str, Any]])
 
     def value(self, name: str) -> Any:
         """What the caller gave, or None."""
@@ -47,7 +48,7 @@ class Draft:
         """Left out; in strict mode that is an error, so call it only for values that ask for something."""
         if self.options.strict:
             entry = self.given[name]
-            raise Refused(entry.as_, f"would be left out ({because}), which X-Easel-Strict forbids")
+            raise Refused(entry.as_, f"would be left out ({because}), which X-Easel-Strict forbids; leave it out")
         self.decide(name, "dropped", note=because)
 
 
@@ -81,6 +82,7 @@ def apply_rule(draft: Draft, name: str, entry: Given, rule: Rule) -> None:
             if name == "seed":
                 return  # each call has its own: see count_and_seed
             sent = value if rule.convert is None else converted(draft.offer, entry, rule)
+            claim(draft, entry, rule, sent)
             put(draft.aside if rule.aside else draft.payload, rule.to, sent)
             draft.sent(name, rule.sent_as, sent)
         case "emulated":
@@ -94,6 +96,14 @@ def apply_rule(draft: Draft, name: str, entry: Given, rule: Rule) -> None:
             if value not in rule.neutral:
                 raise Refused(entry.as_, f"cannot be honoured by {draft.offer.id}: {rule.because}")
             draft.decide(name, "dropped", note="asks for nothing that the provider does not do anyway")
+
+
+def claim(draft: Draft, entry: Given, rule: Rule, sent: Any) -> None:
+    """Two parameters may share a wire field (OpenAI's moderation and our safety), but not with different values."""
+    field = rule.sent_as or ""
+    before = draft.wire.setdefault(field, (entry.as_, sent))
+    if before[0] != entry.as_ and before[1] != sent:
+        raise BadValue(entry.as_, f"says something else than {before[0]}; both are {field} there, give one of the two")
 
 
 def check_range(offer: Offer, entry: Given, rule: Rule) -> None:

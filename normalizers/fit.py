@@ -16,32 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from normalizers.canvas import ONE_K, Shape
+from normalizers.limits import Limits, Pixels, fit_free
 
 Kind = Literal["free", "pixels", "names", "ratios", "names_and_free", "fixed"]
-Pixels = tuple[int, int]
-AREA_TOLERANCE = 0.10  # on free pixels, the drawn area is at most this far from the asked one, unless a limit forces it
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Free pixels: bounds of a side and of the area in pixels, the step of a side, the longest ratio of the sides."""
-
-    low: int = 1
-    high: int = 14_142
-    step: int = 1
-    area_low: int = 1
-    area_high: int = 14_142 * 14_142
-    ratio: float = math.inf
-
-    def legal(self, width: int, height: int) -> bool:
-        return (
-            self.low <= width <= self.high
-            and self.low <= height <= self.high
-            and width % self.step == 0
-            and height % self.step == 0
-            and self.area_low <= width * height <= self.area_high
-            and max(width, height) <= self.ratio * min(width, height)
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +96,7 @@ def target(shape: Shape, canvas: Canvas) -> tuple[float, float]:
         return shape.pixels
     default = canvas.default or (ONE_K, ONE_K)
     area = shape.area or tier_near(default[0] * default[1], canvas)
-    if shape.ratio_text is not None and (row := canvas.sizes.get((shape.ratio_text, area))):
+    if shape.ratio is not None and (row := size_row(canvas, shape.ratio_text or "", shape.ratio, area)):
         return row
     if shape.ratio is None and area == default[0] * default[1]:
         return default
@@ -127,52 +104,18 @@ def target(shape: Shape, canvas: Canvas) -> tuple[float, float]:
     return math.sqrt(area * ratio), math.sqrt(area / ratio)
 
 
+def size_row(canvas: Canvas, text: str, ratio: float, area: int) -> Pixels | None:
+    """The row of the size table for a ratio, however it is written: 8:6 is 4:3."""
+    if (row := canvas.sizes.get((text, area))) is not None:
+        return row
+    same = (key for key in canvas.sizes if key[1] == area and math.isclose(aspect(key[0]), ratio))
+    return next((canvas.sizes[key] for key in same), None)
+
+
 def tier_near(area: int, canvas: Canvas) -> int:
     """The scale when only a shape was asked: the tier of the size table that the default belongs to."""
     tiers = {tier for _ratio, tier in canvas.sizes}
     return min(tiers, key=lambda tier: abs(math.log(area / tier)), default=area)
-
-
-def fit_free(asked: tuple[float, float], limits: Limits) -> Pixels:
-    """Each side to the nearest legal step, then limits and budget, keeping the ratio."""
-    width, height = into_limits(asked, limits)
-    rounded = to_step(width, limits.step), to_step(height, limits.step)
-    if limits.legal(*rounded) and close(rounded, (width, height)):
-        return rounded
-    around = [(w, h) for w in steps_near(width, limits) for h in steps_near(height, limits)]
-    legal = [size for size in around if limits.legal(*size)] or around
-    near = [size for size in legal if close(size, (width, height))] or legal
-    return min(near, key=lambda size: shape_distance(size, (width, height)) + scale_distance(size, (width, height)))
-
-
-def into_limits(asked: tuple[float, float], limits: Limits) -> tuple[float, float]:
-    """The asked sides scaled, as little as possible, until sides and area fit; too long a ratio is cut first."""
-    width, height = asked
-    longest = min(limits.ratio, limits.high / limits.low)
-    if max(asked) > longest * min(asked):
-        area = width * height
-        long, short = math.sqrt(area * longest), math.sqrt(area / longest)
-        width, height = (long, short) if width > height else (short, long)
-    area = width * height
-    least = max(limits.low / min(width, height), math.sqrt(limits.area_low / area))
-    most = min(limits.high / max(width, height), math.sqrt(limits.area_high / area))
-    scale = min(max(1.0, least), most)
-    return width * scale, height * scale
-
-
-def to_step(side: float, step: int) -> int:
-    return max(step, math.floor(side / step + 0.5) * step)
-
-
-def steps_near(side: float, limits: Limits) -> list[int]:
-    """The legal sides around a length, four each way: enough for area and ratio limits to be met after rounding."""
-    middle = to_step(side, limits.step)
-    candidates = (middle + offset * limits.step for offset in range(-4, 5))
-    return [near for near in candidates if limits.low <= near <= limits.high and near > 0] or [middle]
-
-
-def close(size: Pixels, asked: tuple[float, float]) -> bool:
-    return abs(size[0] * size[1] / (asked[0] * asked[1]) - 1) <= AREA_TOLERANCE
 
 
 def shape_distance(size: tuple[float, float], asked: tuple[float, float]) -> float:
@@ -192,28 +135,29 @@ def nearest(asked: tuple[float, float], sizes: Iterable[Pixels]) -> Pixels:
 def fit_ratio(shape: Shape, canvas: Canvas) -> Fitted:
     """A ratio of the list, and a tier where the offer has tiers; a row of the size table says what that draws."""
     asked = target(shape, canvas)
-    ratio = min(canvas.ratios, key=lambda text: round(shape_distance(sides(text), asked), 9))
+    ratio = min(canvas.ratios, key=lambda text: round(shape_distance((aspect(text), 1), asked), 9))
     wire: list[tuple[str, Any]] = [(canvas.to[0], ratio)]
-    area = asked[0] * asked[1]
-    tier_snapped = False
     if canvas.tiers:
-        tier = min(canvas.tiers, key=lambda name: abs(math.log(canvas.tiers[name] / area)))
-        tier_snapped = shape.area is not None and canvas.tiers[tier] != shape.area
+        tier = min(canvas.tiers, key=lambda name: abs(math.log(canvas.tiers[name] / (asked[0] * asked[1]))))
         area = canvas.tiers[tier]
         wire.append((canvas.to[1], tier))
-    drawn = canvas.sizes.get((ratio, round(area)))
+    else:
+        default = canvas.default or (ONE_K, ONE_K)
+        area = tier_near(default[0] * default[1], canvas)
+    drawn = size_row(canvas, ratio, aspect(ratio), area)
     snapped = (
-        tier_snapped
+        (shape.area is not None and area != shape.area)
         or (shape.pixels is not None and drawn != shape.pixels)
-        or (shape.ratio is not None and not math.isclose(sides(ratio)[0] / sides(ratio)[1], shape.ratio))
+        or (shape.ratio is not None and not math.isclose(aspect(ratio), shape.ratio))
     )
     said = " at ".join(str(value) for _name, value in wire)
     return Fitted(drawn, tuple(wire), snapped, f"nearest that the provider draws: {said}" if snapped else None)
 
 
-def sides(ratio: str) -> tuple[float, float]:
+def aspect(ratio: str) -> float:
+    """`16:9` as 1.78."""
     width, _colon, height = ratio.partition(":")
-    return float(width), float(height)
+    return float(width) / float(height)
 
 
 def named(shape: Shape, canvas: Canvas, name: str) -> Fitted:
@@ -230,18 +174,21 @@ def as_pixels(shape: Shape, canvas: Canvas, pixels: Pixels) -> Fitted:
 
 
 def is_snap(shape: Shape, canvas: Canvas, pixels: Pixels) -> bool:
-    """Asked pixels must be met exactly; a ratio or tier is met when no side is a step or more away from it."""
+    """Asked pixels must be met exactly, a ratio and a tier up to the rounding of a side; what was left open is met."""
     if shape.pixels:
         return pixels != shape.pixels
-    if shape.open:
-        return False
-    asked = target(shape, canvas)
-    slack = canvas.limits.step if canvas.kind in {"free", "names_and_free"} else 1
-    return any(abs(side - wanted) >= slack + 0.5 for side, wanted in zip(pixels, asked, strict=True))
+    width, height = pixels
+    wide, high = target(shape, canvas)
+    slack = canvas.limits.step + 0.5
+    other_shape = min(abs(width - height * wide / high), abs(height - width * high / wide)) >= slack
+    other_scale = abs(math.sqrt(width * height) - math.sqrt(wide * high)) >= slack
+    return (shape.ratio is not None and other_shape) or (shape.area is not None and other_scale)
 
 
 def written(pixels: Pixels, canvas: Canvas) -> tuple[tuple[str, Any], ...]:
     """Pixels in the provider's form."""
+    if not canvas.to:
+        return ()
     width, height = pixels
     match canvas.form:
         case "object":

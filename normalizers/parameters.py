@@ -82,3 +82,5 @@ ALL = (
 PARAMETERS: dict[str, Parameter] = {entry.name: entry for entry in ALL}
 GATEWAY_FIELDS = frozenset(entry.name for entry in ALL if entry.gateway)
 NEEDS_ROW = frozenset(entry.name for entry in ALL if not entry.gateway)
+# These are settled together, by an offer's [canvas], [count] and [output], not by a row each.
+STRUCTURED = frozenset({"size", "aspect_ratio", "resolution", "n", "output_format", "output_compression"})

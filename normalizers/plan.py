@@ -12,6 +12,7 @@ import orjson
 
 from normalizers.asked import Asked, Known, Options, ResponseFormat
 from normalizers.draft import Draft, one_parameter, put
+from normalizers.errors import Owned
 from normalizers.finishing import Finishing
 from normalizers.fit import Pixels
 from normalizers.offer import Offer
@@ -98,8 +99,8 @@ def plan(asked: Asked, offer: Offer, options: Options, known: Known = NOBODY) ->
         draft.decided[row.given_as] = row
     for name, entry in found.given.items():
         one_parameter(draft, name, entry)
-    for name, value in found.open.items():
-        put(draft.payload, (*offer.open_at, name), value)
+    if found.open:
+        send_on(draft, found.open)
     fitted, exact = choose_size(draft)
     finishing = choose_output(draft, exact)
     response_format, way = choose_delivery(draft, finishing)
@@ -122,6 +123,17 @@ def plan(asked: Asked, offer: Offer, options: Options, known: Known = NOBODY) ->
         decisions=in_order(asked, draft.decided),
         defaults=tuple(draft.defaults),
     )
+
+
+def send_on(draft: Draft, fields: Mapping[str, Any]) -> None:
+    """Fields that nobody knows; none may change one that a known parameter has set."""
+    place: Mapping[str, Any] = draft.payload
+    for step in draft.offer.open_at:
+        place = place.get(step, {})
+    for name, value in fields.items():
+        if name in place:
+            raise Owned(name, "is set by the gateway itself and cannot be sent; leave it out")
+        put(draft.payload, (*draft.offer.open_at, name), value)
 
 
 def count_and_seed(draft: Draft) -> tuple[int, int | None]:

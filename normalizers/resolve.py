@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from normalizers.aliases import PAIR_MEANS, PAIRS, SPELLINGS, WORDS
-from normalizers.asked import Asked, Known
+from normalizers.asked import MAX_NAME, Asked, Known
+from normalizers.canvas import read_size
 from normalizers.errors import BadValue, Owned, Refused
 from normalizers.offer import Offer
-from normalizers.parameters import GATEWAY_FIELDS, PARAMETERS
+from normalizers.parameters import GATEWAY_FIELDS, PARAMETERS, STRUCTURED
 from normalizers.rules import Decision
-from normalizers.tables import STRUCTURED
 
 
 class Given(NamedTuple):
@@ -46,7 +46,7 @@ def resolve(asked: Asked, offer: Offer, known: Known, *, strict: bool = False) -
             add(found.given, field, value, field)
         elif field in known.slugs:
             of_provider(found, field, value, offer, known, strict=strict)
-        elif field in PAIRS and (field in asked.fields):
+        elif field in PAIRS:
             add(found.given, *pair(field, asked.fields), asked=value)
         else:
             other_spelling(found, field, value, offer, known, strict=strict)
@@ -63,11 +63,20 @@ def add(given: dict[str, Given], name: str, value: Any, field: str, *, asked: An
     if before is None:
         given[name] = Given(value, (spelled,))
         return
-    if before.value != value:
+    if not same(name, before, value, field):
         raise BadValue(
             field, f"says something else than {before.as_}, which is the same parameter; give one of the two"
         )
-    given[name] = Given(value, (*before.spelled, spelled))
+    # Of 30 and 30.0 the second is kept: it is the one that may be of the wrong type.
+    kept = value if isinstance(value, float) else before.value
+    given[name] = Given(kept, (*before.spelled, spelled))
+
+
+def same(name: str, before: Given, value: Any, field: str) -> bool:
+    """Equal as JSON, where `true` is not 1; sizes by what they mean, so that 1024x768 is width 1024 and height 768."""
+    if before.value == value and isinstance(before.value, bool) == isinstance(value, bool):
+        return True
+    return name == "size" and read_size(before.value, before.as_).means == read_size(value, field).means
 
 
 def pair(field: str, fields: Mapping[str, Any]) -> tuple[str, Any, str]:
@@ -95,9 +104,7 @@ def other_spelling(
         name = next((name for name in spelling.names if honours(offer, name)), spelling.names[0])
         add(found.given, name, spelling.read(value) if spelling.read else value, shown, asked=value)
     elif field in offer.owned:
-        raise Owned(
-            shown, "is set by the gateway itself and cannot be sent; " + OWNED_INSTEAD.get(field, "leave it out")
-        )
+        raise owned(shown, field)
     elif field in known.fields:
         found.decided.append(left_out(shown, value, f"only {', '.join(known.fields[field])} knows it", strict=strict))
     else:
@@ -105,11 +112,19 @@ def other_spelling(
 
 
 OWNED_INSTEAD = {
+    "model": "name it at the top level",
     "num_images": "use n",
+    "n": "give it at the top level",
     "fal_webhook": "use webhook_url",
     "webhookURL": "use webhook_url",
+    "webhookUrl": "use webhook_url",
     "webhook": "use webhook_url",
 }
+
+
+def owned(shown: str, field: str) -> Owned:
+    instead = OWNED_INSTEAD.get(field, "leave it out")
+    return Owned(shown, f"is set by the gateway itself and cannot be sent; {instead}")
 
 
 def honours(offer: Offer, name: str) -> bool:
@@ -126,6 +141,8 @@ def left_out(field: str, value: Any, because: str, *, strict: bool) -> Decision:
 def unknown_field(found: Resolved, shown: str, field: str, value: Any, offer: Offer, *, strict: bool) -> None:
     match offer.unknown:
         case "open":
+            if field in found.open:
+                raise BadValue(shown, f"is given at the top level and for {offer.provider}; give one of the two")
             found.open[field] = value
             path = ".".join((*offer.open_at, field))
             note = "unknown to the gateway; sent on unchecked"
@@ -147,8 +164,10 @@ def of_provider(found: Resolved, slug: str, value: Any, offer: Offer, known: Kno
     found.decided.append(Decision(slug, slug, "passthrough", value, None, value, "its fields have rows of their own"))
     for field, inner in value.items():  # pyright: ignore[reportUnknownVariableType]
         shown = f"{slug}.{field}"
-        if field in offer.owned:
-            raise Owned(shown, "is set by the gateway itself and cannot be sent; leave it out")
+        if not str(field).isprintable() or len(shown) > MAX_NAME:  # pyright: ignore[reportUnknownArgumentType]
+            raise BadValue(slug, f"a field's name must be printable and have at most {MAX_NAME} characters")
+        if field in offer.owned or field == "model":
+            raise owned(shown, str(field))  # pyright: ignore[reportUnknownArgumentType]
         if inner is None:
             continue
         if field in GATEWAY_FIELDS:

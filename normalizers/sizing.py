@@ -60,8 +60,8 @@ def decide_size(
         if part is None:
             continue
         size = parts["size"]
-        if name != "size" and size is not None and (size.pixels or size.auto or size.name):
-            draft.drop(name, "size decides shape and scale")
+        if name != "size" and size is not None and size.alone:
+            ignore(draft, name, part)
             continue
         if fitted.snapped and draft.options.strict and not exact:
             raise Refused(draft.given[name].as_, f"cannot be met exactly at {draft.offer.id}; {note}")
@@ -69,3 +69,12 @@ def decide_size(
             draft.decide(name, "converted", note=note)
         else:
             draft.sent(name, *wire, note=note)
+
+
+def ignore(draft: Draft, name: str, part: Shape) -> None:
+    """A shape or scale beside a size that decides alone; `auto` asks for nothing, so it is no loss."""
+    because = "size decides shape and scale"
+    if part.auto:
+        draft.decide(name, "dropped", note=because)
+    else:
+        draft.drop(name, because)

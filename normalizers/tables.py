@@ -7,176 +7,47 @@ with its canvas, count, output and `[offer.params]`. An offer's row replaces the
 import tomllib
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, Literal, Self, TypeVar, cast
+from typing import Any, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError
 
 from normalizers.canvas import ONE_K, read_tier
-from normalizers.checks import Type, make_check, make_schema
+from normalizers.checks import Check, Type, make_check, make_schema
 from normalizers.convert import CONVERTERS
-from normalizers.errors import BadValue, TableError
-from normalizers.fit import Canvas, Kind, Limits, Pixels
-from normalizers.offer import INT32, Count, Delivery, ModelFacts, Offer, Operation, Output, Unknown
-from normalizers.parameters import NEEDS_ROW, PARAMETERS
+from normalizers.errors import TableError
+from normalizers.fit import Canvas, Pixels
+from normalizers.offer import INT32, Count, Delivery, ModelFacts, Offer, Output
+from normalizers.parameters import GATEWAY_FIELDS, NEEDS_ROW, PARAMETERS, STRUCTURED
 from normalizers.price import make_price
-from normalizers.rules import ABSENT, Default, How, Rule
-from normalizers.split import BatchSeeds
+from normalizers.rules import ABSENT, Default, Rule
+from normalizers.schema import ModelRow, OfferTable, Row
 
 Table = TypeVar("Table", bound=BaseModel)
-
-# These have tables of their own: [canvas], [count] and [output].
-STRUCTURED = frozenset({"size", "aspect_ratio", "resolution", "n", "output_format", "output_compression"})
-
-
-class Row(BaseModel):
-    """One parameter; `default` and `send` may be absent, which is not null."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    how: How
-    to: str = ""
-    by: str = ""
-    table: dict[str, Any] = {}
-    type: Type | None = None
-    range: tuple[float | int, float | int] | None = None
-    enum: list[Any] = []
-    max_length: int | None = None
-    max_items: int | None = None
-    default: Any = ABSENT
-    send: Any = ABSENT
-    because: str = ""
-    neutral: list[Any] = []
-    aside: bool = False
-
-    @model_validator(mode="after")
-    def consistent(self) -> Self:
-        """Each word brings what it needs, and nothing that it would ignore."""
-        sends = self.how in {"renamed", "converted"}
-        if sends != bool(self.to):
-            raise ValueError(f"{self.how} {'needs' if sends else 'must not have'} `to`")
-        if (self.how == "converted") != bool(self.by):
-            raise ValueError("`by` belongs to converted rows, and each of them needs one")
-        if self.by and self.by not in CONVERTERS:
-            raise ValueError(f"no converter is called {self.by!r}; there are {', '.join(CONVERTERS)}")
-        if (self.how in {"dropped", "refused"}) != bool(self.because):
-            raise ValueError("dropped and refused rows say why in `because`, and no others do")
-        if self.send is not ABSENT and self.how not in {"passthrough", "renamed", "converted"}:
-            raise ValueError(f"{self.how} sends nothing, so it cannot have `send`")
-        return self
-
-
-class LimitsTable(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    side: tuple[int, int] = (1, 14_142)
-    step: int = Field(default=1, ge=1)
-    area: tuple[int, int] = (1, 14_142 * 14_142)
-    ratio: float = Field(default=14_142, ge=1)
-
-
-class CanvasTable(BaseModel):
-    """`sizes` is keyed `"4:3@1K"`."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    kind: Kind
-    to: list[str] = ["size"]
-    form: Literal["string", "star", "object", "fields"] = "string"
-    limits: LimitsTable = LimitsTable()
-    pixels: list[Pixels] = []
-    names: dict[str, Pixels] = {}
-    ratios: list[str] = []
-    tiers: list[str] = []
-    sizes: dict[str, Pixels] = {}
-    auto: str | None = None
-    default: Pixels | None = None
-    provider_default: str | None = None
-
-    @model_validator(mode="after")
-    def complete(self) -> Self:
-        needed = {"pixels": self.pixels, "names": self.names, "ratios": self.ratios, "names_and_free": self.names}
-        if self.kind in needed and not needed[self.kind]:
-            raise ValueError(f"kind {self.kind} needs its list of sizes")
-        if self.form == "fields" and len(self.to) != 2:
-            raise ValueError("form fields needs two names in `to`")
-        if self.kind == "ratios" and len(self.to) != 1 + bool(self.tiers):
-            raise ValueError("kind ratios needs a field in `to` for the ratio, and one for the tier if there are tiers")
-        return self
-
-
-class CountTable(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    to: str = ""
-    max: int = Field(default=1, ge=1, le=100)
-    seeds: BatchSeeds = "unknown"
-
-
-class OutputTable(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    native: list[Literal["png", "jpeg", "webp", "avif", "gif"]] = ["png"]
-    default: Literal["png", "jpeg", "webp", "avif", "gif"] = "png"
-    to: str = ""
-    compression_to: str = ""
-
-
-class DeliveryTable(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    ways: list[Literal["url", "bytes"]] = Field(default=["url"], min_length=1)
-    to: str = ""
-    words: dict[str, str] = {}
-
-    @model_validator(mode="after")
-    def complete(self) -> Self:
-        if self.to and not set(self.ways) <= set(self.words):
-            raise ValueError("`words` needs the provider's word for each of the ways")
-        return self
-
-
-class PriceTable(BaseModel):
-    """Dollars."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    per_image: float | None = Field(default=None, ge=0, le=1000, allow_inf_nan=False)
-    per_megapixel: float | None = Field(default=None, ge=0, le=1000, allow_inf_nan=False)
-    max: float | None = Field(default=None, ge=0, le=1000, allow_inf_nan=False)
-
-
-class OfferTable(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    model: str
-    upstream: str
-    operation: Operation = "generate"
-    source: str
-    checked: date
-    unknown: Unknown = "rejected"
-    open_at: str = ""
-    owned: list[str] = []
-    fixed: dict[str, Any] = {}
-    forbidden_in_prompt: list[str] = []
-    canvas: CanvasTable
-    count: CountTable = CountTable()
-    output: OutputTable = OutputTable()
-    delivery: DeliveryTable = DeliveryTable()
-    price: PriceTable = PriceTable()
-    params: dict[str, Row] = {}
 
 
 def read_offers(content: bytes, path: str, provider: str, models: Mapping[str, ModelFacts]) -> tuple[Offer, ...]:
     """All offers of one file. Raises TableError with the path of the bad row."""
     document = parse(content, path)
-    common = document.pop("common", {})
+    common = mapping(document.pop("common", {}), f"{path}: common")
     rows = document.pop("offer", [])
     if document:
         raise TableError(path, f"unknown table [{min(document)}]; there are [common] and [[offer]]")
-    offers = [
-        read_offer(merge(common, row), f"{path}: offer {place}", provider, models) for place, row in enumerate(rows, 1)
-    ]
-    return tuple(offers)
+    if not isinstance(rows, list):
+        raise TableError(f"{path}: offer", "is written [[offer]], one for each")
+    offers: dict[tuple[str, str], Offer] = {}
+    for place, row in enumerate(cast("list[Any]", rows), 1):
+        where = f"{path}: offer {place}"
+        offer = read_offer(merge(common, mapping(row, where)), where, provider, models)
+        if (offer.model, offer.operation) in offers:
+            raise TableError(f"{where} ({offer.model})", f"there is an offer to {offer.operation} with it already")
+        offers[offer.model, offer.operation] = offer
+    return tuple(offers.values())
+
+
+def mapping(value: Any, path: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TableError(path, "must be a table")
+    return cast("dict[str, Any]", value)
 
 
 def parse(content: bytes, path: str) -> dict[str, Any]:
@@ -189,37 +60,39 @@ def parse(content: bytes, path: str) -> dict[str, Any]:
 def merge(common: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
     """The offer's own settings over the common ones; `params` row by row."""
     merged = {**common, **row}
-    merged["params"] = {**common.get("params", {}), **row.get("params", {})}
+    merged["params"] = {**mapping(common.get("params", {}), "params"), **mapping(row.get("params", {}), "params")}
     return merged
 
 
 def read_offer(row: Mapping[str, Any], path: str, provider: str, models: Mapping[str, ModelFacts]) -> Offer:
+    """One merged row. Raises TableError with `path`, the model and the key."""
     table = validated(OfferTable, row, f"{path} ({row.get('model', 'no model')})")
     path = f"{path} ({table.model})"
     if missing := NEEDS_ROW - STRUCTURED - set(table.params):
         raise TableError(path, f"no row for {', '.join(sorted(missing))}")
     if doubled := STRUCTURED & set(table.params):
         raise TableError(path, f"{', '.join(sorted(doubled))} belongs in [canvas], [count] or [output]")
-    facts = models.get(table.model)
-    rules = {name: make_rule(name, entry) for name, entry in table.params.items()}
-    seed = table.params["seed"].range
+    rules = {name: make_rule(name, entry, f"{path}.params.{name}") for name, entry in table.params.items()}
+    seed = table.params["seed"].range or INT32
+    if rules["seed"].works and table.count.seeds == "none":
+        raise TableError(f"{path}.count.seeds", "none would leave out the seed that its row sends")
     return Offer(
         model=table.model,
         provider=provider,
         upstream=table.upstream,
         operation=table.operation,
         rules=rules,
-        canvas=make_canvas(table, facts, path),
+        canvas=make_canvas(table, models.get(table.model)),
         count=Count(table.count.to, table.count.max, table.count.seeds if rules["seed"].works else "none"),
-        output=make_output(table.output, path),
+        output=Output(tuple(table.output.native), table.output.default, table.output.to, table.output.compression_to),
         delivery=Delivery(tuple(table.delivery.ways), table.delivery.to, table.delivery.words),
         price=make_price(table.price.per_image, table.price.per_megapixel, table.price.max),
         native=native_fields(rules, table),
-        owned=frozenset(table.owned) | frozenset(filter(None, [table.count.to, table.delivery.to])),
+        owned=owned_fields(rules, table),
         unknown=table.unknown,
         open_at=tuple(filter(None, table.open_at.split("."))),
         fixed=table.fixed,
-        seed_range=(int(seed[0]), int(seed[1])) if seed else INT32,
+        seed_range=(int(seed[0]), int(seed[1])),
         sends=tuple(
             Default(name, rule.sent_as, rule.send, "gateway") for name, rule in rules.items() if rule.send is not ABSENT
         ),
@@ -243,11 +116,15 @@ def validated(kind: type[Table], row: Mapping[str, Any], path: str) -> Table:
         raise TableError(f"{path}{'.' if place else ''}{place}", first["msg"]) from wrong
 
 
-def make_rule(name: str, row: Row) -> Rule:
+def make_rule(name: str, row: Row, path: str) -> Rule:
+    """Raises TableError for what only the parameter's type can tell."""
+    if name in GATEWAY_FIELDS:
+        raise TableError(path, "is handled by the gateway alone and has no row")
     known = PARAMETERS.get(name)
     kind: Type = row.type or (known.type if known else "any")
-    low, high = row.range or (None, None)
-    limited = row.range or row.enum or row.max_length is not None or row.max_items is not None or row.type
+    if wrong := unfit(name, kind, row):
+        raise TableError(path, wrong)
+    low, high = row.range or (INT32 if name == "seed" else (None, None))
     limits: dict[str, Any] = {
         "low": low,
         "high": high,
@@ -255,12 +132,12 @@ def make_rule(name: str, row: Row) -> Rule:
         "max_length": row.max_length,
         "max_items": row.max_items,
     }
-    to = (name,) if row.how == "passthrough" else tuple(filter(None, row.to.split(".")))
-    return Rule(
+    limited = bool(row.type) or any(limit not in (None, []) for limit in limits.values())
+    rule = Rule(
         how=row.how,
-        to=to,
-        sent_as=".".join(to) or None,
-        check=make_check(kind, **limits) if limited else None,
+        to=(name,) if row.how == "passthrough" else tuple(filter(None, row.to.split("."))),
+        sent_as=name if row.how == "passthrough" else row.to or None,
+        check=make_check(kind, **limits) if limited and row.sends else None,
         convert=CONVERTERS.get(row.by),
         table=row.table,
         default=row.default,
@@ -270,31 +147,65 @@ def make_rule(name: str, row: Row) -> Rule:
         aside=row.aside,
         schema={**(known.schema if known else {}), **make_schema(kind, **limits)},
     )
+    for key, value in values_of(row):
+        checks: tuple[Check | None, ...] = (known.check if known else None, rule.check)
+        if wrong := next((said for check in checks if check and (said := check(value))), None):
+            raise TableError(f"{path}.{key}", f"{value!r} {wrong}")
+    return rule
 
 
-def make_canvas(offer: OfferTable, facts: ModelFacts | None, path: str) -> Canvas:
+def values_of(row: Row) -> list[tuple[str, Any]]:
+    """The values in our form that a row names, each of which must be a legal one; a lookup's words are legal ones."""
+    values = [("enum", value) for value in row.enum]
+    if row.by == "lookup":
+        values += [("table", word) for word in row.table]
+    if row.default is not ABSENT:
+        values.append(("default", row.default))
+    if row.send is not ABSENT and row.how != "converted":
+        values.append(("send", row.send))
+    return values
+
+
+def unfit(name: str, kind: Type, row: Row) -> str | None:
+    """Limits that the type does not have, and a seed in another form than the number that is counted up."""
+    limits = {"range": row.range, "max_length": row.max_length, "max_items": row.max_items}
+    for limit, kinds in LIMITED.items():
+        if limits[limit] is not None and kind not in kinds:
+            return f"`{limit}` is for {' and '.join(kinds)}, and this is {kind}"
+    if row.by == "lookup" and row.default is not ABSENT and row.default not in row.table:
+        return f"the default {row.default!r} is not in the `table`"
+    if name == "seed" and row.how == "converted":
+        return "seeds are counted up, so they are sent as numbers"
+    if name == "seed" and row.range and not all(isinstance(end, int) for end in row.range):
+        return "`range` of a seed needs integers"
+    return None
+
+
+LIMITED: dict[str, tuple[Type, ...]] = {
+    "range": ("integer", "number"),
+    "max_length": ("string",),
+    "max_items": ("array",),
+}
+
+
+def make_canvas(offer: OfferTable, facts: ModelFacts | None) -> Canvas:
     """The model's own size table and default apply; an edit has no default, it keeps the shape of its source."""
     table = offer.canvas
-    usual = facts.default_size if facts and offer.operation == "generate" else None
-    try:
-        tiers = {name: read_tier(name).area or 0 for name in table.tiers}
-        own = read_sizes(table.sizes)
-    except BadValue as wrong:
-        raise TableError(f"{path}.canvas", str(wrong)) from wrong
-    limits = table.limits
+    generates = offer.operation == "generate"
+    usual = facts.default_size if facts and generates else None
     return Canvas(
         kind=table.kind,
         to=tuple(table.to),
         form=table.form,
-        limits=Limits(*limits.side, limits.step, *limits.area, limits.ratio),
+        limits=table.limits.limits,
         pixels=tuple(table.pixels),
         names=table.names,
         ratios=tuple(table.ratios),
-        tiers=tiers,
-        sizes={**(facts.sizes if facts else {}), **own},
+        tiers={name: read_tier(name).area or 0 for name in table.tiers},
+        sizes={**(facts.sizes if facts else {}), **read_sizes(table.sizes)},
         auto=table.auto,
         default=table.default or usual,
-        provider_default=table.provider_default,
+        provider_default=table.provider_default if generates else None,
     )
 
 
@@ -303,14 +214,8 @@ def read_sizes(rows: Mapping[str, Pixels]) -> dict[tuple[str, int], Pixels]:
     sizes: dict[tuple[str, int], Pixels] = {}
     for key, pixels in rows.items():
         ratio, _at, tier = key.partition("@")
-        sizes[ratio, read_tier(tier, key).area or ONE_K * ONE_K] = (pixels[0], pixels[1])
+        sizes[ratio, read_tier(tier).area or ONE_K * ONE_K] = (pixels[0], pixels[1])
     return sizes
-
-
-def make_output(table: OutputTable, path: str) -> Output:
-    if table.default not in table.native:
-        raise TableError(f"{path}.output.default", f"{table.default} is not among the native formats")
-    return Output(tuple(table.native), table.default, table.to, table.compression_to)
 
 
 def native_fields(rules: Mapping[str, Rule], table: OfferTable) -> dict[str, str]:
@@ -324,22 +229,23 @@ def native_fields(rules: Mapping[str, Rule], table: OfferTable) -> dict[str, str
     return {wire: name for wire, name in native.items() if wire not in rules and wire != name}
 
 
-class ModelRow(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    title: str
-    owner: str
-    created: date | None = None
-    default_size: Pixels | None = None
-    sizes: dict[str, Pixels] = {}
+def owned_fields(rules: Mapping[str, Rule], table: OfferTable) -> frozenset[str]:
+    """What no caller may set: count, delivery, what is sent always, and objects that hold fields of ours."""
+    paths = [rule.to for rule in rules.values()]
+    paths += [tuple(wire.split(".")) for wire in (*table.canvas.to, table.output.to, table.output.compression_to)]
+    holders = {path[0] for path in paths if len(path) > 1}
+    return frozenset({*table.owned, *table.fixed, *holders, *filter(None, [table.count.to, table.delivery.to])})
 
 
 def read_models(content: bytes, path: str) -> dict[str, ModelFacts]:
     """The facts about models that hold at every provider. Raises TableError."""
-    rows = cast("dict[str, dict[str, Any]]", parse(content, path).get("models", {}))
+    document = parse(content, path)
+    rows = mapping(document.pop("models", {}), f"{path}: models")
+    if document:
+        raise TableError(path, f"unknown table [{min(document)}]; there is [models]")
     models: dict[str, ModelFacts] = {}
     for name, row in rows.items():
-        table = validated(ModelRow, row, f"{path}: models.{name}")
+        table = validated(ModelRow, mapping(row, f"{path}: models.{name}"), f"{path}: models.{name}")
         created = (table.created - date(1970, 1, 1)).days * 86_400 if table.created else 0
         models[name] = ModelFacts(name, table.title, table.owner, created, table.default_size, read_sizes(table.sizes))
     return models
