@@ -125,3 +125,14 @@ def build_adapter(provider: ProviderSettings) -> Adapter:
             return OpenAICompatible(
                 name=provider.name, dialect=dialect, base_url=base_url, key=provider.api_key, **common
             )
+
+
+def trusted_origins(providers: Iterable[ProviderSettings]) -> list[str]:
+    """The hosts that the configuration itself names: their pictures may be fetched wherever they are."""
+    named = (
+        url
+        for provider in providers
+        if provider.configured
+        for url in (provider.base_url, provider.queue_url, provider.rest_url, *provider.workers)
+    )
+    return sorted({url for url in named if url})

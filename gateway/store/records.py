@@ -54,7 +54,7 @@ class Records:
         """The records under these keys (see `record_key`), None for each that is not known; one MGET."""
         if not keys:
             return []
-        values = await self._redis.command("MGET", *[_name(team, key) for key in keys])
+        values = await self._redis.command("MGET", *[record_name(team, key) for key in keys])
         if values is None:
             return [None] * len(keys)
         return [None if value is None else self._read(value) for value in values]
@@ -64,7 +64,9 @@ class Records:
 
         A picture above INLINE_BYTES is left out of its record; a record that then leads to no picture is not kept.
         """
-        values = {_name(team, key): value for key, record in records.items() if (value := encode(record)) is not None}
+        values = {
+            record_name(team, key): value for key, record in records.items() if (value := encode(record)) is not None
+        }
         if not values:
             return True
         batch = [("SET", name, value, "EX", ttl) for name, value in values.items()]
@@ -74,7 +76,7 @@ class Records:
         """Forget these records; False when Redis could not be told."""
         if not keys:
             return True
-        return await self._redis.command("UNLINK", *[_name(team, key) for key in keys]) is not None
+        return await self._redis.command("UNLINK", *[record_name(team, key) for key in keys]) is not None
 
     def _read(self, value: bytes) -> Record | None:
         record = decode(value)
@@ -88,7 +90,8 @@ def record_key(fingerprint: str, place: int | str) -> str:
     return f"{fingerprint}:{place}"
 
 
-def _name(team: str, key: str) -> str:
+def record_name(team: str, key: str) -> str:
+    """The key under which Redis keeps it."""
     return f"easel:img:{{{team}}}:{key}"
 
 

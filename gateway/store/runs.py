@@ -38,21 +38,21 @@ class Runs:
 
     async def acquire(self, key: str, owner: str) -> bool:
         """Whether this owner is to run it. True as well while Redis is down: then processes do not share."""
-        words = ("SET", _name(key), owner, "NX", "PX", LEASE_MS)
+        words = ("SET", lease_name(key), owner, "NX", "PX", LEASE_MS)
         return await self._redis.command(*words, otherwise=_AWAY) is not None
 
     async def renew(self, key: str, owner: str) -> bool:
         """Another fifteen seconds; False when the lease is no longer this owner's (or Redis is down)."""
-        return bool(await self._redis.command("EVAL", _RENEW, 1, _name(key), owner, LEASE_MS))
+        return bool(await self._redis.command("EVAL", _RENEW, 1, lease_name(key), owner, LEASE_MS))
 
     async def release(self, key: str, owner: str) -> bool:
         """Give the lease back and tell those who wait; False when it was not this owner's any more."""
-        return bool(await self._redis.command("EVAL", _RELEASE, 1, _name(key), owner, RELEASED, key))
+        return bool(await self._redis.command("EVAL", _RELEASE, 1, lease_name(key), owner, RELEASED, key))
 
     @contextlib.asynccontextmanager
     async def held(self, key: str, owner: str) -> AsyncGenerator[None]:
         """Keeps an acquired lease alive inside the block and releases it at the end, cancelled or not."""
-        heartbeat = asyncio.create_task(self._renew_until_cancelled(key, owner), name="lease heartbeat")
+        heartbeat = asyncio.create_task(self.renew_until_cancelled(key, owner), name="lease heartbeat")
         try:
             yield
         finally:
@@ -102,9 +102,10 @@ class Runs:
         return True
 
     async def _holder(self, key: str) -> bytes | None:
-        return cast("bytes | None", await self._redis.command("GET", _name(key)))
+        return cast("bytes | None", await self._redis.command("GET", lease_name(key)))
 
-    async def _renew_until_cancelled(self, key: str, owner: str) -> None:
+    async def renew_until_cancelled(self, key: str, owner: str) -> None:
+        """Keep a lease alive; run it as a task beside the work."""
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             await self.renew(key, owner)
@@ -124,5 +125,6 @@ class Runs:
             await asyncio.sleep(RECONNECT_SECONDS)
 
 
-def _name(key: str) -> str:
+def lease_name(key: str) -> str:
+    """The key of the lease in Redis."""
     return f"easel:run:{key}"

@@ -1,0 +1,72 @@
+"""The body of a request: read within its bounds, parsed, and checked for what would hurt further in."""
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+import orjson
+from starlette.types import Receive
+
+from gateway.api.auth import Headers
+from gateway.errors import InvalidJson, RequestTooLarge, UnsupportedMediaType
+
+MAX_DEPTH = 32  # levels of nesting; the deepest documented request has four
+
+
+async def read_json(headers: Headers, receive: Receive, max_bytes: int) -> Any:
+    """The parsed body. Raises RequestTooLarge, UnsupportedMediaType, InvalidJson."""
+    for name, value in headers:
+        if name == b"content-type":
+            check_type(value.decode("latin-1"))
+        elif name == b"content-length" and value.isdigit() and int(value) > max_bytes:
+            raise too_large(max_bytes)
+    content = await read_bytes(receive, max_bytes)
+    try:
+        body: Any = orjson.loads(content)
+    except orjson.JSONDecodeError as wrong:
+        raise InvalidJson(f"the body is not valid JSON: {wrong.msg} at byte {wrong.pos}") from None
+    if isinstance(body, dict):
+        for field, value in cast("dict[str, Any]", body).items():
+            if isinstance(value, (dict, list)) and too_deep(cast("Any", value)):
+                raise InvalidJson(f"{field[:100]} is nested more than {MAX_DEPTH} levels deep", param=field[:100])
+    return cast("Any", body)
+
+
+def check_type(value: str) -> None:
+    media = value.partition(";")[0].strip().lower()
+    if media and media != "application/json" and not media.endswith("+json"):
+        raise UnsupportedMediaType(f"content-type is {media[:100]}; send application/json")
+
+
+async def read_bytes(receive: Receive, max_bytes: int) -> bytes:
+    message = await receive()
+    content: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        if len(content) > max_bytes:
+            raise too_large(max_bytes)
+        return content
+    chunks, size = [content], len(content)
+    while message.get("more_body"):
+        message = await receive()
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > max_bytes:
+            raise too_large(max_bytes)
+    return b"".join(chunks)
+
+
+def too_large(max_bytes: int) -> RequestTooLarge:
+    return RequestTooLarge(f"the body is larger than {max_bytes // 1_048_576} MiB")
+
+
+def too_deep(value: object) -> bool:
+    """Level by level, so that a hostile depth costs no stack."""
+    level: list[Any] = [value]
+    for _depth in range(MAX_DEPTH):
+        level = [inner for outer in level for inner in children(outer) if isinstance(inner, (dict, list))]
+        if not level:
+            return False
+    return True
+
+
+def children(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]

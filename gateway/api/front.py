@@ -1,0 +1,177 @@
+"""Around every route: the request id, hosts and CORS, errors as HTTP, one metric and one log line."""
+
+import fnmatch
+import re
+import secrets
+import time
+from collections.abc import Sequence
+from typing import Any, cast
+
+import orjson
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.errors import GatewayError, InternalError, InvalidValue, MethodNotAllowed, NotFound
+from gateway.telemetry import Outcome, Telemetry
+
+log = structlog.stdlib.get_logger()
+
+EXPOSED = (
+    b"x-request-id, x-easel-provider, x-easel-model, x-easel-cost, x-easel-cache, "
+    b"retry-after, retry-after-ms, x-should-retry"
+)
+MAX_AGE = b"86400"  # seconds that a browser may remember a preflight's answer
+SENDABLE = re.compile(rb"[A-Za-z0-9-, ]{1,4000}")
+
+
+class Front:
+    """The outermost ASGI application. `scope["easel"]` is the `Log` of the request, filled in by its route."""
+
+    def __init__(self, app: ASGIApp, telemetry: Telemetry, hosts: Sequence[str], origins: Sequence[str]) -> None:
+        self.app = app
+        self.telemetry = telemetry
+        self.hosts = [] if "*" in hosts else [host.lower() for host in hosts]
+        self.origins = set(origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = Log()
+        scope["easel"] = request
+        scope["app"] = self  # with an app in scope Starlette raises for unknown routes and methods instead of answering
+        extra = [(b"x-request-id", request.id.encode()), *self.cors(scope)]
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                request.status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *extra]
+            elif message["type"] == "http.response.body":
+                request.bytes_out += len(message.get("body", b""))
+            await send(message)
+
+        with self.telemetry.in_flight():
+            try:
+                if scope["method"] == "OPTIONS" and is_preflight(scope):
+                    await preflight(scope, send_with_headers)
+                else:
+                    self.check_host(scope)
+                    await self.app(scope, receive, send_with_headers)
+            except Exception as error:
+                wrong = as_gateway_error(error, request, scope)
+                request.code = wrong.code
+                if started:
+                    raise  # the answer was cut short: only breaking the connection tells the client
+                await send_error(wrong, send_with_headers)
+            finally:
+                self.finish(request, scope)
+
+    def finish(self, request: "Log", scope: Scope) -> None:
+        self.telemetry.finished(
+            Outcome(
+                request_id=request.id,
+                route=getattr(scope.get("endpoint"), "name", "none"),
+                status=request.status,
+                code=request.code,
+                seconds=time.monotonic() - request.started,
+                model=request.model,
+                provider=request.provider,
+                images=request.images,
+                cost=request.cost,
+                cache=request.cache,
+                bytes_out=request.bytes_out,
+            )
+        )
+
+    def check_host(self, scope: Scope) -> None:
+        if not self.hosts:
+            return
+        host = header(scope, b"host").decode("latin-1").lower()
+        name = host if host.endswith("]") else host.rpartition(":")[0] or host
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in self.hosts):
+            raise InvalidValue("this host name is not served here; see allowed_hosts", param="host")
+
+    def cors(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+        """Nothing without an origin that the configuration names."""
+        if not self.origins:
+            return []
+        origin = header(scope, b"origin").decode("latin-1")
+        if not origin or (origin not in self.origins and "*" not in self.origins):
+            return [(b"vary", b"origin")]
+        allowed = origin.encode("latin-1")
+        return [
+            (b"access-control-allow-origin", allowed),
+            (b"access-control-expose-headers", EXPOSED),
+            (b"vary", b"origin"),
+        ]
+
+
+class Log:
+    """What one request's log line and metrics say; its route fills it in."""
+
+    __slots__ = ("bytes_out", "cache", "code", "cost", "id", "images", "model", "provider", "started", "status")
+
+    def __init__(self) -> None:
+        self.id = f"req_{secrets.token_hex(12)}"
+        self.started = time.monotonic()
+        self.status = 0
+        self.code = ""
+        self.model = ""
+        self.provider = ""
+        self.images = 0
+        self.cost: int | None = None
+        self.cache = "off"
+        self.bytes_out = 0
+
+
+def header(scope: Scope, name: bytes) -> bytes:
+    """A request header's first value; empty without one."""
+    return next((value for given, value in scope["headers"] if given == name), b"")
+
+
+def is_preflight(scope: Scope) -> bool:
+    return bool(header(scope, b"origin") and header(scope, b"access-control-request-method"))
+
+
+async def preflight(scope: Scope, send: Send) -> None:
+    """Whatever headers the browser wants to send are allowed: SDKs add a dozen `x-stainless-*` of their own."""
+    wanted = header(scope, b"access-control-request-headers")
+    headers = [
+        (b"access-control-allow-methods", b"GET, HEAD, POST, DELETE, OPTIONS"),
+        (b"access-control-allow-headers", wanted if SENDABLE.fullmatch(wanted) else b"authorization, content-type"),
+        (b"access-control-max-age", MAX_AGE),
+    ]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def as_gateway_error(error: Exception, request: Log, scope: Scope) -> GatewayError:
+    """Our own errors as they are; a fault of ours without its details, which go to the log."""
+    if isinstance(error, GatewayError):
+        return error
+    if isinstance(error, HTTPException):
+        method, path = scope["method"], scope["path"][:200]
+        if error.status_code == 405:
+            allowed = cast("dict[str, str]", error.headers or {})
+            return MethodNotAllowed(
+                f"{method} is not allowed here; {allowed.get('Allow', 'another method')} is", headers=allowed
+            )
+        return NotFound(f"there is no {method} {path}; GET /openapi.yaml says what there is")
+    log.error("fault", request_id=request.id, error=type(error).__name__, exc_info=error)
+    return InternalError(f"an error of the gateway's own; its log has more under {request.id}")
+
+
+async def send_error(error: GatewayError, send: Send) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in error.headers.items()]
+    await send_json(error.status, error.body(), send, headers)
+
+
+async def send_json(status: int, body: Any, send: Send, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    content = orjson.dumps(body)
+    fixed = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": [*fixed, *headers]})
+    await send({"type": "http.response.body", "body": content})

@@ -1,0 +1,54 @@
+"""/healthz, /readyz and /metrics."""
+
+from starlette.types import Receive, Scope, Send
+
+from gateway.api.front import send_json
+from gateway.flow.deps import Deps
+from gateway.store.redis import RedisConnection
+
+
+class Health:
+    """The process lives and its event loop turns."""
+
+    name = "healthz"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send_json(200, {"status": "ok"}, send)
+
+
+class Ready:
+    """Requests can be served: pictures can be stored and a provider is configured. Redis may be away."""
+
+    name = "readyz"
+
+    def __init__(self, at: Deps, redis: RedisConnection) -> None:
+        self.at = at
+        self.redis = redis
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        storage = await self.at.pictures.check() if self.at.settings.storage.keep else None
+        ready = storage is None and bool(self.at.adapters)
+        checks = {
+            "redis": "ok" if self.redis.up else "down",
+            "storage": storage or "ok",
+            "catalog": f"{len(self.at.catalog.entries)} models",
+            "providers": f"{len(self.at.adapters)} configured",
+        }
+        await send_json(200 if ready else 503, {"status": "ready" if ready else "not_ready", "checks": checks}, send)
+
+
+class Metrics:
+    name = "metrics"
+
+    def __init__(self, at: Deps, redis: RedisConnection) -> None:
+        self.at = at
+        self.redis = redis
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = self.at.telemetry.exposition(redis_up=self.redis.up)
+        headers = [
+            (b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),
+            (b"content-length", str(len(body)).encode()),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})

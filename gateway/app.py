@@ -1,0 +1,158 @@
+"""Builds every object once and hands it down."""
+
+from contextlib import AsyncExitStack
+from typing import Any
+
+from starlette.routing import BaseRoute, Route, Router
+from starlette.types import Receive, Scope, Send
+
+from gateway.api import docs
+from gateway.api.auth import Keys
+from gateway.api.files import Files
+from gateway.api.front import Front
+from gateway.api.health import Health, Metrics, Ready
+from gateway.api.images import Generations, PlanRoute
+from gateway.api.models import Model, Models
+from gateway.flow.deps import Deps
+from gateway.flow.finish import Finisher
+from gateway.flow.gate import Gate
+from gateway.flow.shared import SharedRuns
+from gateway.keys import hash_key
+from gateway.settings import Settings
+from gateway.store.claims import Claims
+from gateway.store.pictures import Pictures
+from gateway.store.records import Records
+from gateway.store.redis import RedisConnection, connect
+from gateway.store.runs import Runs
+from gateway.store.secrets import Secrets, load_or_create
+from gateway.telemetry import Telemetry
+from providers.guard import Guard
+from providers.registry import ProviderSettings, build_adapter, read_catalog, trusted_origins
+
+PREFIXES = ("/v1", "/openai/v1")
+
+
+class App:
+    """The ASGI application. Its objects are built at startup, on the loop that serves."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.telemetry = Telemetry()
+        self.router = Router(redirect_slashes=False)
+        self.front = Front(self.router, self.telemetry, settings.server.allowed_hosts, settings.server.cors_origins)
+        self.deps: Deps | None = None
+        self._stack = AsyncExitStack()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.lifespan(receive, send)
+        else:
+            await self.front(scope, receive, send)
+
+    async def lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.start()
+        except Exception as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            raise
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def start(self) -> None:
+        """Raises what `easel check` would report: a bad table, a store that cannot run."""
+        try:
+            self.deps, redis = await build(self.settings, self.telemetry, self._stack)
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        kept = load_or_create(self.settings.server.data_dir)
+        self.router.routes[:] = routes(self.deps, redis, keys_of(self.settings, kept))
+
+    async def stop(self) -> None:
+        """What is being drawn is finished first: it may be paid."""
+        if self.deps is not None:
+            await self.deps.shared.drain()
+        await self._stack.aclose()
+
+
+def create_app(settings: Settings) -> App:
+    return App(settings)
+
+
+async def build(settings: Settings, telemetry: Telemetry, stack: AsyncExitStack) -> tuple[Deps, RedisConnection]:
+    """Everything the pipeline works with; the stack closes it again."""
+    providers = settings.provider_settings()
+    routes = {name: tuple(model.route) for name, model in settings.models.items() if model.route is not None}
+    catalog = read_catalog(providers, routes)
+    adapters = {name: build_adapter(provider) for name, provider in providers.items() if provider.configured}
+    for adapter in adapters.values():
+        stack.push_async_callback(adapter.close)
+    downloads = Guard(trusted_origins(providers.values()))
+    stack.push_async_callback(downloads.close)
+    finisher = Finisher()
+    stack.callback(finisher.close)
+    redis = await connect(settings.redis.url, settings.server.data_dir)
+    stack.push_async_callback(redis.close)
+    runs = Runs(redis)
+    stack.push_async_callback(runs.close)
+    deps = Deps(
+        settings=settings,
+        catalog=catalog,
+        adapters=adapters,
+        titles={name: provider.title for name, provider in providers.items()},
+        missing={name: missing(provider) for name, provider in providers.items()},
+        downloads=downloads,
+        finisher=finisher,
+        pictures=Pictures.open(settings.storage.url, settings.server.data_dir),
+        claims=Claims(redis),
+        records=Records(redis),
+        runs=runs,
+        shared=SharedRuns(),
+        gate=Gate(settings.server.max_in_flight),
+        telemetry=telemetry,
+        signing_keys=signing_keys(settings),
+    )
+    return deps, redis
+
+
+def missing(provider: ProviderSettings) -> str:
+    """What would configure a provider."""
+    if provider.kind == "local":
+        return "set providers.local.workers"
+    return f"set {provider.key_variable} or providers.{provider.name}.api_key"
+
+
+def signing_keys(settings: Settings) -> tuple[bytes, ...]:
+    configured = tuple(key.get_secret_value().encode() for key in settings.storage.signing_keys)
+    return configured or load_or_create(settings.server.data_dir).signing_keys
+
+
+def keys_of(settings: Settings, kept: Secrets) -> Keys:
+    """The configured admin key, or the one that was made at the first start."""
+    configured = settings.auth.admin_key
+    admin_hash = hash_key(configured.get_secret_value()) if configured else kept.admin_key_hash
+    return Keys(admin_hash, required=settings.auth.required)
+
+
+def routes(at: Deps, redis: RedisConnection, keys: Keys) -> list[BaseRoute]:
+    """Every route, each under both prefixes where it is part of the API."""
+    table: list[tuple[str, Any, list[str]]] = [
+        ("/images/generations", Generations(at, keys), ["POST"]),
+        ("/images/plan", PlanRoute(at, keys), ["POST"]),
+        ("/images/files/{name}", Files(at), ["GET", "HEAD"]),
+        ("/models", Models(at, keys), ["GET"]),
+        ("/models/{id:path}", Model(at, keys), ["GET"]),
+    ]
+    under_prefixes: list[BaseRoute] = [
+        Route(f"{prefix}{path}", endpoint, methods=methods) for prefix in PREFIXES for path, endpoint, methods in table
+    ]
+    return [
+        *under_prefixes,
+        Route("/healthz", Health(), methods=["GET"]),
+        Route("/readyz", Ready(at, redis), methods=["GET"]),
+        Route("/metrics", Metrics(at, redis), methods=["GET"]),
+        *docs.routes(),
+    ]

@@ -1,0 +1,147 @@
+"""Every error a caller can meet: status, code, and whether an SDK should try again, decided where it is defined.
+
+    GatewayError
+    ├── 400  InvalidValue  InvalidJson  MissingParameter  UnsupportedParameter  ContentPolicyViolation
+    ├── 401  InvalidKey          403  NotAllowed  UrlExpired
+    ├── 404  ModelNotFound  NotFound  NotCached      405  MethodNotAllowed
+    ├── 413  RequestTooLarge     415  UnsupportedMediaType
+    ├── 500  InternalError       502  ProviderFailed
+    └── 503  NoProvider  Overloaded                  504  DeadlinePassed
+
+OpenAI's SDKs send a request again on 408, 409, 429 and every 5xx unless `x-should-retry: false` stands in the answer
+(openai-python 3.52.0, read 2026-11-21): a retry of something that may have been paid is a second payment.
+"""
+
+from collections.abc import Mapping
+
+
+class GatewayError(Exception):
+    """`message` is for the caller: it names the parameter, the reason and, where one is known, a value that works."""
+
+    status = 500
+    code = "internal_error"
+    type = "invalid_request_error"
+    should_retry: bool | None = None  # None leaves it to the status
+
+    def __init__(self, message: str, *, param: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self._headers = dict(headers or {})
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the answer carries besides its body."""
+        if self.should_retry is None:
+            return self._headers
+        return {"x-should-retry": "true" if self.should_retry else "false", **self._headers}
+
+    def body(self) -> dict[str, object]:
+        """OpenAI's envelope, always with its four keys."""
+        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
+
+
+class InvalidValue(GatewayError):
+    """A value that no provider could make sense of."""
+
+    status, code = 400, "invalid_value"
+
+
+class InvalidJson(GatewayError):
+    status, code = 400, "invalid_json"
+
+
+class MissingParameter(GatewayError):
+    status, code = 400, "missing_required_parameter"
+
+
+class UnsupportedParameter(GatewayError):
+    """A parameter that none of the model's providers can honour, or that no caller may set."""
+
+    status, code = 400, "unsupported_parameter"
+
+
+class ContentPolicyViolation(GatewayError):
+    """Blocked by a provider's moderation: never asked elsewhere."""
+
+    status, code, type = 400, "content_policy_violation", "image_generation_user_error"
+
+
+class InvalidKey(GatewayError):
+    status, code = 401, "invalid_api_key"
+
+
+class NotAllowed(GatewayError):
+    status, code = 403, "not_allowed"
+
+
+class UrlExpired(GatewayError):
+    status, code = 403, "url_expired"
+
+
+class ModelNotFound(GatewayError):
+    status, code = 404, "model_not_found"
+
+
+class NotFound(GatewayError):
+    status, code = 404, "not_found"
+
+
+class NotCached(GatewayError):
+    """`X-Easel-Cache: only`, and not all of the pictures are there."""
+
+    status, code = 404, "not_cached"
+
+
+class MethodNotAllowed(GatewayError):
+    status, code = 405, "method_not_allowed"
+
+
+class RequestTooLarge(GatewayError):
+    status, code = 413, "request_too_large"
+
+
+class UnsupportedMediaType(GatewayError):
+    status, code = 415, "unsupported_media_type"
+
+
+class InternalError(GatewayError):
+    """A fault of ours. It may have happened after a provider was paid, so nothing retries it blindly."""
+
+    status, code, type, should_retry = 500, "internal_error", "server_error", False
+
+
+class ProviderFailed(GatewayError):
+    """Every provider failed; `paid` says that one of them may charge for it all the same."""
+
+    status, code, type = 502, "provider_error", "server_error"
+
+    def __init__(self, message: str, *, paid: bool, retry_after: float | None = None, param: str | None = None) -> None:
+        headers = {} if retry_after is None else retry_headers(retry_after)
+        super().__init__(message, param=param, headers=headers)
+        self.should_retry = False if paid else None
+
+
+class NoProvider(GatewayError):
+    status, code, type, should_retry = 503, "no_provider", "server_error", False
+
+
+class Overloaded(GatewayError):
+    """More requests than this process takes on; nothing was started."""
+
+    status, code, type = 503, "overloaded", "server_error"
+
+    def __init__(self, message: str, *, retry_after: float = 1) -> None:
+        super().__init__(message, headers=retry_headers(retry_after))
+
+
+class DeadlinePassed(GatewayError):
+    """The work may still be going on at the provider, and may be paid."""
+
+    status, code, type, should_retry = 504, "timeout", "server_error", False
+
+
+def retry_headers(seconds: float) -> dict[str, str]:
+    """Both headers that OpenAI's SDKs read; never more than 60 s, beyond which they stop waiting or give up."""
+    wait = min(60.0, max(0.001, seconds))
+    return {"retry-after": str(max(1, round(wait))), "retry-after-ms": str(round(wait * 1000))}

@@ -1,0 +1,40 @@
+"""One call to a provider: sent, waited for, timed and counted, whatever the protocol."""
+
+import asyncio
+import time
+
+from gateway.flow.deps import Deps
+from gateway.flow.order import Order
+from providers.base import Adapter, Answer, Call, Direct, Queued
+from providers.errors import Kind, ProviderError
+from providers.polling import follow
+
+
+async def ask(adapter: Adapter, call: Call, order: Order, at: Deps) -> Answer:
+    """The provider's answer before the order's deadline. Raises ProviderError."""
+    started = time.monotonic()
+    outcome = "ok"
+    try:
+        with at.telemetry.calling(adapter.name):
+            return await send(adapter, call, order.deadline)
+    except ProviderError as error:
+        outcome = error.kind.value
+        error.provider = error.provider or adapter.name
+        raise
+    finally:
+        at.telemetry.called(adapter.name, outcome, time.monotonic() - started)
+
+
+async def send(adapter: Adapter, call: Call, deadline: float) -> Answer:
+    """A direct call is one exchange; a queued one is submitted once, and its ticket followed to its end."""
+    try:
+        async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+            if not hasattr(adapter, "submit"):
+                direct: Direct = adapter  # pyright: ignore[reportAssignmentType] - an adapter without tickets answers at once
+                return await direct.generate(call)
+            queued: Queued = adapter  # pyright: ignore[reportAssignmentType] - only a queued adapter has submit
+            ticket = await queued.submit(call)
+    except TimeoutError:
+        message = "the provider did not answer in time; it may still be working on it"
+        raise ProviderError(Kind.TIMEOUT, message, provider=adapter.name) from None
+    return await follow(queued, ticket, call, deadline)

@@ -1,0 +1,74 @@
+"""Which offers can serve a request, each with its plan, in the order in which they are asked."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gateway.errors import GatewayError, InvalidValue, MissingParameter, NoProvider, UnsupportedParameter
+from gateway.flow.deps import Deps
+from gateway.flow.order import Order
+from normalizers.errors import BadValue, Owned, Refused
+from normalizers.offer import Offer
+from normalizers.plan import Plan, plan
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """An offer that cannot serve: its provider is not configured, or a parameter cannot be honoured there."""
+
+    offer: Offer
+    reason: str
+    param: str | None = None
+
+    @property
+    def configured(self) -> bool:
+        return self.param is not None
+
+
+def consider(order: Order, at: Deps) -> list[Plan | Exclusion]:
+    """A plan or an exclusion for each offer. Raises for what no offer could mend."""
+    return [consider_one(order, offer, at) for offer in order.found.offers]
+
+
+def consider_one(order: Order, offer: Offer, at: Deps) -> Plan | Exclusion:
+    if offer.provider not in at.adapters:
+        return Exclusion(offer, f"{at.titles[offer.provider]} is not configured; {at.missing[offer.provider]}")
+    try:
+        return plan(order.asked, offer, order.options, at.catalog.known)
+    except Refused as refused:
+        return Exclusion(offer, refused.reason, refused.param)
+    except BadValue as wrong:
+        raise bad_value(wrong) from None
+    except Owned as owned:
+        raise UnsupportedParameter(f"{owned.param}: {owned.reason}", param=owned.param) from None
+
+
+def candidates(order: Order, at: Deps) -> list[Plan]:
+    """The plans to try, in route order; never empty. Raises when no offer can serve."""
+    considered = consider(order, at)
+    plans = [entry for entry in considered if isinstance(entry, Plan)]
+    if not plans:
+        raise nobody(order, [entry for entry in considered if isinstance(entry, Exclusion)])
+    return plans
+
+
+def bad_value(wrong: BadValue) -> GatewayError:
+    missing = wrong.reason.startswith("is required")
+    return (MissingParameter if missing else InvalidValue)(f"{wrong.param}: {wrong.reason}", param=wrong.param)
+
+
+def nobody(order: Order, excluded: Iterable[Exclusion]) -> GatewayError:
+    """The first configured offer's reason is the one the caller can do something about."""
+    reasons = list(excluded)
+    if not reasons:
+        return UnsupportedParameter(
+            f"model: {order.asked.model} does not draw from text alone; send a picture to /v1/images/edits",
+            param="model",
+        )
+    refusals = [reason for reason in reasons if reason.configured]
+    if not refusals:
+        told = "; ".join(dict.fromkeys(reason.reason for reason in reasons))
+        return NoProvider(f"no provider of {order.asked.model} is configured: {told}")
+    first = refusals[0]
+    others = [reason for reason in refusals[1:] if reason.reason != first.reason]
+    also = f" (also {', '.join(f'{other.offer.id}: {other.param}' for other in others[:5])})" if others else ""
+    return UnsupportedParameter(f"{first.param}: {first.reason}{also}", param=first.param)

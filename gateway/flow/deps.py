@@ -1,0 +1,37 @@
+"""What the pipeline works with: built once by gateway/app.py and handed down."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.flow.finish import Finisher
+from gateway.flow.gate import Gate
+from gateway.flow.shared import SharedRuns
+from gateway.settings import Settings
+from gateway.store.claims import Claims
+from gateway.store.pictures import Pictures
+from gateway.store.records import Records
+from gateway.store.runs import Runs
+from gateway.telemetry import Telemetry
+from normalizers.catalog import Catalog
+from providers.base import Adapter, Downloads
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """`adapters` holds the configured providers; `titles` are names for people, `missing` what to set for the rest."""
+
+    settings: Settings
+    catalog: Catalog
+    adapters: Mapping[str, Adapter]
+    titles: Mapping[str, str]
+    missing: Mapping[str, str]
+    downloads: Downloads
+    finisher: Finisher
+    pictures: Pictures
+    claims: Claims
+    records: Records
+    runs: Runs
+    shared: SharedRuns
+    gate: Gate
+    telemetry: Telemetry
+    signing_keys: tuple[bytes, ...]

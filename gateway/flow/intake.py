@@ -1,0 +1,150 @@
+"""From what a provider handed over to a picture of ours: fetched, checked, finished and stored, as far as needed.
+
+A picture that was drawn is paid: it is downloaded again as often as it takes, and never drawn again for that.
+"""
+
+import asyncio
+import time
+
+from gateway.flow.deps import Deps
+from gateway.flow.finish import CannotFinish, NotAPicture, nothing_to_do
+from gateway.flow.order import Order
+from gateway.flow.picture import Picture
+from gateway.flow.picture_codec import check_pixels
+from gateway.flow.picture_header import ENOUGH_BYTES, Header, sniff, sniff_base64
+from gateway.store.pictures import PictureStoreError
+from normalizers.plan import Plan
+from providers.base import Image
+from providers.errors import Kind, ProviderError
+
+MAX_PICTURE_BYTES = 64 * 1024 * 1024
+FIRST_PAUSE = 0.2  # seconds before a download is tried again, doubled each time
+LONGEST_PAUSE = 5.0
+URL_FORMATS = {"jpg": "jpeg", "jpeg": "jpeg", "png": "png", "webp": "webp", "avif": "avif", "gif": "gif"}
+
+
+async def take_in(image: Image, plan: Plan, seed: int | None, order: Order, at: Deps) -> Picture:
+    """Raises ProviderError: MODERATED for a flagged picture, BROKEN for what is none, GONE for one that expired."""
+    provider = plan.offer.provider
+    if image.flagged:
+        raise ProviderError(Kind.MODERATED, "the provider's safety check flagged the picture", provider=provider)
+    if image.url is not None and handed_on(plan, order):
+        return picture_at(image, plan, seed)
+    try:
+        picture = await in_our_hands(image, plan, seed, order, at)
+        return await keep(picture, order, at) if order.options.keep else picture
+    except (NotAPicture, CannotFinish) as wrong:
+        raise ProviderError(Kind.BROKEN, f"the picture cannot be used: {wrong}", provider=provider) from wrong
+    except PictureStoreError as wrong:
+        raise ProviderError(Kind.BROKEN, f"the picture was drawn, but {wrong}", provider=provider) from wrong
+
+
+def handed_on(plan: Plan, order: Order) -> bool:
+    """The provider's URL goes to the caller as it is: nothing is stored, and nothing has to be done to the picture."""
+    return plan.way == "url" and plan.response_format == "url" and not order.options.keep
+
+
+def picture_at(image: Image, plan: Plan, seed: int | None) -> Picture:
+    """A picture that stays at its provider; nobody here has seen it, so format and size are what the provider says."""
+    url = image.url or ""
+    ending = url.partition("?")[0].rpartition(".")[2].lower()
+    said = (image.content_type or "").removeprefix("image/")
+    asked = plan.finishing.format if plan.finishing else plan.offer.output.default
+    known = plan.pixels or (None, None)
+    return Picture(
+        format=URL_FORMATS.get(ending) or URL_FORMATS.get(said) or asked,
+        width=image.width or known[0],
+        height=image.height or known[1],
+        provider=plan.offer.provider,
+        offer=plan.offer.id,
+        seed=image.seed if image.seed is not None else seed,
+        url=url,
+        revised_prompt=image.revised_prompt,
+    )
+
+
+async def in_our_hands(image: Image, plan: Plan, seed: int | None, order: Order, at: Deps) -> Picture:
+    """The picture itself, undecoded unless something has to be done to it."""
+    content, base64 = image.content, image.base64
+    if content is None and base64 is None:
+        content = await download(image.url or "", order, at)
+    header = sniff(content[:ENOUGH_BYTES]) if content is not None else sniff_base64(base64 or b"")
+    if header is None:
+        raise NotAPicture("what came is not a picture in a format that is known")
+    check_pixels(header.width, header.height, at.finisher.bounds)
+    picture = Picture(
+        format=header.format,
+        width=header.width,
+        height=header.height,
+        provider=plan.offer.provider,
+        offer=plan.offer.id,
+        seed=image.seed if image.seed is not None else seed,
+        content=content,
+        base64=base64,
+        revised_prompt=image.revised_prompt,
+    )
+    return await finished(picture, header, plan, at)
+
+
+async def finished(picture: Picture, header: Header, plan: Plan, at: Deps) -> Picture:
+    """In the format, quality and size that was asked; the bytes as they came when they are so already."""
+    wanted = plan.finishing
+    if wanted is None or nothing_to_do(header, wanted):
+        return picture
+    with at.telemetry.stage("finish"):
+        done = await at.finisher.finish(decoded(picture), wanted)
+    return Picture(
+        format=done.format,
+        width=done.width,
+        height=done.height,
+        provider=picture.provider,
+        offer=picture.offer,
+        seed=picture.seed,
+        content=done.content,
+        revised_prompt=picture.revised_prompt,
+    )
+
+
+def decoded(picture: Picture) -> bytes:
+    """Raises NotAPicture for base64 that is none."""
+    try:
+        return picture.bytes() or b""
+    except ValueError:
+        raise NotAPicture("its base64 is damaged") from None
+
+
+async def download(url: str, order: Order, at: Deps) -> bytes:
+    """Again and again until the deadline, as long as its server only happens to be away."""
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            with at.telemetry.stage("download"):
+                got = await at.downloads.fetch(url, max_bytes=MAX_PICTURE_BYTES, deadline=order.deadline)
+            at.telemetry.downloaded(len(got.content))
+            return got.content
+        except ProviderError as error:
+            if error.kind is not Kind.BUSY:
+                raise
+            left = order.deadline - time.monotonic()
+            if left <= 0:
+                raise ProviderError(Kind.TIMEOUT, f"{error.message}, until the deadline") from error
+            await asyncio.sleep(min(max(pause, error.retry_after or 0), left))
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+
+async def keep(picture: Picture, order: Order, at: Deps) -> Picture:
+    """Stored under its hash; still at hand too, so that base64 can be answered without reading it again."""
+    with at.telemetry.stage("store"):
+        stored = await at.pictures.put(order.caller.team, decoded(picture), picture.format)
+    return Picture(
+        format=picture.format,
+        width=picture.width,
+        height=picture.height,
+        provider=picture.provider,
+        offer=picture.offer,
+        seed=picture.seed,
+        content=picture.content,
+        base64=picture.base64,
+        hash=stored.hash,
+        revised_prompt=picture.revised_prompt,
+    )

@@ -1,0 +1,43 @@
+"""One request on its way: what was asked, by whom, until when."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from normalizers.asked import Asked, Options, ResponseFormat
+from normalizers.catalog import Found
+
+CacheWish = Literal["off", "only"]
+
+# GPT image models answer base64 when no format is named (openai-python 3.52.0, read 2026-11-21); clients rely on it.
+BASE64_FAMILIES = ("gpt-image", "chatgpt-image")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. There is one team, `default`, until teams are managed."""
+
+    team: str = "default"
+    admin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """`deadline` is an instant of `time.monotonic()`, `started` likewise; `base_url` begins the URLs handed out."""
+
+    id: str
+    asked: Asked
+    found: Found
+    caller: Caller
+    options: Options
+    started: float
+    deadline: float
+    base_url: str
+    cache: CacheWish | None = None
+
+    def __repr__(self) -> str:
+        return f"<Order {self.id} {self.asked.model}>"
+
+
+def default_response_format(model: str, configured: ResponseFormat) -> ResponseFormat:
+    """What the caller gets without naming a format."""
+    return "b64_json" if model.rpartition("/")[2].startswith(BASE64_FAMILIES) else configured

@@ -1,0 +1,92 @@
+"""The way of a request, as a list of its steps; each step has a file of its own.
+
+candidates   request + offers → plans          (candidates.py; normalizers/plan.py)
+admit        is there room?                     (gate.py)
+known?       the cache, and runs in flight      (known.py, shared.py)
+spread       n → calls in parallel, retries     (spread.py, calling.py)
+take in      fetch, check, finish, store        (intake.py, finish.py)
+deliver      URL or base64                      (deliver.py)
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from gateway.errors import NotCached
+from gateway.flow.candidates import candidates
+from gateway.flow.deliver import Delivered, deliver
+from gateway.flow.deps import Deps
+from gateway.flow.known import as_shared, cacheable, keys_of, look_up, look_up_or_draw
+from gateway.flow.order import Order
+from gateway.flow.spread import Drawn, draw
+from normalizers.plan import Plan
+
+CacheSummary = Literal["hit", "partial", "shared", "miss", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a request came to."""
+
+    order: Order
+    drawn: Drawn
+    images: tuple[Delivered, ...]
+    cache: CacheSummary
+
+    @property
+    def plan(self) -> Plan:
+        return self.drawn.plan
+
+
+async def generate(order: Order, at: Deps) -> Served:
+    """Pictures for a request. Raises a GatewayError."""
+    plans = candidates(order, at)
+    with at.gate.admit(), at.telemetry.stage("draw"):
+        drawn, cache = await pictures(order, plans, at)
+    with at.telemetry.stage("deliver"):
+        wanted = drawn.plan.response_format
+        images = [await deliver(drawn.pictures[index], wanted, order, at) for index in range(drawn.plan.n)]
+    return Served(order, drawn, tuple(images), cache)
+
+
+async def pictures(order: Order, plans: Sequence[Plan], at: Deps) -> tuple[Drawn, CacheSummary]:
+    """From the cache, from a run that is in flight, or drawn now."""
+    if order.cache == "only":
+        return await cached_only(order, plans, at), "hit"
+    if not cacheable(order, plans[0], at):
+        return await at.shared.alone(partial(draw_all, order, plans, at)), "off"
+    run = f"{order.caller.team}:{','.join(keys_of(plans[0], order))}"
+    drawn, shared = await at.shared.once(run, partial(look_up_or_draw, order, plans, at))
+    if shared:
+        return for_follower(as_shared(drawn), plans), "shared"
+    return drawn, summary(drawn)
+
+
+async def draw_all(order: Order, plans: Sequence[Plan], at: Deps) -> Drawn:
+    drawn = Drawn(plans[0])
+    await draw(order, plans, range(plans[0].n), drawn, at)
+    return drawn
+
+
+async def cached_only(order: Order, plans: Sequence[Plan], at: Deps) -> Drawn:
+    found = await look_up(order, plans, at)
+    if not found.whole:
+        missing = found.plan.n - len(found.pictures)
+        raise NotCached(
+            f"{missing} of {found.plan.n} pictures are not in the cache, and X-Easel-Cache: only forbids drawing"
+        )
+    return Drawn(found.plan, dict(found.pictures))
+
+
+def for_follower(drawn: Drawn, plans: Sequence[Plan]) -> Drawn:
+    """The pictures of another request's run, with this request's own plan: its decisions and response format."""
+    drawn.plan = next((plan for plan in plans if plan.offer.id == drawn.plan.offer.id), drawn.plan)
+    return drawn
+
+
+def summary(drawn: Drawn) -> CacheSummary:
+    outcomes = {picture.cache for picture in drawn.pictures.values()}
+    if "hit" not in outcomes:
+        return "miss"
+    return "hit" if outcomes == {"hit"} else "partial"

@@ -1,0 +1,176 @@
+"""n pictures as calls in parallel; what failed is tried again, or elsewhere, unless it may have been paid."""
+
+import asyncio
+import random
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from gateway.flow.calling import ask
+from gateway.flow.deps import Deps
+from gateway.flow.failure import failure
+from gateway.flow.intake import take_in
+from gateway.flow.order import Order
+from gateway.flow.picture import Picture
+from normalizers.plan import Plan, PlannedCall
+from normalizers.price import dollars
+from providers.base import Answer, Call
+from providers.errors import Kind, ProviderError
+
+TRIES = 3  # of one call at one provider, when the failure cost nothing
+FIRST_PAUSE = 0.25  # seconds before the second try, doubled before the third
+LONGEST_WAIT = 20.0  # a provider that wants a longer pause is left for the next one
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One call, as the caller is told about it: `outcome` is `ok` or the kind of failure."""
+
+    provider: str
+    outcome: str
+    images: int
+    duration_ms: int
+
+    def row(self) -> dict[str, object]:
+        return {
+            "provider": self.provider,
+            "outcome": self.outcome,
+            "images": self.images,
+            "duration_ms": self.duration_ms,
+        }
+
+
+@dataclass(slots=True)
+class Drawn:
+    """`pictures` by their place among the n; `cost` in micro-dollars, None as soon as one call's is unknown."""
+
+    plan: Plan
+    pictures: dict[int, Picture] = field(default_factory=dict[int, Picture])
+    attempts: list[Attempt] = field(default_factory=list[Attempt])
+    errors: list[ProviderError] = field(default_factory=list[ProviderError])
+    cost: int | None = 0
+    usage: dict[str, Any] | None = None
+
+    def charge(self, cost: int | None) -> None:
+        self.cost = None if self.cost is None or cost is None else self.cost + cost
+
+
+async def draw(order: Order, plans: Sequence[Plan], wanted: Iterable[int], drawn: Drawn, at: Deps) -> None:
+    """Adds the wanted pictures to `drawn`, all of them.
+
+    Raises a GatewayError that names what is missing and what it may have cost; `drawn` then holds what was made.
+    """
+    missing = sorted(wanted)
+    mix = order.asked.fields.get("mix_providers") is True
+    for plan in plans:
+        if drawn.pictures and not mix:
+            break
+        drawn.plan = plan if not drawn.pictures else drawn.plan
+        drawn.errors.clear()
+        await draw_with(plan, missing, order, drawn, at)
+        missing = [index for index in missing if index not in drawn.pictures]
+        if not missing:
+            return
+        if not all(error.elsewhere for error in drawn.errors) or time.monotonic() >= order.deadline:
+            break
+    raise failure(order, drawn.errors, missing=len(missing), made=len(drawn.pictures))
+
+
+async def draw_with(plan: Plan, wanted: Sequence[int], order: Order, drawn: Drawn, at: Deps) -> None:
+    """All calls of one plan at once; a second round for pictures that an answer left out without an error."""
+    missing = list(wanted)
+    for _round in range(TRIES):
+        before = len(drawn.errors)
+        async with asyncio.TaskGroup() as calls:
+            for planned in plan.calls(missing):
+                calls.create_task(one_call(planned, plan, order, drawn, at))
+        missing = [index for index in missing if index not in drawn.pictures]
+        if not missing or len(drawn.errors) > before:
+            return
+    drawn.errors.append(
+        ProviderError(Kind.BROKEN, "the provider sent fewer pictures than asked", provider=plan.offer.provider)
+    )
+
+
+async def one_call(planned: PlannedCall, plan: Plan, order: Order, drawn: Drawn, at: Deps) -> None:
+    """One call with its retries; what it brings or why it failed is added to `drawn`."""
+    pause = FIRST_PAUSE
+    for left in reversed(range(TRIES)):
+        started = time.monotonic()
+        try:
+            answer = await ask(at.adapters[plan.offer.provider], make_call(planned, plan, order), order, at)
+        except ProviderError as error:
+            note(drawn, plan, error.kind.value, 0, started)
+            wait = max(pause * random.uniform(0.75, 1.25), error.retry_after or 0)  # noqa: S311 - spreads retries, guards nothing
+            enough = time.monotonic() + wait < order.deadline and wait <= LONGEST_WAIT
+            if left and error.again and not error.paid and enough:
+                await asyncio.sleep(wait)
+                pause *= 2
+                continue
+            drawn.errors.append(error)
+            return
+        before = len(drawn.pictures)
+        await take_all(answer, planned, order, drawn, at, plan=plan)
+        note(drawn, plan, "ok", len(drawn.pictures) - before, started)
+        return
+
+
+def make_call(planned: PlannedCall, plan: Plan, order: Order) -> Call:
+    place = planned.indexes[0]
+    return Call(
+        id=f"{order.id}.{place}",
+        upstream=plan.offer.upstream,
+        operation=plan.offer.operation,
+        payload=planned.payload,
+        images=len(planned.indexes),
+        want=plan.way,
+    )
+
+
+def note(drawn: Drawn, plan: Plan, outcome: str, images: int, started: float) -> None:
+    took = round((time.monotonic() - started) * 1000)
+    drawn.attempts.append(Attempt(plan.offer.provider, outcome, images, took))
+
+
+async def take_all(answer: Answer, planned: PlannedCall, order: Order, drawn: Drawn, at: Deps, *, plan: Plan) -> None:
+    """Every picture of an answer; one that cannot be used takes none of the others with it."""
+    images = answer.images[: len(planned.indexes)]
+    drawn.charge(cost_of(answer, plan, len(images)))
+    drawn.usage = add_usage(drawn.usage, answer.extra.get("usage"))
+    seeds = [plan.seed_for(index) for index in planned.indexes]
+    taken = await asyncio.gather(
+        *(take_in(image, plan, seed, order, at) for image, seed in zip(images, seeds, strict=False)),
+        return_exceptions=True,
+    )
+    for index, outcome in zip(planned.indexes, taken, strict=False):
+        if isinstance(outcome, Picture):
+            drawn.pictures[index] = outcome
+        elif isinstance(outcome, ProviderError):
+            outcome.provider = outcome.provider or plan.offer.provider
+            drawn.errors.append(outcome)
+        else:
+            raise outcome
+
+
+def cost_of(answer: Answer, plan: Plan, images: int) -> int | None:
+    """What the provider says, else its billing units at the table's price, else the planned price; micro-dollars."""
+    price = plan.offer.price
+    if answer.cost is not None:
+        return dollars(answer.cost)
+    if answer.units is not None and price.published and (price.per_megapixel or price.per_image):
+        return round(answer.units * (price.per_megapixel or price.per_image))
+    return None if plan.price is None else plan.price * images
+
+
+def add_usage(before: dict[str, Any] | None, usage: Any) -> dict[str, Any] | None:
+    """Token counts of several calls, added up as OpenAI reports them for one."""
+    if not isinstance(usage, dict):
+        return before
+    total = dict(before or {})
+    for name, value in cast("dict[str, Any]", usage).items():
+        if isinstance(value, dict):
+            total[name] = add_usage(total.get(name), value)
+        elif isinstance(value, int):
+            total[name] = total.get(name, 0) + value
+    return total

@@ -1,0 +1,67 @@
+"""Look up what is known and, when something is missing, take the lease on drawing it: one exchange with Redis.
+
+Looking and taking are one step in Redis, so that two processes never both find nothing and both draw.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from gateway.store.records import Record, decode, encode, record_name
+from gateway.store.redis import RedisConnection
+from gateway.store.runs import LEASE_MS, RELEASED, lease_name
+
+# KEYS: the lease, then the records of each candidate in turn. ARGV: owner, milliseconds, records per candidate.
+_CLAIM = """
+local found = redis.call('MGET', unpack(KEYS, 2))
+local each = tonumber(ARGV[3])
+for first = 1, #found, each do
+  local whole = true
+  for place = first, first + each - 1 do whole = whole and found[place] end
+  if whole then return {2, found} end
+end
+if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return {1, found} end
+return {0, found}
+"""
+# KEYS: the lease, then the records. ARGV: owner, channel, run, seconds, then the values.
+_FINISH = """
+for place = 2, #KEYS do redis.call('SET', KEYS[place], ARGV[place + 3], 'EX', ARGV[4]) end
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('PUBLISH', ARGV[2], ARGV[3])
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`records` in the order of the keys. `held`: this owner is to draw what is missing, and must `finish`."""
+
+    held: bool
+    records: list[Record | None]
+
+
+class Claims:
+    """`run` names what is being drawn; `owner` is any text that no other run has."""
+
+    def __init__(self, redis: RedisConnection) -> None:
+        self._redis = redis
+
+    async def claim(self, team: str, run: str, owner: str, keys: Sequence[str], each: int) -> Claim:
+        """`keys` are the records of all candidates, `each` a candidate. With Redis down: nothing known, and held."""
+        names = [record_name(team, key) for key in keys]
+        answer = await self._redis.command(
+            "EVAL", _CLAIM, 1 + len(names), lease_name(run), *names, owner, LEASE_MS, each, otherwise=None
+        )
+        if answer is None:
+            return Claim(True, [None] * len(keys))
+        state, values = cast("tuple[int, list[bytes | None]]", answer)
+        return Claim(state == 1, [None if value is None else decode(value) for value in values])
+
+    async def finish(self, team: str, run: str, owner: str, records: Mapping[str, Record], ttl: int) -> bool:
+        """Keep what was drawn for `ttl` seconds and give the lease back; False when Redis did not take it."""
+        values = {record_name(team, key): value for key, record in records.items() if (value := encode(record))}
+        answer = await self._redis.command(
+            "EVAL", _FINISH, 1 + len(values), lease_name(run), *values, owner, RELEASED, run, ttl, *values.values()
+        )
+        return answer is not None

@@ -1,0 +1,135 @@
+"""What operators see: metrics with labels from small fixed sets, and one log line a request.
+
+Never a prompt, a key, a URL or a picture: labels are providers, models of the catalog, outcomes and stages.
+"""
+
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+log = structlog.stdlib.get_logger()
+
+Metric = TypeVar("Metric", Counter, Gauge, Histogram)
+
+SECONDS = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+STAGES = (0.0005, 0.002, 0.01, 0.05, 0.2, 1, 5, 30, 120, 600)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished request. `model` and `provider` are empty where it did not come that far; `cost` in micro-dollars."""
+
+    request_id: str
+    route: str
+    status: int
+    code: str
+    seconds: float
+    model: str = ""
+    provider: str = ""
+    images: int = 0
+    cost: int | None = None
+    cache: str = "off"
+    bytes_out: int = 0
+
+
+class Telemetry:
+    """The metrics of one process. Label children are looked up once and kept."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        registry = self.registry
+        self._requests = Counter("easel_requests", "Requests finished", ["route", "status", "code"], registry=registry)
+        self._seconds = Histogram(
+            "easel_request_seconds", "Time of a request", ["route"], buckets=SECONDS, registry=registry
+        )
+        self._images = Counter("easel_images", "Pictures delivered", ["provider", "model", "cache"], registry=registry)
+        self._cost = Counter("easel_cost_micro_dollars", "Cost of pictures", ["provider", "model"], registry=registry)
+        self._calls = Counter("easel_upstream_calls", "Calls to providers", ["provider", "outcome"], registry=registry)
+        self._call_seconds = Histogram(
+            "easel_upstream_seconds", "Time of a call to a provider", ["provider"], buckets=SECONDS, registry=registry
+        )
+        self._calling = Gauge("easel_upstream_in_flight", "Calls under way", ["provider"], registry=registry)
+        self._stage_seconds = Histogram(
+            "easel_stage_seconds", "Time in a stage of a request", ["stage"], buckets=STAGES, registry=registry
+        )
+        self._cache = Counter("easel_cache", "Requests by what the cache did", ["outcome"], registry=registry)
+        self._bytes = Counter("easel_bytes", "Bytes of pictures and answers", ["direction"], registry=registry)
+        self._in_flight = Gauge("easel_requests_in_flight", "Requests under way", registry=registry)
+        self._redis_up = Gauge("easel_redis_up", "Whether Redis answers", registry=registry)
+        self._children: dict[tuple[Any, ...], Any] = {}
+
+    def finished(self, outcome: Outcome) -> None:
+        """Count a request and write its log line."""
+        self.child(self._requests, outcome.route, str(outcome.status), outcome.code).inc()
+        self.child(self._seconds, outcome.route).observe(outcome.seconds)
+        if outcome.images:
+            self.child(self._images, outcome.provider, outcome.model, outcome.cache).inc(outcome.images)
+            self.child(self._cache, outcome.cache).inc()
+            if outcome.cost:
+                self.child(self._cost, outcome.provider, outcome.model).inc(outcome.cost)
+        if outcome.bytes_out:
+            self.child(self._bytes, "out").inc(outcome.bytes_out)
+        log.info(
+            "request",
+            request_id=outcome.request_id,
+            route=outcome.route,
+            status=outcome.status,
+            code=outcome.code or None,
+            ms=round(outcome.seconds * 1000, 1),
+            model=outcome.model or None,
+            provider=outcome.provider or None,
+            images=outcome.images,
+            cost_micros=outcome.cost,
+            cache=outcome.cache,
+        )
+
+    def called(self, provider: str, outcome: str, seconds: float) -> None:
+        """Count a call to a provider."""
+        self.child(self._calls, provider, outcome).inc()
+        self.child(self._call_seconds, provider).observe(seconds)
+
+    def downloaded(self, size: int) -> None:
+        self.child(self._bytes, "in").inc(size)
+
+    @contextmanager
+    def calling(self, provider: str) -> Generator[None]:
+        gauge = self.child(self._calling, provider)
+        gauge.inc()
+        try:
+            yield
+        finally:
+            gauge.dec()
+
+    @contextmanager
+    def in_flight(self) -> Generator[None]:
+        self._in_flight.inc()
+        try:
+            yield
+        finally:
+            self._in_flight.dec()
+
+    @contextmanager
+    def stage(self, name: str) -> Generator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.child(self._stage_seconds, name).observe(time.perf_counter() - started)
+
+    def child(self, metric: Metric, *labels: str) -> Metric:
+        """The metric under these labels; looking it up in the library costs more than counting."""
+        key = (metric, *labels)
+        found = self._children.get(key)
+        if found is None:
+            found = self._children[key] = metric.labels(*labels)
+        return cast("Metric", found)
+
+    def exposition(self, *, redis_up: bool) -> bytes:
+        """Prometheus's text format."""
+        self._redis_up.set(redis_up)
+        return generate_latest(self.registry)
