@@ -1,0 +1,80 @@
+"""A gateway on a real socket, in front of the simulators, with an embedded store of its own."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.settings import Settings, read_settings
+from simulators.running import Simulators
+from tests.gateway.running import ADMIN_KEY, RunningGateway
+
+Start = Callable[..., RunningGateway]
+
+
+@pytest.fixture(scope="session")
+def all_simulators() -> Iterator[Simulators]:
+    with Simulators() as running:
+        yield running
+
+
+@pytest.fixture
+def simulators(all_simulators: Simulators) -> Simulators:
+    """The simulators as new: no faults, no calls."""
+    all_simulators.reset()
+    return all_simulators
+
+
+def simulated_providers(simulators: Simulators) -> dict[str, Any]:
+    """The configuration of every provider, pointed at its stand-in."""
+    addresses = simulators.addresses
+    providers: dict[str, Any] = {
+        name: {
+            "api_key": addresses[name]["key"],
+            **{key: value for key, value in addresses[name].items() if key in {"base_url", "queue_url"}},
+        }
+        for name in ("fal", "openai", "lumenfall")
+    }
+    providers["vllm-omni"] = {
+        "kind": "openai_compatible",
+        "dialect": "vllm-omni",
+        "base_url": addresses["vllm-omni"]["base_url"],
+        "api_key": addresses["vllm-omni"]["key"],
+        "models": {"qwen-image": "Qwen/Qwen-Image"},
+    }
+    return providers
+
+
+def simulated_settings(simulators: Simulators, data_dir: Path, **overrides: Any) -> Settings:
+    """Settings for a gateway in front of the simulators; `overrides` are tables of easel.toml, merged one level deep."""
+    base: dict[str, Any] = {
+        "server": {"data_dir": data_dir},
+        "auth": {"admin_key": ADMIN_KEY},
+        "providers": simulated_providers(simulators),
+        "models": {"qwen-image": {"route": ["fal", "lumenfall", "vllm-omni"]}},
+    }
+    for table, values in overrides.items():
+        base[table] = {**base.get(table, {}), **values}
+    return read_settings(None, base)
+
+
+@pytest.fixture
+def start(simulators: Simulators, tmp_path: Path) -> Iterator[Start]:
+    """Starts gateways: `start(storage={"keep": False})`; each has `data_dir` to itself unless one is given."""
+    running: list[RunningGateway] = []
+
+    def starter(*, data_dir: Path | None = None, **overrides: Any) -> RunningGateway:
+        directory = data_dir or tmp_path / f"data-{len(running)}"
+        running.append(RunningGateway(simulated_settings(simulators, directory, **overrides)))
+        return running[-1]
+
+    yield starter
+    for gateway in reversed(running):
+        gateway.stop()
+
+
+@pytest.fixture
+def gateway(start: Start) -> RunningGateway:
+    """A gateway with the usual settings."""
+    return start()

@@ -1,0 +1,52 @@
+"""The gateway's application on a real socket, in a thread of its own."""
+
+import socket
+import threading
+from typing import Any, Self
+
+import httpx
+import uvicorn
+
+from gateway.app import App, create_app
+from gateway.settings import Settings
+
+ADMIN_KEY = "ek_test_admin"
+FOX = {"model": "qwen-image", "prompt": "a fox in the snow"}
+
+
+class RunningGateway:
+    """`url` is its address, `http` a client that has the admin key."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.app: App = create_app(settings)
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        config = uvicorn.Config(self.app, log_level="critical", access_log=False, lifespan="on")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
+        self._thread.start()
+        self.http = httpx.Client(base_url=self.url, headers={"authorization": f"Bearer {ADMIN_KEY}"}, timeout=60)
+        self._wait()
+
+    def _wait(self) -> None:
+        # The socket is listening already: this request is answered as soon as the application has started.
+        assert self.http.get("/healthz").status_code == 200
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        self.http.close()
+        self._server.should_exit = True
+        self._thread.join(30)
+        self._socket.close()
+
+    def generate(
+        self, body: dict[str, Any] | None = None, *, headers: dict[str, str] | None = None, **more: Any
+    ) -> httpx.Response:
+        """POST /v1/images/generations; `more` are further body fields."""
+        return self.http.post("/v1/images/generations", json={**(body or FOX), **more}, headers=headers)
