@@ -50,7 +50,7 @@ class Fal:
         """Queues the call; from the reply on it may cost. Raises `ProviderError`, LOST when the reply never came."""
         answer = await self.http.post(f"/{quote(call.upstream, safe='/:@')}", json=call.payload)
         if answer.status >= 300:
-            raise explain(answer, call, accepted=False)
+            raise explain(answer, call, "submission")
         reply = answer.json_object()
         urls = [self.http.follow(str(reply.get(name))) for name in ("status_url", "response_url", "cancel_url")]
         return Ticket(str(reply.get("request_id")), *urls)
@@ -59,7 +59,7 @@ class Fal:
         """Where the job stands. A word that fal may add one day counts as done: the result then tells the truth."""
         answer = await self.http.get(ticket.check_url)
         if answer.status >= 300:
-            raise explain(answer, None, accepted=True)
+            raise explain(answer, None, "status")
         status = answer.json_object()
         position = status.get("queue_position")
         return Progress(
@@ -71,7 +71,7 @@ class Fal:
         """The pictures, or the error of a job that failed: fal reports both under the result's URL."""
         answer = await self.http.get(ticket.result_url)
         if answer.status >= 300:
-            raise explain(answer, call, accepted=True)
+            raise explain(answer, call, "result")
         output = _output(answer)
         try:
             images = tuple(_images(output, call, self.http.base_url))
@@ -86,7 +86,7 @@ class Fal:
         """Asks fal to stop the job; done, unknown and too late are all fine, and not told apart reliably."""
         answer = await self.http.put(ticket.cancel_url)
         if answer.status >= 300 and answer.status not in (400, 404):
-            raise explain(answer, None, accepted=True)
+            raise explain(answer, None, "status")
 
     async def close(self) -> None:
         await self.http.close()

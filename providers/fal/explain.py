@@ -5,7 +5,7 @@ Models complain with a list under `detail`, the platform with a string there and
 """
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast
 
 from providers.base import Call, Json
 from providers.errors import Kind, ProviderError
@@ -47,6 +47,9 @@ _OUR_TEXT: dict[Kind, str] = {
 }
 
 
+About = Literal["submission", "status", "result"]
+
+
 @dataclass(frozen=True, slots=True)
 class _Complaint:
     word: str = ""
@@ -54,13 +57,14 @@ class _Complaint:
     field: str | None = None
 
 
-def explain(answer: HttpAnswer, call: Call | None, *, accepted: bool) -> ProviderError:
-    """An error answer in our words. `accepted`: there is a ticket, and this answers a question about it.
+def explain(answer: HttpAnswer, call: Call | None, about: About) -> ProviderError:
+    """An error answer in our words; `param` is fal's own name of the field.
 
-    `param` is fal's own name of the field. With a ticket, an error without fal's words is a hitch on the way (BUSY).
+    Only the answer to a submission or about a result is fal's word on the job. Asking where a ticket stands, and a
+    result's error without fal's words, meet hitches on the way (BUSY).
     """
-    complaint = _complaint(answer)
-    kind = _kind(answer, complaint, accepted=accepted)
+    complaint = _complaint(answer) if about != "status" else _Complaint()
+    kind = _kind(answer, complaint, accepted=about != "submission")
     theirs = public_text(complaint.message, hide=texts_of(call.payload)) if call else ""
     message = _OUR_TEXT.get(kind) or (f"fal: {theirs}" if theirs else f"fal answered {answer.status}")
     return ProviderError(

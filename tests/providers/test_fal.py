@@ -214,6 +214,25 @@ async def test_errors_of_a_result(reply: Reply, kind: Kind, upstream: Upstream, 
     assert (await failure(fal.result(ticket(upstream), call()))).kind is kind
 
 
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (Reply(503, platform("runner_disconnected")), Kind.BUSY),
+        (Reply(500, invalid("internal_server_error")), Kind.BUSY),
+        (Reply(429, {"detail": "slow down"}), Kind.BUSY),
+        (Reply(401, {"detail": "invalid key credentials"}), Kind.KEY),
+        (Reply(404, {"status": "NOT_FOUND"}), Kind.GONE),
+        (Reply(200, b"<html>"), Kind.BROKEN),
+        (Reply(drop=True), Kind.BUSY),
+    ],
+)
+async def test_errors_of_a_status_say_nothing_about_the_job(
+    reply: Reply, kind: Kind, upstream: Upstream, fal: Fal
+) -> None:
+    upstream.script = lambda asked: reply
+    assert (await failure(fal.check(ticket(upstream)))).kind is kind
+
+
 async def test_a_refused_field_is_named_with_fals_reason(upstream: Upstream, fal: Fal) -> None:
     upstream.replies = [Reply(422, invalid("less_than_equal"), {"retry-after": "3"})]
     error = await failure(fal.submit(call()))

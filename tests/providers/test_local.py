@@ -1,0 +1,180 @@
+"""Calls are pushed to the worker with the least work; one that cannot take a call is passed over."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from providers.base import Call
+from providers.errors import Kind, ProviderError
+from providers.local.adapter import Local
+from providers.local.dispatch import LONGEST_REST_SECONDS, REST_SECONDS, Dispatch, work_of
+from tests.providers.upstream import Reply, Upstream
+from tests.workers.serving import serve
+from workers.sketch.painter import Sketch
+
+PROMPT = "a lighthouse in a storm, oil on canvas, very detailed"
+ANSWER = {"created": 1, "data": [{"b64_json": "AAAA"}]}
+FULL = {"error": {"message": "The queue is full.", "type": "x", "param": None, "code": "overloaded"}}
+
+Make = Callable[..., Local]
+
+
+def call(images: int = 1, **payload: Any) -> Call:
+    return Call("req_1.1", "sketch", "generate", {"prompt": PROMPT, **payload}, images, "bytes")
+
+
+@pytest_asyncio.fixture
+async def make() -> AsyncGenerator[Make]:
+    made: list[Local] = []
+
+    def one(*workers: str, **settings: Any) -> Local:
+        made.append(Local(workers=workers, **settings))
+        return made[-1]
+
+    yield one
+    for adapter in made:
+        await adapter.close()
+
+
+async def failure(awaiting: Any) -> ProviderError:
+    with pytest.raises(ProviderError) as caught:
+        await awaiting
+    assert caught.value.provider == "local"
+    assert PROMPT not in caught.value.message
+    return caught.value
+
+
+async def test_what_a_worker_is_sent(upstream: Upstream, make: Make) -> None:
+    upstream.replies = [Reply(200, ANSWER)]
+    answer = await make(upstream.url, key="k").generate(call(size="64x64"))
+    assert answer.images[0].base64 == b"AAAA"
+    asked = upstream.asked[0]
+    assert (asked.method, asked.path) == ("POST", "/v1/images/generations")
+    assert asked.json == {"model": "sketch", "response_format": "b64_json", "prompt": PROMPT, "size": "64x64"}
+    assert asked.headers["x-request-id"] == "req_1.1"
+    assert asked.headers["authorization"] == "Bearer k"
+
+
+async def test_the_least_work_outstanding_comes_first(upstream: Upstream, second: Upstream, make: Make) -> None:
+    go = asyncio.Event()
+    upstream.script = second.script = lambda asked: Reply(200, ANSWER, hold=go)
+    local = make(upstream.url, second.url)
+    large = asyncio.create_task(local.generate(call(size="2048x2048")))
+    await upstream.arrived.wait()
+    small = [asyncio.create_task(local.generate(call(size="512x512"))) for _ in range(3)]
+    await second.arrived.wait()
+    assert local.dispatch.outstanding(upstream.url) == work_of(call(size="2048x2048"))
+    go.set()
+    await asyncio.gather(large, *small)
+    assert (len(upstream.asked), len(second.asked)) == (1, 3)
+    assert local.dispatch.outstanding(upstream.url) == local.dispatch.outstanding(second.url) == 0
+
+
+async def test_a_worker_that_refuses_the_connection_rests(second: Upstream, make: Make) -> None:
+    gone = Upstream()
+    await gone.start()
+    await gone.stop()
+    now = [0.0]
+    second.script = lambda asked: Reply(200, ANSWER)
+    local = make(gone.url, second.url, clock=lambda: now[0])
+    await local.generate(call())
+    assert local.dispatch.order(0.0) == [second.url, gone.url], "it is not asked first for a while"
+    assert local.dispatch.order(REST_SECONDS) == [gone.url, second.url]
+    assert len(second.asked) == 1
+
+
+@pytest.mark.parametrize("status", [503, 429])
+async def test_a_full_worker_is_passed_over(status: int, upstream: Upstream, second: Upstream, make: Make) -> None:
+    upstream.script = lambda asked: Reply(status, FULL, {"retry-after": "9"})
+    second.script = lambda asked: Reply(200, ANSWER)
+    local = make(upstream.url, second.url, clock=lambda: 0.0)
+    for _ in range(3):
+        await local.generate(call())
+    assert (len(upstream.asked), len(second.asked)) == (1, 3)
+
+
+async def test_when_all_refuse_the_last_refusal_is_told(upstream: Upstream, make: Make) -> None:
+    upstream.script = lambda asked: Reply(503, FULL, {"retry-after": "9"})
+    error = await failure(make(upstream.url).generate(call()))
+    assert (error.kind, error.retry_after, error.again, error.paid) == (Kind.BUSY, 9.0, True, False)
+
+
+async def test_a_call_whose_worker_dies_goes_to_the_next(upstream: Upstream, second: Upstream, make: Make) -> None:
+    upstream.script = lambda asked: Reply(drop=True)
+    second.script = lambda asked: Reply(200, ANSWER)
+    assert len((await make(upstream.url, second.url).generate(call())).images) == 1
+
+
+async def test_a_call_that_kills_workers_is_not_given_to_a_third(
+    upstream: Upstream, second: Upstream, make: Make
+) -> None:
+    upstream.script = second.script = lambda asked: Reply(drop=True)
+    third = Upstream()
+    await third.start()
+    error = await failure(make(upstream.url, second.url, third.url).generate(call()))
+    await third.stop()
+    assert (error.kind, error.paid) == (Kind.FAILED, False)
+    assert not third.asked
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(400, Kind.BAD_REQUEST), (404, Kind.BAD_REQUEST), (500, Kind.FAILED), (499, Kind.CANCELLED)]
+)
+async def test_a_workers_word_on_the_request_is_final(  # the next worker would say the same
+    status: int, kind: Kind, upstream: Upstream, second: Upstream, make: Make
+) -> None:
+    error = {"message": f"bad size for {PROMPT}", "type": "x", "param": "size", "code": "invalid_value"}
+    upstream.replies = [Reply(status, {"error": error})]
+    told = await failure(make(upstream.url, second.url).generate(call()))
+    assert (told.kind, told.param) == (kind, "size" if kind is Kind.BAD_REQUEST else None)
+    assert not second.asked
+
+
+async def test_too_slow_is_a_timeout_and_is_not_tried_elsewhere(
+    upstream: Upstream, second: Upstream, make: Make
+) -> None:
+    upstream.script = lambda asked: Reply(200, ANSWER, hold=asyncio.Event())
+    assert (await failure(make(upstream.url, second.url, timeout=0.1).generate(call()))).kind is Kind.TIMEOUT
+    assert not second.asked
+
+
+def test_there_must_be_a_worker() -> None:
+    with pytest.raises(ValueError, match="no worker"):
+        Local(workers=[])
+
+
+@pytest.mark.parametrize(
+    ("payload", "images", "work"),
+    [
+        ({"size": "512x256", "num_inference_steps": 10}, 1, 512 * 256 * 10),
+        ({"size": "512x256", "num_inference_steps": 10}, 3, 512 * 256 * 30),
+        ({}, 1, 1024 * 1024 * 20),
+        ({"size": "auto", "num_inference_steps": "x"}, 1, 1024 * 1024 * 20),
+    ],
+)
+def test_work(payload: dict[str, Any], images: int, work: float) -> None:
+    assert work_of(Call("c", "m", "generate", payload, images, "bytes")) == work
+
+
+def test_equal_workers_take_turns_and_a_wish_to_rest_has_an_end() -> None:
+    dispatch = Dispatch(["a", "b"])
+    with dispatch.working("a", 5.0):
+        pass
+    assert dispatch.order(0.0) == ["b", "a"]
+    dispatch.rest("b", 0.0, 3600.0)
+    assert dispatch.order(LONGEST_REST_SECONDS - 1) == ["a", "b"]
+    assert dispatch.order(LONGEST_REST_SECONDS) == ["b", "a"]
+
+
+async def test_a_real_sketch_worker_draws(make: Make) -> None:
+    async with serve(Sketch()) as served:
+        local = make(served.url)
+        answer = await local.generate(call(2, n=2, size="256x256", seed=7, num_inference_steps=2))
+        refused = await failure(local.generate(call(size="1x1")))
+        await local.close()
+    assert [(image.width, image.height, image.seed) for image in answer.images] == [(256, 256, 7), (256, 256, 8)]
+    assert all(image.base64 and bytes(image.base64[:6]) == b"iVBORw" for image in answer.images)
+    assert (refused.kind, refused.param) == (Kind.BAD_REQUEST, "size")
