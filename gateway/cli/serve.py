@@ -1,0 +1,119 @@
+"""`easel serve`: the gateway, with what accompanies it."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from socket import socket
+from typing import Annotated, Any
+
+import typer
+
+from gateway.cli import options
+from gateway.cli.logs import configure_logs
+from gateway.cli.server import address_of, is_loopback, listen, serve
+from gateway.cli.simulated import simulated_providers
+from gateway.cli.terminal import fail
+from gateway.companions import SketchWorker
+from gateway.keys import hash_key, make_key
+from gateway.settings import ConfigurationError, Provider, Settings, read_settings
+from gateway.store.secrets import SecretsError, set_admin_key_hash
+from normalizers.errors import TableError
+
+
+def command(
+    *,
+    config: options.Config = None,
+    host: Annotated[str, typer.Option("--host", help="0.0.0.0 for all of this machine's.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 picks a free one.")] = 8080,
+    processes: Annotated[int, typer.Option("--processes", min=1)] = 1,
+    simulate: Annotated[bool, typer.Option("--simulate", help="Stand-ins for all providers; costs nothing.")] = False,
+) -> None:
+    """Run the gateway."""
+    if processes > 1:
+        fail(["--processes: more than one process comes with the multi-process release; start one"], 2)
+    configure_logs()
+    with ExitStack() as companions:
+        overrides = simulation(companions) if simulate else {}
+        settings = checked_settings(config, overrides, host)
+        worker = companions.enter_context(SketchWorker()) if needs_worker(settings) else None
+        try:
+            listener = companions.enter_context(listen(host, port))
+        except OSError as error:
+            fail([f"cannot listen on {host}:{port}: {error.strerror or error}; choose another with --port"])
+        if settings.server.public_url is None:
+            overrides["server"] = {"public_url": public_url(listener)}
+        run(config, overrides, settings, listener, worker, simulated=simulate)
+
+
+def run(
+    config: Path | None,
+    overrides: dict[str, Any],
+    settings: Settings,
+    listener: socket,
+    worker: SketchWorker | None,
+    *,
+    simulated: bool,
+) -> None:
+    """Build the application while the worker starts, and serve it until a signal."""
+    from gateway.app import create_app  # noqa: PLC0415 - half a second that the worker's start hides
+
+    if worker is not None:
+        add_worker(overrides, worker)
+    try:
+        if settings.auth.admin_key is None:
+            show_first_key(settings.server.data_dir)
+        app = create_app(read_settings(config, overrides))
+    except ConfigurationError as wrong:
+        fail(wrong.problems, 2)
+    except (TableError, SecretsError, ValueError) as wrong:
+        fail(str(wrong).splitlines(), 2)
+    if simulated:
+        typer.echo("providers are simulated: every picture is a placeholder, and nothing is paid", err=True)
+    serve(app, listener, deadline=settings.server.deadline)
+
+
+def simulation(companions: ExitStack) -> dict[str, Any]:
+    """Stand-ins that run until the gateway ends, and the configuration that points to them."""
+    from simulators.running import Simulators  # noqa: PLC0415 - not needed by a gateway in earnest
+
+    return {"providers": simulated_providers(companions.enter_context(Simulators()).addresses)}
+
+
+def checked_settings(config: Path | None, overrides: dict[str, Any], host: str) -> Settings:
+    """Ends the program with a line for each problem."""
+    try:
+        settings = read_settings(config, overrides)
+    except ConfigurationError as wrong:
+        fail(wrong.problems, 2)
+    if not settings.auth.required and not is_loopback(host):
+        fail([f"auth.required: false is accepted only on loopback (--host 127.0.0.1), not on {host}"], 2)
+    return settings
+
+
+def needs_worker(settings: Settings) -> bool:
+    return not settings.providers.get("local", Provider()).workers
+
+
+def add_worker(overrides: dict[str, Any], worker: SketchWorker) -> None:
+    """Without it the gateway still serves every other provider."""
+    address = worker.address()
+    if address is None:
+        typer.echo("easel: the sketch worker did not start; the model sketch is not available", err=True)
+    else:
+        overrides.setdefault("providers", {})["local"] = {"workers": [address]}
+
+
+def public_url(listener: socket) -> str:
+    """The start of the URLs handed out, where none is configured."""
+    url = address_of(listener, reachable=True)
+    if url != address_of(listener):
+        typer.echo(f"picture URLs start with {url}; set server.public_url to what callers can reach", err=True)
+    return url
+
+
+def show_first_key(data_dir: Path) -> None:
+    """Make an admin key where this data directory has none. Of gateways that start at once, one shows one."""
+    key = make_key()
+    ours = hash_key(key)
+    if set_admin_key_hash(data_dir, ours, only_if_none=True).admin_key_hash == ours:
+        typer.echo(f"admin key: {key}", err=True)
+        typer.echo("  made for this data directory and shown only now; use it as EASEL_API_KEY", err=True)

@@ -1,0 +1,98 @@
+"""The web server around the application: its socket, its first line, its signals, its orderly end."""
+
+import asyncio
+import contextlib
+import ipaddress
+import signal
+import socket
+import sys
+from collections.abc import Generator
+from typing import Any
+
+import uvicorn
+
+KEEP_ALIVE_SECONDS = 75  # longer than the 60 s of common load balancers, which would ask on a connection we just closed
+BACKLOG = 2048
+
+
+class GatewayServer(uvicorn.Server):
+    """Uvicorn that says when it can serve, and that a signal ends in order, with status 0."""
+
+    listener: socket.socket
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if not self.should_exit:
+            sys.stderr.write(f"listening on {address_of(self.listener)}\n")
+            sys.stderr.flush()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Uvicorn's own would end the process by the same signal, before companions are stopped."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.end, number)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    def end(self, number: int) -> None:
+        """Finish what was accepted. Only a second Ctrl-C ends it now: supervisors may well send SIGTERM twice."""
+        self.force_exit = self.should_exit and number == signal.SIGINT
+        self.should_exit = True
+
+
+def serve(app: Any, listener: socket.socket, *, deadline: float) -> None:
+    """Serve until a signal; accepted requests then have `deadline` seconds to finish. SystemExit if it cannot start."""
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=True,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=round(deadline) + 5,
+    )
+    server = GatewayServer(config)
+    server.listener = listener
+    server.run(sockets=[listener])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that takes connections; port 0 is a free one. Raises OSError."""
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    # With the protocol named the event loop turns Nagle's algorithm off, which holds small answers back for 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def address_of(listener: socket.socket, *, reachable: bool = False) -> str:
+    """`http://127.0.0.1:8080`; with `reachable` a wildcard such as 0.0.0.0 is told as this machine's loopback."""
+    host, port = listener.getsockname()[:2]
+    if reachable and ipaddress.ip_address(host).is_unspecified:
+        host = "::1" if ":" in host else "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can connect to a server there."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,23 @@
+"""What `easel serve --simulate` lays over the configuration: every provider is a stand-in in this process."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from providers.registry import BUILT_IN
+
+VLLM_OMNI = {
+    "kind": "openai_compatible",
+    "dialect": "vllm-omni",
+    "models": {"qwen-image": "Qwen/Qwen-Image"},
+}
+
+
+def simulated_providers(addresses: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, Any]]:
+    """The `[providers]` tables for these stand-ins: `{slug: {base_url, queue_url?, key}}`."""
+    tables = {slug: table_of(addresses[slug]) for slug in BUILT_IN if slug in addresses}
+    return {**tables, "vllm-omni": {**VLLM_OMNI, **table_of(addresses["vllm-omni"])}}
+
+
+def table_of(address: Mapping[str, str]) -> dict[str, Any]:
+    urls = {name: value for name, value in address.items() if name.endswith("_url")}
+    return {**urls, "api_key": address["key"]}
