@@ -1,0 +1,80 @@
+"""The real tables, read once, and offers made up for what no real one has."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from normalizers.asked import Options, read_asked
+from normalizers.catalog import Catalog, make_catalog
+from normalizers.errors import NormalizerError
+from normalizers.offer import Offer
+from normalizers.parameters import NEEDS_ROW, STRUCTURED
+from normalizers.plan import Plan, plan
+from normalizers.rules import Decision
+from normalizers.tables import merge, parse, read_models, read_offer, read_offers
+
+PROVIDERS = Path(__file__).parents[2] / "providers"
+BUILT_IN = ("local", "fal", "openai", "lumenfall")
+MODELS = read_models((PROVIDERS / "models.toml").read_bytes(), "providers/models.toml")
+
+
+def built_in_offers() -> list[Offer]:
+    return [
+        offer
+        for slug in BUILT_IN
+        for offer in read_offers((PROVIDERS / slug / "models.toml").read_bytes(), slug, slug, MODELS)
+    ]
+
+
+def dialect_offers() -> list[Offer]:
+    """`qwen-image` on a server of each dialect; the server is named after it."""
+    document = parse((PROVIDERS / "openai_compatible" / "models.toml").read_bytes(), "dialects")
+    offers: list[Offer] = []
+    for dialect in document["dialect"]:
+        name = dialect["name"]
+        row = merge(document["common"], {key: value for key, value in dialect.items() if key != "name"})
+        offers.append(read_offer({**row, "model": "qwen-image", "upstream": "qwen"}, name, f"my-{name}", MODELS))
+    return offers
+
+
+ALL_OFFERS = [*built_in_offers(), *dialect_offers()]
+CATALOG: Catalog = make_catalog(ALL_OFFERS, MODELS, {})
+OFFERS: dict[str, Offer] = {f"{offer.id} {offer.operation}": offer for offer in ALL_OFFERS}
+GENERATE: dict[str, Offer] = {offer.id: offer for offer in ALL_OFFERS if offer.operation == "generate"}
+
+
+def planned(body: dict[str, Any], offer: str | Offer, *, strict: bool = False, keep: bool = True) -> Plan:
+    """The plan of a body, to which a model and a prompt are added where they are missing."""
+    asked = read_asked({"model": "m", "prompt": "a fox", **body})
+    found = GENERATE[offer] if isinstance(offer, str) else offer
+    return plan(asked, found, Options(strict=strict, keep=keep), CATALOG.known)
+
+
+def refusal(body: dict[str, Any], offer: str | Offer, *, strict: bool = False) -> NormalizerError:
+    """The error that a body gets."""
+    try:
+        made = planned(body, offer, strict=strict)
+    except NormalizerError as error:
+        return error
+    raise AssertionError(f"{body} was planned as {made.payload}")
+
+
+def row_of(made: Plan, given_as: str) -> Decision:
+    """The one row of a field."""
+    (row,) = (decision for decision in made.decisions if decision.given_as == given_as)
+    return row
+
+
+def made_up(text: str = "", *, params: str = "") -> Offer:
+    """An offer of a single TOML row, every parameter passed through where `params` says nothing else."""
+    rows: dict[str, Any] = {name: {"how": "passthrough"} for name in NEEDS_ROW - STRUCTURED}
+    row: dict[str, Any] = {
+        "model": "made-up",
+        "upstream": "made/up",
+        "source": "no page",
+        "checked": tomllib.loads("day = 2026-11-21")["day"],
+        "canvas": {"kind": "free"},
+        **tomllib.loads(text),
+    }
+    row["params"] = {**rows, **tomllib.loads(params)}
+    return read_offer(row, "made-up", "nowhere", {})
