@@ -5,6 +5,7 @@ that does not start is left out, and the table says so; the exit status is then 
 """
 
 import argparse
+import os
 import platform
 import shutil
 import sys
@@ -12,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from http.client import HTTPException
 from pathlib import Path
 
 from bench import plan, profiled, report, scenarios
@@ -28,10 +30,11 @@ SCENARIOS = ("plan", "small", "b64", "hit", "memory", "fanout", "keep")
 class Run:
     """The servers of one run, and what was found."""
 
-    def __init__(self, pace: Pace, wanted: set[str], profile: Path | None) -> None:
+    def __init__(self, pace: Pace, wanted: set[str], *, profile: bool) -> None:
         self.pace = pace
         self.wanted = wanted
         self.profile = profile
+        self.profiles: list[Path] = []
         self.results: dict[str, Figures] = {}
         self.faults: list[str] = []
         self.server_core, self.load_core = two_cores()
@@ -89,18 +92,23 @@ class Run:
         return stack.enter_context(proxy(name, source.port, self.server_core, folder, keep=keep))
 
     def easel(self, stack: ExitStack, source: Server, folder: Path, *, keep: bool) -> Server | None:
+        profile = OUTPUT / f"gateway-{'keep' if keep else 'pass'}.prof" if self.profile else None
         try:
-            return stack.enter_context(gateway(source.port, self.server_core, folder, keep=keep, profile=self.profile))
+            easel = stack.enter_context(gateway(source.port, self.server_core, folder, keep=keep, profile=profile))
         except DidNotStart as why:
             self.faults.append(f"the gateway did not start with keep = {str(keep).lower()}: {why}")
             return None
+        if profile:
+            os.kill(easel.pid, profiled.BEGIN)
+            self.profiles.append(profile)
+        return easel
 
     def take(self, name: str, measure: Callable[[], Figures]) -> None:
         print(f"{name} …", file=sys.stderr, flush=True)
         try:
             self.results[name] = measure()
-        except WrongAnswer as why:
-            self.faults.append(f"{name}: {why}")
+        except (WrongAnswer, OSError, HTTPException) as why:
+            self.faults.append(f"{name}: {why!r}")
 
 
 def fast_storage() -> str | None:
@@ -119,9 +127,8 @@ def main() -> int:
     if unknown := wanted - set(SCENARIOS):
         parser.error(f"unknown scenario {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
     OUTPUT.mkdir(exist_ok=True)
-    profile = OUTPUT / "gateway.prof" if told.profile else None
     began = time.monotonic()
-    run = Run(QUICK if told.quick else Pace(), wanted, profile)
+    run = Run(QUICK if told.quick else Pace(), wanted, profile=told.profile)
     run.all()
     conditions: dict[str, object] = {
         "python": platform.python_version(),
@@ -136,8 +143,8 @@ def main() -> int:
     print(report.table(run.results))
     for fault in run.faults:
         print(f"\nFAULT {fault}")
-    if profile and profile.exists():
-        print("\n" + profiled.top(profile))
+    for figures in run.profiles:
+        print(f"\n{profiled.top(figures)}")
     print(f"\n{conditions['seconds']} s; written to {report.write(OUTPUT, run.results, conditions)}")
     return 1 if run.faults or any(figures.faults for figures in run.results.values()) else 0
 

@@ -103,6 +103,8 @@ class Bench:
                 [sys.executable, "-m", "bench.load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
         told, _ = program.communicate((json.dumps(asdict(job)) + "\n").encode())
+        if program.returncode:
+            raise WrongAnswer(f"{server.name} could not be put under load")
         return Result(**cast(dict[str, Any], json.loads(told)))
 
 
