@@ -144,8 +144,7 @@ class EmbeddedStore:
                     if await answers_ping(self.socket):
                         self._failed_starts = 0
                         return True
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(ended.wait(), 0.005)
+                    await asyncio.sleep(0.005)
         except TimeoutError:
             log.warning("embedded_store_hangs", log_file=str(self.log_file))
         self._failed_starts += 1
