@@ -109,12 +109,11 @@ async def draw_and_remember(order: Order, plans: Sequence[Plan], found: Found, r
     # Pictures of one answer come from one provider: with some of them known, only their plan is asked.
     allowed = [found.plan] if found.pictures else list(plans)
     drawn = Drawn(found.plan)
-    heartbeat = asyncio.create_task(at.runs.renew_until_cancelled(run, order.id))
     try:
-        await draw(order, allowed, wanted, drawn, at)
+        with at.runs.kept_alive(run, order.id):
+            await draw(order, allowed, wanted, drawn, at)
     finally:
-        heartbeat.cancel()
-        await asyncio.shield(remember(order, drawn, run, at))
+        await remember(order, drawn, run, at)
     drawn.pictures.update(found.pictures)
     return drawn
 

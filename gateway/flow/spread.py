@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ from gateway.flow.order import Order
 from gateway.flow.picture import Picture
 from normalizers.plan import Plan, PlannedCall
 from normalizers.price import dollars
-from providers.base import Answer, Call
+from providers.base import Answer, Call, Image
 from providers.errors import Kind, ProviderError
 
 TRIES = 3  # of one call at one provider, when the failure cost nothing
@@ -82,9 +82,7 @@ async def draw_with(plan: Plan, wanted: Sequence[int], order: Order, drawn: Draw
     missing = list(wanted)
     for _round in range(TRIES):
         before = len(drawn.errors)
-        async with asyncio.TaskGroup() as calls:
-            for planned in plan.calls(missing):
-                calls.create_task(one_call(planned, plan, order, drawn, at))
+        await together([one_call(planned, plan, order, drawn, at) for planned in plan.calls(missing)])
         missing = [index for index in missing if index not in drawn.pictures]
         if not missing or len(drawn.errors) > before:
             return
@@ -138,18 +136,29 @@ async def take_all(answer: Answer, planned: PlannedCall, order: Order, drawn: Dr
     images = answer.images[: len(planned.indexes)]
     drawn.charge(cost_of(answer, plan, len(images)))
     drawn.usage = add_usage(drawn.usage, answer.extra.get("usage"))
-    seeds = [plan.seed_for(index) for index in planned.indexes]
-    taken = await asyncio.gather(
-        *(take_in(image, plan, seed, order, at) for image, seed in zip(images, seeds, strict=False)),
-        return_exceptions=True,
+    await together(
+        [
+            take_one(image, index, order, drawn, at, plan=plan)
+            for image, index in zip(images, planned.indexes, strict=False)
+        ]
     )
-    for index, outcome in zip(planned.indexes, taken, strict=False):
-        if isinstance(outcome, Picture):
-            drawn.pictures[index] = outcome
-        elif isinstance(outcome, ProviderError):
-            outcome.provider = outcome.provider or plan.offer.provider
-            drawn.errors.append(outcome)
-        else:
+
+
+async def take_one(image: Image, index: int, order: Order, drawn: Drawn, at: Deps, *, plan: Plan) -> None:
+    try:
+        drawn.pictures[index] = await take_in(image, plan, plan.seed_for(index), order, at)
+    except ProviderError as error:
+        error.provider = error.provider or plan.offer.provider
+        drawn.errors.append(error)
+
+
+async def together(work: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """All of it to its end, whatever happens to one part: each may be paid. A single part needs no task of its own."""
+    if len(work) == 1:
+        await work[0]
+        return
+    for outcome in await asyncio.gather(*work, return_exceptions=True):
+        if outcome is not None:
             raise outcome
 
 

@@ -6,7 +6,8 @@ once for all others, until a probe in the background gets through again.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,36 +15,41 @@ import redis.asyncio as redis_client
 import structlog
 from redis.exceptions import RedisError, ResponseError
 
+from gateway.store.batches import Batches, Word
 from gateway.store.embedded import EmbeddedStore
 
 log = structlog.stdlib.get_logger()
 
 EMBEDDED = "embedded:"
 SCHEMES = ("redis://", "rediss://", "unix://")
+CONNECTIONS = 4  # one for the exchanges, one for a probe; the others while one is being closed
 LOCAL_LIMIT = 0.05  # seconds for one exchange over a unix socket; a MGET of one key takes 0.1 ms
 NETWORK_LIMIT = 0.2
 PROBE_EVERY = 1.0
 PROBE_LIMIT = 1.0  # longer than a command's: a first TLS handshake with a far server takes its time
 
-Word = str | bytes | int | float
-
 
 class RedisConnection:
-    """A pool of connections and what is known about the server: `up`, and `failures` so far (for the metrics)."""
+    """The way to one server and what is known about it: `up`, and `failures` so far (for the metrics)."""
 
     def __init__(self, url: str, limit: float, embedded: EmbeddedStore | None = None) -> None:
         self.url = url
         self.embedded = embedded
         self.failures = 0
-        self._limit = limit
         self._up = True
         self._probe: asyncio.Task[None] | None = None
-        # redis-py's own timeouts and retries stay off: one limit around the whole exchange is cheaper
-        # and also covers waiting for a connection. A cancelled exchange closes its connection.
+        # redis-py's own timeouts and retries stay off: one limit around the whole exchange is cheaper.
+        # An exchange that passes it is cancelled, and that closes its connection.
         pool = cast(Any, redis_client.BlockingConnectionPool).from_url(
-            url, max_connections=50, timeout=5, socket_timeout=None, socket_connect_timeout=None, retry=None
+            url,
+            max_connections=CONNECTIONS,
+            timeout=5,
+            socket_timeout=None,
+            socket_connect_timeout=None,
+            retry=None,
         )
         self._client: Any = redis_client.Redis(connection_pool=pool)
+        self._batches = Batches(self._client, limit)
 
     def __repr__(self) -> str:
         return f"<RedisConnection {'embedded' if self.embedded else 'server'} {'up' if self._up else 'down'}>"
@@ -55,18 +61,22 @@ class RedisConnection:
 
     async def command(self, *words: Word, otherwise: Any = None) -> Any:
         """The answer to one command, as redis-py gives it; `otherwise` when Redis is down, too slow or refuses."""
-        if not self._up:
-            return otherwise
-        return await self._ask(self._client.execute_command(*words), otherwise)
+        answers = await self.commands((words,))
+        return otherwise if answers is None else answers[0]
 
     async def commands(self, batch: Sequence[Sequence[Word]]) -> list[Any] | None:
         """The answers to several commands sent at once (not a transaction); None when one of them failed."""
         if not self._up:
             return None
-        pipeline = self._client.pipeline(transaction=False)
-        for words in batch:
-            pipeline.execute_command(*words)
-        return await self._ask(pipeline.execute(), None)
+        try:
+            return await self._batches.ask(*batch)
+        except ResponseError as error:  # it is there, and refuses this command: out of memory, say
+            self.failures += 1
+            log.warning("redis_refused", error=describe(error))
+        except (RedisError, OSError, TimeoutError) as error:
+            self.failures += 1
+            self._down(error)
+        return None
 
     async def messages(self, channel: str) -> AsyncGenerator[bytes]:
         """What is published on a channel from now on, over a connection of its own that waits without limit.
@@ -100,22 +110,12 @@ class RedisConnection:
             self._probe.cancel()
             await asyncio.wait([self._probe])
         self._up = False
-        await self._client.aclose()
-        await self._client.connection_pool.aclose()
+        await self._batches.close()
+        with contextlib.suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(PROBE_LIMIT):  # a hung server may never take what is still to be written to it
+                await self._client.connection_pool.aclose()
         if self.embedded is not None:
             await self.embedded.stop()
-
-    async def _ask(self, exchange: Awaitable[Any], otherwise: Any) -> Any:
-        try:
-            async with asyncio.timeout(self._limit):
-                return await exchange
-        except ResponseError as error:  # it is there, and refuses this command: out of memory, say
-            self.failures += 1
-            log.warning("redis_refused", error=describe(error))
-        except (RedisError, OSError, TimeoutError) as error:
-            self.failures += 1
-            self._down(error)
-        return otherwise
 
     def _down(self, error: Exception) -> None:
         if not self._up:
@@ -146,8 +146,8 @@ async def connect(url: str, data_dir: Path, *, limit: float | None = None) -> Re
     down. Raises EmbeddedStoreError when the bundled server cannot run, ValueError for a URL that is none of these.
     """
     if url == EMBEDDED:
-        embedded = await EmbeddedStore.start(data_dir)
-        return RedisConnection(embedded.url, limit or LOCAL_LIMIT, embedded)
+        store = await EmbeddedStore.start(data_dir)
+        return RedisConnection(store.url, limit or LOCAL_LIMIT, store)
     if not url.startswith(SCHEMES):
         raise ValueError("redis.url must be embedded:, redis://…, rediss://… or unix://…")
     connection = RedisConnection(url, limit or (LOCAL_LIMIT if url.startswith("unix:") else NETWORK_LIMIT))

@@ -6,7 +6,7 @@ seconds and is renewed while its holder works, so that a killed holder frees it 
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from typing import cast
 
 from gateway.store.redis import RedisConnection
@@ -49,14 +49,22 @@ class Runs:
         """Give the lease back and tell those who wait; False when it was not this owner's any more."""
         return bool(await self._redis.command("EVAL", _RELEASE, 1, lease_name(key), owner, RELEASED, key))
 
-    @contextlib.asynccontextmanager
-    async def held(self, key: str, owner: str) -> AsyncGenerator[None]:
-        """Keeps an acquired lease alive inside the block and releases it at the end, cancelled or not."""
-        heartbeat = asyncio.create_task(self.renew_until_cancelled(key, owner), name="lease heartbeat")
+    @contextlib.contextmanager
+    def kept_alive(self, key: str, owner: str) -> Generator[None]:
+        """Renews an acquired lease as long as the block runs; a short block costs a timer and nothing else."""
+        heartbeat = Heartbeat(self, key, owner)
         try:
             yield
         finally:
-            heartbeat.cancel()
+            heartbeat.stop()
+
+    @contextlib.asynccontextmanager
+    async def held(self, key: str, owner: str) -> AsyncGenerator[None]:
+        """Keeps an acquired lease alive inside the block and releases it at the end, cancelled or not."""
+        try:
+            with self.kept_alive(key, owner):
+                yield
+        finally:
             # A second cancellation must not leave the lease behind; releasing ends by itself within the time limit.
             await asyncio.shield(asyncio.ensure_future(self.release(key, owner)))
 
@@ -104,12 +112,6 @@ class Runs:
     async def _holder(self, key: str) -> bytes | None:
         return cast("bytes | None", await self._redis.command("GET", lease_name(key)))
 
-    async def renew_until_cancelled(self, key: str, owner: str) -> None:
-        """Keep a lease alive; run it as a task beside the work."""
-        while True:
-            await asyncio.sleep(RENEW_SECONDS)
-            await self.renew(key, owner)
-
     def _listen(self) -> None:
         if self._listener is None or self._listener.done():
             self._listener = asyncio.create_task(self._hear(), name="released runs")
@@ -123,6 +125,25 @@ class Runs:
                         for hint in self._hints.get(key.decode(errors="replace"), ()):
                             hint.set()
             await asyncio.sleep(RECONNECT_SECONDS)
+
+
+class Heartbeat:
+    """Renews a lease every few seconds until it is stopped."""
+
+    def __init__(self, runs: Runs, key: str, owner: str) -> None:
+        self._runs = runs
+        self._key = key
+        self._owner = owner
+        self._renewal: asyncio.Task[bool] | None = None
+        self._timer = asyncio.get_running_loop().call_later(RENEW_SECONDS, self._beat)
+
+    def stop(self) -> None:
+        self._timer.cancel()
+
+    def _beat(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._renewal = loop.create_task(self._runs.renew(self._key, self._owner), name="lease heartbeat")
+        self._timer = loop.call_later(RENEW_SECONDS, self._beat)
 
 
 def lease_name(key: str) -> str:
