@@ -123,6 +123,8 @@ def main() -> int:
     parser.add_argument("--only", default=",".join(SCENARIOS), help="of " + ",".join(SCENARIOS))
     parser.add_argument("--profile", action="store_true", help="run the gateway under cProfile and print its top lines")
     told = parser.parse_args()
+    if platform.system() != "Linux":
+        parser.error("CPU time, memory and pinning are read and set the Linux way")
     wanted = set(told.only.split(","))
     if unknown := wanted - set(SCENARIOS):
         parser.error(f"unknown scenario {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
