@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import IO, Self
 
 START_SECONDS = 20.0
-STOP_SECONDS = 5.0
+STOP_SECONDS = 2.0
 SHORTEST_BACK_OFF_SECONDS = 0.1
 LONGEST_BACK_OFF_SECONDS = 5.0
 SETTLED_SECONDS = 10.0  # a worker that lived so long begins again with the shortest pause

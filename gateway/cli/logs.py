@@ -10,7 +10,7 @@ import structlog
 
 def configure_logs() -> None:
     """Once, before anything is logged. What libraries say goes to standard error, warnings and worse only."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="easel: %(message)s")
     before: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -24,3 +24,8 @@ def configure_logs() -> None:
         logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
         cache_logger_on_first_use=True,
     )
+
+
+def silence_logs() -> None:
+    """For a command that tells in its own words what it finds."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

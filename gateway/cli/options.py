@@ -33,7 +33,7 @@ Url = Annotated[
     str | None, typer.Option("--url", envvar="EASEL_URL", help="The gateway's address.", show_default=False)
 ]
 ApiKey = Annotated[str | None, typer.Option("--api-key", envvar="EASEL_API_KEY", help="Better set in the environment.")]
-Config = Annotated[Path | None, typer.Option("-c", "--config", help="Default: ./easel.toml where there is one.")]
+Config = Annotated[Path | None, typer.Option("-c", "--config", envvar="EASEL_CONFIG", help="Default: ./easel.toml.")]
 Offline = Annotated[bool, typer.Option("--offline", help="From the tables of this installation, without a gateway.")]
 
 

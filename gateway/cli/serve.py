@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli import options
+from gateway.cli.findings import of_mistakes
 from gateway.cli.logs import configure_logs
 from gateway.cli.server import address_of, is_loopback, listen, serve
 from gateway.cli.simulated import simulated_providers
@@ -86,6 +87,9 @@ def checked_settings(config: Path | None, overrides: dict[str, Any], host: str) 
         fail(wrong.problems, 2)
     if not settings.auth.required and not is_loopback(host):
         fail([f"auth.required: false is accepted only on loopback (--host 127.0.0.1), not on {host}"], 2)
+    wrong = [finding for finding in of_mistakes(settings) if finding.verdict == "wrong"]
+    if wrong:
+        fail([f"{finding.what}: {finding.told}" for finding in wrong], 2)
     return settings
 
 
