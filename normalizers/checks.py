@@ -65,8 +65,8 @@ def make_check(
 def span(low: float | None, high: float | None) -> str:
     """`from 1 to 10`, or the one-sided form."""
     if low is None:
-        return f"at most {high:g}"
-    return f"at least {low:g}" if high is None else f"from {low:g} to {high:g}"
+        return f"at most {high}"
+    return f"at least {low}" if high is None else f"from {low} to {high}"
 
 
 def make_schema(

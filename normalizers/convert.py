@@ -58,7 +58,7 @@ def read_lora(entry: Any, table: Mapping[str, Any]) -> Lora:
         raise CannotConvert("each item needs a path: an https URL, an AIR URN or a provider's model id")
     low, high = table.get("scale", (-100, 100))
     if not is_type(scale, "number") or not low <= scale <= high:
-        raise CannotConvert(f"each scale must be a number from {low:g} to {high:g}")
+        raise CannotConvert(f"each scale must be a number from {low} to {high}")
     return {"path": path, "scale": scale}
 
 

@@ -55,10 +55,10 @@ def resolve(asked: Asked, offer: Offer, known: Known, *, strict: bool = False) -
 
 def add(given: dict[str, Given], name: str, value: Any, field: str, *, asked: Any = None) -> None:
     """Remember a parameter; the same thing said twice with different values is the caller's mistake."""
+    spelled = (field, value if asked is None else asked)
     words = WORDS.get(name)
     if words and isinstance(value, str):
         value = words.get(value, value)
-    spelled = (field, value if asked is None else asked)
     before = given.get(name)
     if before is None:
         given[name] = Given(value, (spelled,))

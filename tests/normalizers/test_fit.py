@@ -38,7 +38,7 @@ def ratios(*texts: str, tiers: dict[str, int] | None = None) -> Canvas:
 def test_the_nearest_ratio(asked: str, offered: list[str], drawn: str) -> None:
     fitted = fit(read_size(asked), ratios(*offered))
     assert fitted.wire == (("aspect_ratio", drawn),)
-    same = drawn == asked or asked == "32:18"
+    same = asked in {drawn, "32:18"}
     assert fitted.snapped is not same
     assert (fitted.note is None) is same
 

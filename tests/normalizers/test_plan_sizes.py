@@ -29,9 +29,10 @@ def wire(offer: str, pixels: tuple[int, int]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("offer", OFFERS)
-@pytest.mark.parametrize(("pixels", "size", "ratio", "tier"), SEVEN_SIZES_OF_1K)
+@pytest.mark.parametrize("row", SEVEN_SIZES_OF_1K, ids=lambda row: row[1])
 @pytest.mark.parametrize("by", ["size", "ratio and tier", "ratio", "ratio in size", "ratio in size and tier"])
-def test_the_seven_sizes(offer: str, pixels: tuple[int, int], size: str, ratio: str, tier: str, by: str) -> None:
+def test_the_seven_sizes(offer: str, row: tuple[tuple[int, int], str, str, str], by: str) -> None:
+    pixels, size, ratio, tier = row
     body = {
         "size": {"size": size},
         "ratio and tier": {"aspect_ratio": ratio, "resolution": tier},
