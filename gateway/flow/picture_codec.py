@@ -4,6 +4,7 @@ Runs in the finishing processes (`finish.py` starts them) and imports no more th
 """
 
 import io
+import warnings
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -81,7 +82,8 @@ def _decode(content: bytes, bounds: Bounds) -> Image.Image:
     if len(content) > bounds.max_bytes:
         raise NotAPicture(f"it has {len(content):,} bytes; at most {bounds.max_bytes:,} are taken")
     try:
-        with Image.open(io.BytesIO(content), formats=READABLE) as opened:
+        # Pillow warns of flaws, such as a bad EXIF block, that it gets along with; nobody would read that here.
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=READABLE) as opened:
             check_pixels(*opened.size, bounds)
             # A GIF tells its frames only to those who read it all; but only its first frame is ever decoded.
             frames = 1 if opened.format == "GIF" else getattr(opened, "n_frames", 1)
