@@ -49,13 +49,18 @@ def read_asked(body: Any, *, prompt_needed: bool = True) -> Asked:
     if not isinstance(model, str) or not model.strip():
         raise BadValue("model", "is required; GET /v1/models lists what there is")
     for name, value in fields.items():
-        if not name.isprintable() or len(name) > MAX_NAME:
-            raise BadValue("body", f"a field's name must be printable and have at most {MAX_NAME} characters")
+        check_name(name, "body")
         check_value(name, value)
     if prompt_needed and not fields.get("prompt"):
         missing = "is required" if "prompt" not in fields else "must not be empty"
         raise BadValue("prompt", f"{missing}; describe the picture in words")
     return Asked(model.strip(), fields)
+
+
+def check_name(name: str, param: str) -> None:
+    """A field's name comes back in rows and errors, so it must be one that can be shown."""
+    if not name.isprintable() or not 1 <= len(name) <= MAX_NAME:
+        raise BadValue(param, f"a field's name must have 1 to {MAX_NAME} printable characters")
 
 
 def check_value(name: str, value: Any) -> None:

@@ -5,10 +5,10 @@ that nobody knows goes where the offer's table says.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from normalizers.aliases import PAIR_MEANS, PAIRS, SPELLINGS, WORDS
-from normalizers.asked import MAX_NAME, Asked, Known
+from normalizers.asked import Asked, Known, check_name
 from normalizers.canvas import read_size
 from normalizers.errors import BadValue, Owned, Refused
 from normalizers.offer import Offer
@@ -134,7 +134,7 @@ def honours(offer: Offer, name: str) -> bool:
 
 def left_out(field: str, value: Any, because: str, *, strict: bool) -> Decision:
     if strict:
-        raise Refused(field, f"would be left out ({because}), which X-Easel-Strict forbids")
+        raise Refused(field, f"would be left out ({because}), which X-Easel-Strict forbids; leave it out")
     return Decision(field, field, "dropped", value, note=because)
 
 
@@ -162,17 +162,16 @@ def of_provider(found: Resolved, slug: str, value: Any, offer: Offer, known: Kno
         found.decided.append(Decision(slug, slug, "dropped", value, note=f"used only when {slug} serves"))
         return
     found.decided.append(Decision(slug, slug, "passthrough", value, None, value, "its fields have rows of their own"))
-    for field, inner in value.items():  # pyright: ignore[reportUnknownVariableType]
+    for field, inner in cast("dict[str, Any]", value).items():
+        check_name(field, slug)
         shown = f"{slug}.{field}"
-        if not str(field).isprintable() or len(shown) > MAX_NAME:  # pyright: ignore[reportUnknownArgumentType]
-            raise BadValue(slug, f"a field's name must be printable and have at most {MAX_NAME} characters")
         if field in offer.owned or field == "model":
-            raise owned(shown, str(field))  # pyright: ignore[reportUnknownArgumentType]
+            raise owned(shown, field)
         if inner is None:
             continue
         if field in GATEWAY_FIELDS:
             raise BadValue(shown, "is the gateway's; give it at the top level")
         if field in offer.rules or field in PARAMETERS:
-            add(found.given, str(field), inner, shown)  # pyright: ignore[reportUnknownArgumentType]
+            add(found.given, field, inner, shown)
         else:
-            other_spelling(found, str(field), inner, offer, known, strict=strict, given_as=shown)  # pyright: ignore[reportUnknownArgumentType]
+            other_spelling(found, field, inner, offer, known, strict=strict, given_as=shown)

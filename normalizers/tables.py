@@ -29,6 +29,7 @@ def read_offers(content: bytes, path: str, provider: str, models: Mapping[str, M
     """All offers of one file. Raises TableError with the path of the bad row."""
     document = parse(content, path)
     common = mapping(document.pop("common", {}), f"{path}: common")
+    mapping(common.get("params", {}), f"{path}: common.params")
     rows = document.pop("offer", [])
     if document:
         raise TableError(path, f"unknown table [{min(document)}]; there are [common] and [[offer]]")
@@ -37,7 +38,8 @@ def read_offers(content: bytes, path: str, provider: str, models: Mapping[str, M
     offers: dict[tuple[str, str], Offer] = {}
     for place, row in enumerate(cast("list[Any]", rows), 1):
         where = f"{path}: offer {place}"
-        offer = read_offer(merge(common, mapping(row, where)), where, provider, models)
+        mapping(mapping(row, where).get("params", {}), f"{where}.params")
+        offer = read_offer(merge(common, row), where, provider, models)
         if (offer.model, offer.operation) in offers:
             raise TableError(f"{where} ({offer.model})", f"there is an offer to {offer.operation} with it already")
         offers[offer.model, offer.operation] = offer

@@ -1,0 +1,52 @@
+"""Prices in micro-dollars, before anything is drawn."""
+
+import pytest
+
+from normalizers.price import Price, dollars, make_price
+from tests.normalizers.offers import made_up, planned
+
+
+@pytest.mark.parametrize(
+    ("price", "size", "micros"),
+    [
+        (make_price(0.04, None, None), (1024, 1024), 40_000),
+        (make_price(0.04, None, None), (None, None), 40_000),
+        (make_price(None, 0.02, None), (1000, 1000), 20_000),
+        (make_price(None, 0.02, None), (1024, 1024), 20_972),  # 20,971.52: never less than it will cost
+        (make_price(None, 0.02, None), (None, None), None),  # `auto`: nobody knows the size
+        (make_price(None, 0.02, 0.10), (None, None), 100_000),
+        (make_price(0.01, 0.02, None), (1000, 500), 20_000),
+        (make_price(0, None, None), (1024, 1024), 0),
+        (make_price(None, None, None), (1024, 1024), None),
+        (make_price(None, None, 0.25), (1024, 1024), 250_000),
+    ],
+)
+def test_one_picture(price: Price, size: tuple[int | None, int | None], micros: int | None) -> None:
+    assert price.one(*size) == micros
+
+
+def test_only_a_maximum_is_not_a_published_price() -> None:
+    assert make_price(0.04, None, None).published
+    assert not make_price(None, None, 0.25).published
+
+
+@pytest.mark.parametrize(
+    ("amount", "micros"), [(0.02, 20_000), (0.000001, 1), (0.1 + 0.2, 300_000), (None, 0), (12, 12_000_000)]
+)
+def test_dollars_are_whole_micro_dollars(amount: float | None, micros: int) -> None:
+    assert dollars(amount) == micros
+
+
+def test_what_is_drawn_is_paid_and_not_what_is_cut_from_it() -> None:
+    offer = made_up(
+        'price = { per_megapixel = 1 }\ncanvas = { kind = "pixels", pixels = [[1000, 1000], [2000, 1000]] }'
+    )
+    made = planned({"size": "900x450", "size_fit": "exact"}, offer)
+    assert made.pixels == (900, 450)
+    assert made.price == 2_000_000
+
+
+def test_the_plan_of_qwen_image_on_fal() -> None:
+    assert planned({"size": "1000x1000"}, "fal/qwen-image").price == 20_000
+    assert planned({"size": "auto"}, "fal/qwen-image").price is None
+    assert planned({}, "local/sketch").price == 0
