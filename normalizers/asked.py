@@ -47,7 +47,8 @@ def read_asked(body: Any, *, prompt_needed: bool = True) -> Asked:
     fields: dict[str, Any] = {str(name): value for name, value in body.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     model = fields.pop("model", None)
     if not isinstance(model, str) or not model.strip():
-        raise BadValue("model", "is required; GET /v1/models lists what there is")
+        wrong = "is required" if model is None else "must be a string, and must not be empty"
+        raise BadValue("model", f"{wrong}; GET /v1/models lists what there is")
     for name, value in fields.items():
         check_name(name, "body")
         check_value(name, value)

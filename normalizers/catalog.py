@@ -16,7 +16,8 @@ class UnknownModel(NormalizerError):
     def __init__(self, model: str, near: Iterable[str]) -> None:
         names = ", ".join(near)
         shown = model if len(model) <= 100 else f"{model[:100]}…"
-        super().__init__("model", f"{shown!r} does not exist" + (f"; did you mean {names}?" if names else ""))
+        instead = f"did you mean {names}?" if names else "GET /v1/models lists what there is"
+        super().__init__("model", f"{shown!r} does not exist; {instead}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,16 @@ JSON_TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),
 }
+# Values of exactly these types need no second look; a float may still be infinite, and an int may be a bool.
+PLAIN: dict[str, frozenset[type]] = {
+    "integer": frozenset({int}),
+    "number": frozenset({int}),
+    "string": frozenset({str}),
+    "boolean": frozenset({bool}),
+    "object": frozenset({dict}),
+    "array": frozenset({list}),
+    "any": frozenset(),
+}
 ARTICLE = {"integer": "an integer", "object": "an object", "array": "a list"}
 
 
@@ -41,9 +51,10 @@ def make_check(
 ) -> Check:
     """One function for a parameter's whole legality; ranges are inclusive, lengths in characters."""
     allowed = tuple(words)
+    plain = PLAIN[kind]
 
     def check(value: Any) -> str | None:  # noqa: PLR0911 - one return a reason
-        if not is_type(value, kind):
+        if type(value) not in plain and not is_type(value, kind):
             return f"must be {ARTICLE.get(kind, f'a {kind}')}"
         if allowed and value not in allowed:
             return f"must be one of {', '.join(map(str, allowed))}"

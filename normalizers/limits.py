@@ -41,6 +41,9 @@ def fit_free(asked: tuple[float, float], limits: Limits) -> Pixels:
     Where rounding both sides breaks a limit or moves the area by more than a tenth, the least stretched of the legal
     sizes whose area is near enough, and where there is none, of all legal sizes.
     """
+    width, height = asked
+    if isinstance(width, int) and isinstance(height, int) and limits.legal(width, height):
+        return width, height
     ideal = into_limits(asked, limits)
     rounded = to_step(ideal[0], limits.step), to_step(ideal[1], limits.step)
     if limits.legal(*rounded) and close(rounded, ideal):
