@@ -47,7 +47,7 @@ def simulated_providers(simulators: Simulators) -> dict[str, Any]:
 
 
 def simulated_settings(simulators: Simulators, data_dir: Path, **overrides: Any) -> Settings:
-    """Settings for a gateway in front of the simulators; `overrides` are tables of easel.toml, merged one level deep."""
+    """Settings for a gateway in front of the simulators; `overrides`: tables of easel.toml, merged one level deep."""
     base: dict[str, Any] = {
         "server": {"data_dir": data_dir},
         "auth": {"admin_key": ADMIN_KEY},
@@ -78,3 +78,16 @@ def start(simulators: Simulators, tmp_path: Path) -> Iterator[Start]:
 def gateway(start: Start) -> RunningGateway:
     """A gateway with the usual settings."""
     return start()
+
+
+@pytest.fixture(scope="session")
+def always_running(all_simulators: Simulators, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+    with RunningGateway(simulated_settings(all_simulators, tmp_path_factory.mktemp("shared"))) as running:
+        yield running
+
+
+@pytest.fixture
+def easel(always_running: RunningGateway, simulators: Simulators) -> RunningGateway:
+    """A gateway with the usual settings that all tests share, in front of simulators as new: it starts only once."""
+    assert not simulators.calls()
+    return always_running
