@@ -40,13 +40,19 @@ def build(wanted: str) -> typer.Typer:
     return app
 
 
-def top(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
-) -> None:
-    """What holds for every command."""
-    if version:
+def show_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(f"easel {importlib.metadata.version('easel-gateway')}")
         raise typer.Exit
+
+
+def top(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True, callback=show_version)
+    ] = False,
+) -> None:
+    """What holds for every command."""
+    del version  # its callback has printed it
 
 
 def listed() -> None:
