@@ -17,6 +17,8 @@ async def read_json(headers: Headers, receive: Receive, max_bytes: int) -> Any:
     for name, value in headers:
         if name == b"content-type":
             check_type(value.decode("latin-1"))
+        elif name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}:
+            raise UnsupportedMediaType(f"content-encoding is {value.decode('latin-1')[:100]}; send the body as it is")
         elif name == b"content-length" and value.isdigit() and int(value) > max_bytes:
             raise too_large(max_bytes)
     content = await read_bytes(receive, max_bytes)
@@ -38,20 +40,19 @@ def check_type(value: str) -> None:
 
 
 async def read_bytes(receive: Receive, max_bytes: int) -> bytes:
-    message = await receive()
-    content: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        if len(content) > max_bytes:
-            raise too_large(max_bytes)
-        return content
-    chunks, size = [content], len(content)
-    while message.get("more_body"):
+    """All of it: what came before a connection broke is no request, even where it happens to parse."""
+    chunks: list[bytes] = []
+    size = 0
+    while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise InvalidJson("the connection was closed before the whole body had come")
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         if size > max_bytes:
             raise too_large(max_bytes)
-    return b"".join(chunks)
+        if not message.get("more_body"):
+            return b"".join(chunks)  # a single chunk is not copied
 
 
 def too_large(max_bytes: int) -> RequestTooLarge:
