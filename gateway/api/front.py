@@ -1,6 +1,5 @@
 """Around every route: the request id, hosts and CORS, errors as HTTP, one metric and one log line."""
 
-import fnmatch
 import re
 import secrets
 import time
@@ -31,7 +30,7 @@ class Front:
     def __init__(self, app: ASGIApp, telemetry: Telemetry, hosts: Sequence[str], origins: Sequence[str]) -> None:
         self.app = app
         self.telemetry = telemetry
-        self.hosts = [] if "*" in hosts else [host.lower() for host in hosts]
+        self.hosts = [] if "*" in hosts else [host_pattern(host) for host in hosts]
         self.origins = set(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -92,7 +91,7 @@ class Front:
             return
         host = header(scope, b"host").decode("latin-1").lower()
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
-        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in self.hosts):
+        if not any(pattern.fullmatch(name) for pattern in self.hosts):
             raise InvalidValue("this host name is not served here; see allowed_hosts", param="host")
 
     def cors(self, scope: Scope) -> list[tuple[bytes, bytes]]:
@@ -131,6 +130,11 @@ class Log:
 def header(scope: Scope, name: bytes) -> bytes:
     """A request header's first value; empty without one."""
     return next((value for given, value in scope["headers"] if given == name), b"")
+
+
+def host_pattern(host: str) -> re.Pattern[str]:
+    """`*.easel.example` or `[::1]`: a star stands for anything, everything else for itself."""
+    return re.compile(".*".join(map(re.escape, host.lower().split("*"))))
 
 
 def is_preflight(scope: Scope) -> bool:
