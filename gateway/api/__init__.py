@@ -1,0 +1,1 @@
+"""What HTTP says: routes, bodies, answers, errors."""
