@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import signal
 import socket
@@ -23,6 +24,7 @@ class GatewayServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if not self.should_exit:
+            spare_the_collector()
             sys.stderr.write(f"listening on {address_of(self.listener)}\n")
             sys.stderr.flush()
 
@@ -42,6 +44,17 @@ class GatewayServer(uvicorn.Server):
         """Finish what was accepted. Only a second Ctrl-C ends it now: supervisors may well send SIGTERM twice."""
         self.force_exit = self.should_exit and number == signal.SIGINT
         self.should_exit = True
+
+
+def spare_the_collector() -> None:
+    """What was built at the start lives as long as the process: it is not looked at again and again.
+
+    A request makes thousands of objects that are gone with it; collecting after every 700 of them costs a tenth of the
+    time of a small request.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def serve(app: Any, listener: socket.socket, *, deadline: float) -> None:

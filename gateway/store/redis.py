@@ -49,7 +49,7 @@ class RedisConnection:
             retry=None,
         )
         self._client: Any = redis_client.Redis(connection_pool=pool)
-        self._batches = Batches(self._client, limit)
+        self._batches = Batches(pool, limit)
 
     def __repr__(self) -> str:
         return f"<RedisConnection {'embedded' if self.embedded else 'server'} {'up' if self._up else 'down'}>"
@@ -60,7 +60,7 @@ class RedisConnection:
         return self._up
 
     async def command(self, *words: Word, otherwise: Any = None) -> Any:
-        """The answer to one command, as redis-py gives it; `otherwise` when Redis is down, too slow or refuses."""
+        """The answer to one command, as Redis gives it; `otherwise` when Redis is down, too slow or refuses."""
         answers = await self.commands((words,))
         return otherwise if answers is None else answers[0]
 

@@ -77,7 +77,7 @@ async def test_another_owner_ends_the_wait_for_the_first(redis: RedisConnection)
     await redis.command("CONFIG", "RESETSTAT")
     waiter = asyncio.create_task(runs.wait("f", soon()))
     async with asyncio.timeout(20):
-        while "cmdstat_get" not in await redis.command("INFO", "commandstats"):  # noqa: ASYNC110 - Redis is asked
+        while b"cmdstat_get" not in await redis.command("INFO", "commandstats"):  # noqa: ASYNC110 - Redis is asked
             await asyncio.sleep(0)
     await redis.command("SET", "easel:run:f", "second")
     assert await waiter
