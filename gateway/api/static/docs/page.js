@@ -7,6 +7,7 @@ Scalar.createApiReference("#reference", {
   withDefaultFonts: false,
   showDeveloperTools: "never",
   hideClientButton: true,
+  hideModels: true,
   documentDownloadType: "direct",
   persistAuth: false,
   defaultHttpClient: { targetKey: "shell", clientKey: "curl" },
