@@ -27,7 +27,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Consequence:
-    """`again`: the same call may be sent again here. `elsewhere`: another provider may be asked. `paid`: it may have cost."""
+    """`again`: it may be sent again here; `elsewhere`: another provider may be asked; `paid`: it may have cost money."""
 
     again: bool
     elsewhere: bool
