@@ -177,8 +177,14 @@ def fingerprint(offer: Offer, payload: Mapping[str, Any], finishing: Finishing |
 
 
 def in_order(asked: Asked, decided: Mapping[str, Decision]) -> tuple[Decision, ...]:
-    """The rows in the order of the caller's fields; fields of a provider's object follow it."""
+    """The rows in the order of the caller's fields; those of a provider's object right behind its own."""
     rows = [decided[name] for name in asked.fields if name in decided]
     if len(rows) == len(decided):
         return tuple(rows)
-    return (*rows, *(row for given_as, row in decided.items() if given_as not in asked.fields))
+    order = [place for name, value in asked.fields.items() for place in (name, *fields_in(name, value))]
+    return tuple(decided[place] for place in dict.fromkeys(order) if place in decided)
+
+
+def fields_in(name: str, value: object) -> list[str]:
+    """`fal.use_turbo` for the fields of `{"fal": {…}}`."""
+    return [f"{name}.{inner}" for inner in value] if isinstance(value, dict) else []  # pyright: ignore[reportUnknownVariableType] - JSON

@@ -56,7 +56,7 @@ def test_a_providers_object_is_used_only_when_it_serves() -> None:
     assert fal.payload["use_turbo"] is True
     assert fal.payload["num_inference_steps"] == 10
     assert fal.payload["odd"] == {"a": 1}
-    assert [row.given_as for row in fal.decisions] == ["prompt", "fal", "fal.odd", "fal.use_turbo", "fal.steps"]
+    assert [row.given_as for row in fal.decisions] == ["prompt", "fal", "fal.use_turbo", "fal.steps", "fal.odd"]
     lumenfall = planned(body, "lumenfall/qwen-image", strict=True)
     assert lumenfall.calls() == planned({}, "lumenfall/qwen-image").calls()
     assert row_of(lumenfall, "fal").note == "used only when fal serves"
