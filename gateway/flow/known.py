@@ -10,7 +10,7 @@ from gateway.flow.failure import deadline_passed
 from gateway.flow.intake import handed_on
 from gateway.flow.order import Order
 from gateway.flow.picture import Picture, from_record, to_record
-from gateway.flow.spread import Drawn, draw
+from gateway.flow.spread import Drawn, draw, mixes
 from gateway.store.records import Record, record_key
 from normalizers.plan import Plan
 
@@ -25,6 +25,10 @@ class Found:
     @property
     def whole(self) -> bool:
         return len(self.pictures) == self.plan.n
+
+    @property
+    def missing(self) -> list[int]:
+        return [index for index in range(self.plan.n) if index not in self.pictures]
 
 
 def cacheable(order: Order, plan: Plan, at: Deps) -> bool:
@@ -72,49 +76,69 @@ async def still_there(
 
 
 async def look_up_or_draw(order: Order, plans: Sequence[Plan], at: Deps) -> Drawn:
-    """All n pictures, drawing what is neither known nor being drawn by another process."""
+    """All n pictures, drawing what is neither known nor being drawn by another run, here or in another process."""
     keys = [key for plan in plans for key in keys_of(plan, order)]
     run = f"{{{order.caller.team}}}:{keys[0]}:{plans[0].n}"
+    waited_with: Found | None = None
     while True:
         claim = await at.claims.claim(order.caller.team, run, order.id, keys, plans[0].n)
+        if claim.held:
+            return await draw_and_remember(order, plans, dict(zip(keys, claim.records, strict=True)), run, at)
         records = await still_there(keys, claim.records, order, at)
         found = best(plans, records)
         if found.whole:
-            return Drawn(found.plan, dict(found.pictures))
-        if claim.held:
-            return await draw_and_remember(order, plans, found, run, at)
+            return Drawn(found.plan, told_apart(found, waited_with))
         if records is not claim.records:
             continue  # all was known, but some of it is no longer stored: claim again
+        waited_with = waited_with or found
         loop = asyncio.get_running_loop()
         left = order.deadline - time.monotonic()
         if not await at.runs.wait(run, loop.time() + left):
             raise deadline_passed(order)
 
 
+def told_apart(found: Found, waited_with: Found | None) -> dict[int, Picture]:
+    """Pictures that came while this request waited for another run are shared, those known before it are hits."""
+    if waited_with is None:
+        return dict(found.pictures)
+    before: Mapping[int, Picture] = waited_with.pictures if waited_with.plan is found.plan else {}
+    return {
+        index: picture if index in before else replace(picture, cache="shared")
+        for index, picture in found.pictures.items()
+    }
+
+
 def best(plans: Sequence[Plan], records: Sequence[Record | None]) -> Found:
     """The first candidate of which every picture is known; else what is known of the first, which is asked next."""
+    found = of_each(plans, records)
+    return next((candidate for candidate in found if candidate.whole), found[0])
+
+
+def of_each(plans: Sequence[Plan], records: Sequence[Record | None]) -> list[Found]:
+    """What is known of each candidate; `records` are those of the first, then those of the second, and so on."""
     each = plans[0].n
     rows = [records[place : place + each] for place in range(0, len(records), each)]
-    found = [Found(plan, known(row)) for plan, row in zip(plans, rows, strict=True)]
-    return next((candidate for candidate in found if candidate.whole), found[0])
+    return [Found(plan, known(row)) for plan, row in zip(plans, rows, strict=True)]
 
 
 def known(row: Sequence[Record | None]) -> dict[int, Picture]:
     return {index: from_record(record) for index, record in enumerate(row) if record is not None}
 
 
-async def draw_and_remember(order: Order, plans: Sequence[Plan], found: Found, run: str, at: Deps) -> Drawn:
+async def draw_and_remember(
+    order: Order, plans: Sequence[Plan], records: Mapping[str, Record | None], run: str, at: Deps
+) -> Drawn:
     """What is missing is drawn under the lease; what was drawn is kept, also when the rest fails."""
-    wanted = [index for index in range(found.plan.n) if index not in found.pictures]
-    # Pictures of one answer come from one provider: with some of them known, only their plan is asked.
-    allowed = [found.plan] if found.pictures else list(plans)
-    drawn = Drawn(found.plan)
+    drawn = Drawn(plans[0])
     try:
+        found = of_each(plans, await still_there(tuple(records), tuple(records.values()), order, at))
+        if mixes(order):  # what the first candidate's pictures lack may come from any other
+            found = [replace(found[0], plan=plan) for plan in plans]
         with at.runs.kept_alive(run, order.id):
-            await draw(order, allowed, wanted, drawn, at)
+            await draw(order, [(candidate.plan, candidate.missing) for candidate in found], drawn, at)
     finally:
         await remember(order, drawn, run, at)
-    drawn.pictures.update(found.pictures)
+    drawn.pictures.update(next(candidate.pictures for candidate in found if candidate.plan is drawn.plan))
     return drawn
 
 

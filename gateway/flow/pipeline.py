@@ -19,7 +19,7 @@ from gateway.flow.deliver import Delivered, deliver
 from gateway.flow.deps import Deps
 from gateway.flow.known import as_shared, cacheable, keys_of, look_up, look_up_or_draw
 from gateway.flow.order import Order
-from gateway.flow.spread import Drawn, draw
+from gateway.flow.spread import Drawn, draw, mixes
 from normalizers.plan import Plan
 
 CacheSummary = Literal["hit", "partial", "shared", "miss", "off"]
@@ -56,16 +56,24 @@ async def pictures(order: Order, plans: Sequence[Plan], at: Deps) -> tuple[Drawn
         return await cached_only(order, plans, at), "hit"
     if not cacheable(order, plans[0], at):
         return await at.shared.alone(partial(draw_all, order, plans, at)), "off"
-    run = f"{order.caller.team}:{','.join(keys_of(plans[0], order))}"
-    drawn, shared = await at.shared.once(run, partial(look_up_or_draw, order, plans, at))
+    drawn, shared = await at.shared.once(same_fate(order, plans), partial(look_up_or_draw, order, plans, at))
     if shared:
         return for_follower(as_shared(drawn), plans), "shared"
     return drawn, summary(drawn)
 
 
+def same_fate(order: Order, plans: Sequence[Plan]) -> str:
+    """Requests share a run when they may be served by the same offers in the same order.
+
+    A request that forces a provider, or whose strictness excludes one, must not get what another's failover brought.
+    """
+    mixed = "mixed" if mixes(order) else ""
+    return ",".join([order.caller.team, mixed, *(key for plan in plans for key in keys_of(plan, order))])
+
+
 async def draw_all(order: Order, plans: Sequence[Plan], at: Deps) -> Drawn:
     drawn = Drawn(plans[0])
-    await draw(order, plans, range(plans[0].n), drawn, at)
+    await draw(order, [(plan, range(plan.n)) for plan in plans], drawn, at)
     return drawn
 
 
@@ -87,6 +95,6 @@ def for_follower(drawn: Drawn, plans: Sequence[Plan]) -> Drawn:
 
 def summary(drawn: Drawn) -> CacheSummary:
     outcomes = {picture.cache for picture in drawn.pictures.values()}
-    if "hit" not in outcomes:
-        return "miss"
-    return "hit" if outcomes == {"hit"} else "partial"
+    if "miss" in outcomes:
+        return "miss" if outcomes == {"miss"} else "partial"
+    return "shared" if "shared" in outcomes else "hit"

@@ -56,18 +56,17 @@ class Drawn:
         self.cost = None if self.cost is None or cost is None else self.cost + cost
 
 
-async def draw(order: Order, plans: Sequence[Plan], wanted: Iterable[int], drawn: Drawn, at: Deps) -> None:
-    """Adds the wanted pictures to `drawn`, all of them.
+async def draw(order: Order, work: Sequence[tuple[Plan, Iterable[int]]], drawn: Drawn, at: Deps) -> None:
+    """Adds pictures to `drawn`: all that are wanted of the first candidate, else of the next that nothing forbids.
 
     Raises a GatewayError that names what is missing and what it may have cost; `drawn` then holds what was made.
     """
-    missing = sorted(wanted)
-    mix = order.asked.fields.get("mix_providers") is True
-    for plan in plans:
-        if drawn.pictures and not mix:
+    missing: list[int] = []
+    for plan, wanted in work:
+        if drawn.pictures and not mixes(order):
             break
         drawn.plan = plan if not drawn.pictures else drawn.plan
-        drawn.errors.clear()
+        missing = [index for index in wanted if index not in drawn.pictures]
         await draw_with(plan, missing, order, drawn, at)
         missing = [index for index in missing if index not in drawn.pictures]
         if not missing:
@@ -75,6 +74,11 @@ async def draw(order: Order, plans: Sequence[Plan], wanted: Iterable[int], drawn
         if not all(error.elsewhere for error in drawn.errors) or time.monotonic() >= order.deadline:
             break
     raise failure(order, drawn.errors, missing=len(missing), made=len(drawn.pictures))
+
+
+def mixes(order: Order) -> bool:
+    """Whether the pictures of one answer may come from several providers."""
+    return order.asked.fields.get("mix_providers") is True
 
 
 async def draw_with(plan: Plan, wanted: Sequence[int], order: Order, drawn: Drawn, at: Deps) -> None:
