@@ -1,22 +1,24 @@
 """What pictures cost before they are drawn, in integer micro-dollars."""
 
+import math
 from dataclasses import dataclass
 
 MICROS = 1_000_000
-MEGAPIXEL = 1_000_000
+MEGAPIXEL = 1024 * 1024  # pixels; as in the tiers, where 1 megapixel is 1024²
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
     """`per_image` and `per_megapixel` add up; `max` is the most one picture may cost, where no formula is published.
 
-    All in micro-dollars. `known` is false where nobody publishes a price and no maximum is configured.
+    All in micro-dollars. `known` is false where nobody publishes a price; `whole` where begun megapixels are billed.
     """
 
     per_image: int = 0
     per_megapixel: int = 0
     max: int | None = None
     known: bool = False
+    whole: bool = False
 
     def one(self, width: int | None, height: int | None) -> int | None:
         """The price of one picture of that size in pixels; None when it cannot be said."""
@@ -26,7 +28,12 @@ class Price:
             return self.per_image
         if width is None or height is None:
             return self.max
-        return self.per_image + -(-self.per_megapixel * width * height // MEGAPIXEL)
+        return self.per_image + math.ceil(self.per_megapixel * self.megapixels(width, height))
+
+    def megapixels(self, width: int, height: int) -> float:
+        """What is billed of one picture."""
+        megapixels = width * height / MEGAPIXEL
+        return math.ceil(megapixels) if self.whole else megapixels
 
     @property
     def published(self) -> bool:
@@ -39,7 +46,9 @@ def dollars(amount: float | None) -> int:
     return round((amount or 0) * MICROS)
 
 
-def make_price(per_image: float | None, per_megapixel: float | None, maximum: float | None) -> Price:
+def make_price(
+    per_image: float | None, per_megapixel: float | None, maximum: float | None, *, whole: bool = False
+) -> Price:
     known = per_image is not None or per_megapixel is not None
     ceiling = None if maximum is None else dollars(maximum)
-    return Price(dollars(per_image), dollars(per_megapixel), ceiling, known)
+    return Price(dollars(per_image), dollars(per_megapixel), ceiling, known, whole)

@@ -121,10 +121,11 @@ class DeliveryTable(BaseModel):
 
 
 class PriceTable(BaseModel):
-    """Dollars."""
+    """Dollars. `whole_megapixels`: begun ones are billed."""
 
     model_config = ConfigDict(extra="forbid")
 
+    whole_megapixels: bool = False
     per_image: float | None = Field(default=None, ge=0, le=1000, allow_inf_nan=False)
     per_megapixel: float | None = Field(default=None, ge=0, le=1000, allow_inf_nan=False)
     max: float | None = Field(default=None, ge=0, le=1000, allow_inf_nan=False)

@@ -87,7 +87,9 @@ def read_offer(row: Mapping[str, Any], path: str, provider: str, models: Mapping
         count=Count(table.count.to, table.count.max, table.count.seeds if rules["seed"].works else "none"),
         output=Output(tuple(table.output.native), table.output.default, table.output.to, table.output.compression_to),
         delivery=Delivery(tuple(table.delivery.ways), table.delivery.to, table.delivery.words),
-        price=make_price(table.price.per_image, table.price.per_megapixel, table.price.max),
+        price=make_price(
+            table.price.per_image, table.price.per_megapixel, table.price.max, whole=table.price.whole_megapixels
+        ),
         native=native_fields(rules, table),
         owned=owned_fields(rules, table),
         unknown=table.unknown,

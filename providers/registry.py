@@ -86,7 +86,8 @@ def offers_of(provider: ProviderSettings, models: Mapping[str, ModelFacts]) -> I
 def priced(offer: Offer, price: Mapping[str, float] | None) -> Offer:
     if price is None:
         return offer
-    return replace(offer, price=make_price(price.get("per_image"), price.get("per_megapixel"), price.get("max")))
+    made = make_price(price.get("per_image"), price.get("per_megapixel"), price.get("max"), whole=offer.price.whole)
+    return replace(offer, price=made)
 
 
 def dialect_offers(provider: ProviderSettings, models: Mapping[str, ModelFacts]) -> list[Offer]:

@@ -9,7 +9,7 @@ from gateway.flow.deps import Deps
 from gateway.flow.order import Order
 from normalizers.offer import Offer
 from normalizers.plan import Plan
-from normalizers.price import MEGAPIXEL, MICROS
+from normalizers.price import MICROS
 
 
 def estimate(plan: Plan) -> dict[str, Any]:
@@ -32,9 +32,9 @@ def component(plan: Plan, total: int | None) -> dict[str, Any]:
         metric, unit = "unknown", 0
     elif not price.published:
         metric, unit = "max", price.max or 0
-    elif price.per_megapixel and plan.pixels:
+    elif price.per_megapixel and plan.price is not None:
         metric, unit = "megapixel", price.per_megapixel
-        quantity = plan.n * plan.pixels[0] * plan.pixels[1] / MEGAPIXEL
+        quantity = plan.n * (plan.price - price.per_image) / price.per_megapixel
     return {
         "type": "image",
         "metric": metric,

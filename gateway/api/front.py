@@ -160,10 +160,9 @@ def as_gateway_error(error: Exception, request: Log, scope: Scope) -> GatewayErr
     if isinstance(error, HTTPException):
         method, path = scope["method"], scope["path"][:200]
         if error.status_code == 405:
-            allowed = cast("dict[str, str]", error.headers or {})
-            return MethodNotAllowed(
-                f"{method} is not allowed here; {allowed.get('Allow', 'another method')} is", headers=allowed
-            )
+            named = cast("dict[str, str]", error.headers or {}).get("Allow", "")
+            allowed = ", ".join(sorted(named.replace(" ", "").split(",")))
+            return MethodNotAllowed(f"{method} is not allowed here; {allowed} is", headers={"allow": allowed})
         return NotFound(f"there is no {method} {path}; GET /openapi.yaml says what there is")
     log.error("fault", request_id=request.id, error=type(error).__name__, exc_info=error)
     return InternalError(f"an error of the gateway's own; its log has more under {request.id}")

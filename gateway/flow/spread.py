@@ -112,9 +112,8 @@ async def one_call(planned: PlannedCall, plan: Plan, order: Order, drawn: Drawn,
                 continue
             drawn.errors.append(error)
             return
-        before = len(drawn.pictures)
         await take_all(answer, planned, order, drawn, at, plan=plan)
-        note(drawn, plan, "ok", len(drawn.pictures) - before, started)
+        note(drawn, plan, "ok", sum(index in drawn.pictures for index in planned.indexes), started)
         return
 
 

@@ -21,6 +21,7 @@ from simulators.stage import Stage
 
 SLUG = "fal"
 MAX_INPUT_PIXELS = 100_000_000
+MEGAPIXEL = 1024 * 1024  # fal names no number; its own presets of "1 MP" are 1024 x 1024
 UNKNOWN_INPUT = (1024, 1024)  # a hosted input is not fetched: the simulators call nobody
 
 
@@ -104,7 +105,7 @@ def _run(endpoint: Endpoint, given: dict[str, Any], inputs: list["Input"], size:
         )
         for index in range(given["num_images"])
     )
-    units = len(pictures) * math.ceil(width * height / 1_000_000)
+    units = len(pictures) * math.ceil(width * height / MEGAPIXEL)
     return Run(endpoint, pictures, seed, given["prompt"], given["sync_mode"], units)
 
 

@@ -11,11 +11,13 @@ from tests.normalizers.offers import made_up, planned
     [
         (make_price(0.04, None, None), (1024, 1024), 40_000),
         (make_price(0.04, None, None), (None, None), 40_000),
-        (make_price(None, 0.02, None), (1000, 1000), 20_000),
-        (make_price(None, 0.02, None), (1024, 1024), 20_972),  # 20,971.52: never less than it will cost
+        (make_price(None, 0.02, None), (1024, 1024), 20_000),
+        (make_price(None, 0.02, None), (1000, 1000), 19_074),  # 19,073.49: never less than it will cost
+        (make_price(None, 0.02, None, whole=True), (1000, 1000), 20_000),
+        (make_price(None, 0.02, None, whole=True), (1025, 1024), 40_000),
         (make_price(None, 0.02, None), (None, None), None),  # `auto`: nobody knows the size
         (make_price(None, 0.02, 0.10), (None, None), 100_000),
-        (make_price(0.01, 0.02, None), (1000, 500), 20_000),
+        (make_price(0.01, 0.02, None), (1024, 512), 20_000),
         (make_price(0, None, None), (1024, 1024), 0),
         (make_price(None, None, None), (1024, 1024), None),
         (make_price(None, None, 0.25), (1024, 1024), 250_000),
@@ -39,7 +41,7 @@ def test_dollars_are_whole_micro_dollars(amount: float | None, micros: int) -> N
 
 def test_what_is_drawn_is_paid_and_not_what_is_cut_from_it() -> None:
     offer = made_up(
-        'price = { per_megapixel = 1 }\ncanvas = { kind = "pixels", pixels = [[1000, 1000], [2000, 1000]] }'
+        'price = { per_megapixel = 1 }\ncanvas = { kind = "pixels", pixels = [[1024, 1024], [2048, 1024]] }'
     )
     made = planned({"size": "900x450", "size_fit": "exact"}, offer)
     assert made.pixels == (900, 450)
