@@ -24,10 +24,14 @@ class RunningGateway:
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         config = uvicorn.Config(self.app, log_level="critical", access_log=False, lifespan="on")
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
         self.http = httpx.Client(base_url=self.url, headers={"authorization": f"Bearer {ADMIN_KEY}"}, timeout=60)
         self._wait()
+
+    def _serve(self) -> None:
+        with self._socket:  # closed also when the application cannot start: whoever waits for it then need not
+            self._server.run(sockets=[self._socket])
 
     def _wait(self) -> None:
         # The socket is listening already: this request is answered as soon as the application has started.
@@ -43,7 +47,6 @@ class RunningGateway:
         self.http.close()
         self._server.should_exit = True
         self._thread.join(30)
-        self._socket.close()
 
     def generate(
         self, body: dict[str, Any] | None = None, *, headers: dict[str, str] | None = None, **more: Any
