@@ -35,13 +35,16 @@ def command(
     with ExitStack() as companions:
         overrides = simulation(companions) if simulate else {}
         settings = checked_settings(config, overrides, host)
+        if simulate:
+            overrides |= kept_apart(settings)
+            settings = checked_settings(config, overrides, host)
         worker = companions.enter_context(SketchWorker()) if needs_worker(settings) else None
         try:
             listener = companions.enter_context(listen(host, port))
         except OSError as error:
             fail([f"cannot listen on {host}:{port}: {error.strerror or error}; choose another with --port"])
         if settings.server.public_url is None:
-            overrides["server"] = {"public_url": public_url(listener)}
+            overrides.setdefault("server", {})["public_url"] = public_url(listener)
         run(config, overrides, settings, listener, worker, simulated=simulate)
 
 
@@ -77,6 +80,15 @@ def simulation(companions: ExitStack) -> dict[str, Any]:
     from simulators.running import Simulators  # noqa: PLC0415 - not needed by a gateway in earnest
 
     return {"providers": simulated_providers(companions.enter_context(Simulators()).addresses)}
+
+
+def kept_apart(settings: Settings) -> dict[str, Any]:
+    """Stores of their own: a placeholder in the cache would later be handed out for a provider's real picture."""
+    return {
+        "server": {"data_dir": settings.server.data_dir / "simulated"},
+        "redis": {"url": "embedded:"},
+        "storage": {"url": "file"},
+    }
 
 
 def checked_settings(config: Path | None, overrides: dict[str, Any], host: str) -> Settings:
