@@ -110,11 +110,20 @@ async def one_call(planned: PlannedCall, plan: Plan, order: Order, drawn: Drawn,
                 await asyncio.sleep(wait)
                 pause *= 2
                 continue
+            error.param = as_given(error.param, plan)
             drawn.errors.append(error)
             return
         await take_all(answer, planned, order, drawn, at, plan=plan)
         note(drawn, plan, "ok", sum(index in drawn.pictures for index in planned.indexes), started)
         return
+
+
+def as_given(field: str | None, plan: Plan) -> str | None:
+    """The caller's own name for the wire field that a provider complains about."""
+    if field is None:
+        return None
+    sent = (row for row in plan.decisions if row.sent_as and row.sent_as.rpartition(".")[2] == field)
+    return next((row.given_as for row in sent), field)
 
 
 def make_call(planned: PlannedCall, plan: Plan, order: Order) -> Call:
