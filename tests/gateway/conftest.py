@@ -11,6 +11,7 @@ from simulators.running import Simulators
 from tests.gateway.running import ADMIN_KEY, RunningGateway
 
 Start = Callable[..., RunningGateway]
+GoOn = Callable[[], None]
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +25,18 @@ def simulators(all_simulators: Simulators) -> Simulators:
     """The simulators as new: no faults, no calls."""
     all_simulators.reset()
     return all_simulators
+
+
+@pytest.fixture
+def go_on(simulators: Simulators) -> Iterator[GoOn]:
+    """fal's queue stands still until this is called, or the test is over."""
+
+    def moves_again() -> None:
+        simulators.set_pace("fal")
+
+    simulators.set_pace("fal", queue_seconds=3600)
+    yield moves_again
+    moves_again()
 
 
 def simulated_providers(simulators: Simulators) -> dict[str, Any]:

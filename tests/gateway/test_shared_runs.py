@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from simulators.running import Simulators
+from tests.gateway.conftest import GoOn
 from tests.gateway.drawn import asked, content_of, each, failed, served
 from tests.gateway.running import ADMIN_KEY, RunningGateway
 from tests.gateway.until import until
@@ -27,25 +28,16 @@ def send(easel: RunningGateway) -> Iterator[Send]:
         yield in_a_thread
 
 
-@pytest.fixture
-def hold(simulators: Simulators) -> Callable[[], None]:
-    """fal's queue stands still until the returned function is called."""
-    simulators.set_pace("fal", queue_seconds=3600)
-    return lambda: simulators.set_pace("fal")
-
-
 def running(gateway: RunningGateway) -> int:
     assert gateway.app.deps is not None
     return gateway.app.deps.gate.running
 
 
-def test_twenty_at_once_are_one_picture(
-    easel: RunningGateway, simulators: Simulators, send: Send, hold: Callable[[], None]
-) -> None:
+def test_twenty_at_once_are_one_picture(easel: RunningGateway, simulators: Simulators, send: Send, go_on: GoOn) -> None:
     body = asked(seed=1)
     waiting = [send(body) for _each in range(AT_ONCE)]
     until(lambda: running(easel) == AT_ONCE)
-    hold()
+    go_on()
     answers = [request.result() for request in waiting]
     assert simulators.paid("fal") == 1
     assert len(simulators.calls("fal", "submit")) == 1
@@ -58,12 +50,12 @@ def test_twenty_at_once_are_one_picture(
 
 
 def test_each_gets_his_own_form_and_his_own_decisions(
-    easel: RunningGateway, simulators: Simulators, send: Send, hold: Callable[[], None]
+    easel: RunningGateway, simulators: Simulators, send: Send, go_on: GoOn
 ) -> None:
     body = asked(seed=1)
     requests = [send(body), send(body, response_format="b64_json", user="ada")]
     until(lambda: running(easel) == 2)
-    hold()
+    go_on()
     first, second = (served(request.result()) for request in requests)
     assert simulators.paid("fal") == 1
     assert {"url", "b64_json"} & set(first["data"][0]) == {"url"}
@@ -74,12 +66,12 @@ def test_each_gets_his_own_form_and_his_own_decisions(
 
 
 def test_without_a_seed_nothing_is_shared(
-    easel: RunningGateway, simulators: Simulators, send: Send, hold: Callable[[], None]
+    easel: RunningGateway, simulators: Simulators, send: Send, go_on: GoOn
 ) -> None:
     body = asked()
     requests = [send(body), send(body)]
     until(lambda: simulators.paid("fal") == 2)
-    hold()
+    go_on()
     answers = [served(request.result()) for request in requests]
     assert len({content_of(answer["data"][0]) for answer in answers}) == 2
     assert [answer["metadata"]["cache"] for answer in answers] == ["off", "off"]
@@ -95,24 +87,24 @@ def hang_up(gateway: RunningGateway, simulators: Simulators, body: dict[str, Any
 
 
 def test_a_first_caller_who_hangs_up_cancels_nobody(
-    easel: RunningGateway, simulators: Simulators, send: Send, hold: Callable[[], None]
+    easel: RunningGateway, simulators: Simulators, send: Send, go_on: GoOn
 ) -> None:
     body = asked(seed=1)
     hang_up(easel, simulators, body)
     second = send(body)
     until(lambda: running(easel) == 2)
-    hold()
+    go_on()
     assert second.result().headers["x-easel-cache"] == "shared"
     assert simulators.paid("fal") == 1
     assert simulators.calls("fal", "cancel") == []
 
 
 def test_a_picture_whose_only_caller_hung_up_is_there_when_he_comes_back(
-    easel: RunningGateway, simulators: Simulators, hold: Callable[[], None]
+    easel: RunningGateway, simulators: Simulators, go_on: GoOn
 ) -> None:
     body = asked(seed=1)
     hang_up(easel, simulators, body)
-    hold()
+    go_on()
     assert easel.app.deps is not None
     shared = easel.app.deps.shared
     until(lambda: shared.running == 0)
@@ -121,20 +113,20 @@ def test_a_picture_whose_only_caller_hung_up_is_there_when_he_comes_back(
 
 
 def test_what_fails_fails_for_all_of_them_once(
-    easel: RunningGateway, simulators: Simulators, send: Send, hold: Callable[[], None]
+    easel: RunningGateway, simulators: Simulators, send: Send, go_on: GoOn
 ) -> None:
     simulators.set_faults([{"provider": "fal", "on": "submit", "effect": "moderated"}])
     body = asked(seed=1)
     requests = [send(body) for _each in range(5)]
     until(lambda: running(easel) == 5)
-    hold()
+    go_on()
     for request in requests:
         failed(request.result(), 400, "content_policy_violation")
     assert len(simulators.calls("fal", "submit")) == 1
 
 
 def test_a_forced_provider_does_not_share_the_failover_of_others(
-    easel: RunningGateway, simulators: Simulators, send: Send, hold: Callable[[], None]
+    easel: RunningGateway, simulators: Simulators, send: Send, go_on: GoOn
 ) -> None:
     simulators.set_faults([{"provider": "fal", "on": "result", "effect": "failed", "times": -1}])
     body = asked(seed=1)
@@ -142,7 +134,7 @@ def test_a_forced_provider_does_not_share_the_failover_of_others(
     until(lambda: len(simulators.calls("fal", "submit")) == 1)
     forced = send(body, model="fal/qwen-image")
     until(lambda: running(easel) == 2)
-    hold()
+    go_on()
     assert each(served(free.result()), "provider") == ["lumenfall"]
     failed(forced.result(), 502, "provider_error")
     assert simulators.paid("lumenfall") == 1
