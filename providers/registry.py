@@ -118,7 +118,7 @@ def build_adapter(provider: ProviderSettings) -> Adapter:
     match provider.kind:
         case "fal":
             queue_url = provider.queue_url or FAL_QUEUE
-            return Fal(queue_url=queue_url, key=provider.api_key or "", **common)
+            return Fal(base_url=base_url, queue_url=queue_url, key=provider.api_key or "", **common)
         case "local":
             return Local(workers=provider.workers, **common)
         case _:

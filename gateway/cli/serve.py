@@ -11,7 +11,7 @@ from gateway.cli import options
 from gateway.cli.findings import of_mistakes
 from gateway.cli.logs import configure_logs
 from gateway.cli.server import address_of, is_loopback, listen, serve
-from gateway.cli.simulated import simulated_providers
+from gateway.cli.simulated import simulated_providers, simulated_routes
 from gateway.cli.terminal import fail
 from gateway.companions import SketchWorker
 from gateway.keys import hash_key, make_key
@@ -36,7 +36,7 @@ def command(
         overrides = simulation(companions) if simulate else {}
         settings = checked_settings(config, overrides, host)
         if simulate:
-            overrides |= kept_apart(settings)
+            overrides |= {**kept_apart(settings), "models": simulated_routes(settings.models)}
             settings = checked_settings(config, overrides, host)
         worker = companions.enter_context(SketchWorker()) if needs_worker(settings) else None
         try:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.settings import Route
 from providers.registry import BUILT_IN
 
 VLLM_OMNI = {
@@ -16,6 +17,13 @@ def simulated_providers(addresses: Mapping[str, Mapping[str, str]]) -> dict[str,
     """The `[providers]` tables for these stand-ins: `{slug: {base_url, queue_url?, key}}`."""
     tables = {slug: table_of(addresses[slug]) for slug in BUILT_IN if slug in addresses}
     return {**tables, "vllm-omni": {**VLLM_OMNI, **table_of(addresses["vllm-omni"])}}
+
+
+def simulated_routes(configured: Mapping[str, Route]) -> dict[str, dict[str, Any]]:
+    """The built-in providers first: without a route, a server of one's own would serve what fal is tried out for."""
+    if "qwen-image" in configured:
+        return {}
+    return {"qwen-image": {"route": ["fal", "lumenfall", "vllm-omni"]}}
 
 
 def table_of(address: Mapping[str, str]) -> dict[str, Any]:

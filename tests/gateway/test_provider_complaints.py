@@ -16,7 +16,7 @@ def test_the_complaint_names_the_callers_parameter(
         ]
     }
     simulators.set_faults([{"provider": "fal", "on": "result", "effect": "status", "status": 422, "body": refused}])
-    answer = gateway.generate(model="fal/qwen-image", **{given: 30})
+    answer = gateway.generate({"model": "fal/qwen-image", "prompt": "a fox", given: 30})
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["param"]) == (400, "invalid_value", named), answer.text
     assert len(simulators.calls("fal", "submit")) == 1
