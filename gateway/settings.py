@@ -45,7 +45,7 @@ class ConfigurationError(Exception):
 class Part(BaseModel):
     """A table of easel.toml; a key that nobody reads is a mistake."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 class Server(Part):
