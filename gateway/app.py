@@ -41,6 +41,7 @@ class App:
         self.router = Router(redirect_slashes=False)
         self.front = Front(self.router, self.telemetry, settings.server.allowed_hosts, settings.server.cors_origins)
         self.deps: Deps | None = None
+        self.failure: str | None = None  # why it did not start
         self._stack = AsyncExitStack()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,8 +55,9 @@ class App:
         try:
             await self.start()
         except Exception as error:
-            await send({"type": "lifespan.startup.failed", "message": str(error)})
-            raise
+            self.failure = str(error)
+            await send({"type": "lifespan.startup.failed", "message": self.failure})
+            return
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.stop()

@@ -22,7 +22,11 @@ class GatewayServer(uvicorn.Server):
     listener: socket.socket
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        try:
+            await super().startup(sockets)
+        except SystemExit:
+            sys.stderr.write(f"easel: {getattr(self.config.app, 'failure', None) or 'it did not start'}\n")
+            raise
         if not self.should_exit:
             spare_the_collector()
             sys.stderr.write(f"listening on {address_of(self.listener)}\n")
