@@ -5,6 +5,7 @@ The name says what is inside, so a picture is written once, never changed, and m
 
 import asyncio
 import re
+import secrets
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -149,7 +150,7 @@ class Pictures:
 
     async def check(self) -> str | None:
         """Write, read and remove a small object; what is wrong in words, or None. For `easel check`."""
-        probe = b"easel check"
+        probe = secrets.token_bytes(16)  # of its own: two checks at once must not remove each other's
         try:
             stored = await self.put("check", probe, "png")
             kept = await self.get("check", stored.name)
