@@ -83,7 +83,7 @@ def test_the_schema_takes_what_is_served_and_refuses_what_is_not(
 ) -> None:
     schema = models(easel)[model]["providers"][0]["request_schema"]
     jsonschema.Draft202012Validator.check_schema(schema)
-    validator = jsonschema.Draft202012Validator(schema)
+    validator: Any = jsonschema.Draft202012Validator(schema)
     served = {**FOX, "model": model, **{name: value for name, value in good.items() if name in schema["properties"]}}
     assert validator.is_valid(served)
     assert easel.http.post("/v1/images/plan", json=served).status_code == 200
