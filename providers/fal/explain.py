@@ -80,6 +80,8 @@ def explain(answer: HttpAnswer, call: Call | None, about: About) -> ProviderErro
 def _kind(answer: HttpAnswer, complaint: _Complaint, *, accepted: bool) -> Kind:
     if answer.headers.get("x-fal-request-timeout-type") == "user":
         return Kind.TIMEOUT  # a limit that was sent with the request: fal's clients never retry it
+    if accepted and answer.status in (404, 410):
+        return Kind.GONE  # whatever else it says: a job that cannot be found may have been drawn
     if complaint.word in _WORDS:
         return _WORDS[complaint.word]
     wants_retry = answer.headers.get("x-fal-needs-retry") == "1" or answer.headers.get("x-fal-retryable") == "true"
@@ -103,8 +105,6 @@ def _kind_of_ticket(status: int, complaint: _Complaint, *, wants_retry: bool) ->
         return Kind.KEY
     if status == 403:
         return Kind.CREDIT
-    if status in (404, 410):
-        return Kind.GONE
     if status == 499:
         return Kind.CANCELLED
     # 400 with nothing but a text is "still in progress"; a fault of the job itself always names its type.
