@@ -103,5 +103,5 @@ def test_a_full_gateway_is_asked_again_after_the_wait_that_it_names(start: Start
     told = scenario(gateway, "overloaded")
     assert told["pictures"] == [1, 1]
     assert simulators.paid("fal") == 2
-    assert counted(gateway, "easel_requests_total", status="503", code="overloaded") == 1
+    assert counted(gateway, "easel_requests_total", status="503", code="overloaded") >= 1
     assert 1000 in told["waits"]  # milliseconds; its own first wait would be at most half of that

