@@ -77,8 +77,8 @@ def test_a_browser_may_ask_with_the_headers_of_the_client(for_browsers: RunningG
 
 
 def test_a_browser_may_read_what_matters_of_an_answer_and_of_an_error(for_browsers: RunningGateway) -> None:
-    for fields in ({"model": "vllm-omni/qwen-image"}, {"n": 0}):
-        answer = for_browsers.generate(headers={"origin": PAGE}, **fields)
+    for body in ({**FOX, "model": "vllm-omni/qwen-image"}, {**FOX, "n": 0}):
+        answer = for_browsers.generate(body, headers={"origin": PAGE})
         assert answer.headers["access-control-allow-origin"] == PAGE
         exposed = set(answer.headers["access-control-expose-headers"].split(", "))
         assert exposed >= {"x-request-id", "x-easel-cost", "x-easel-provider", "retry-after", "x-should-retry"}
