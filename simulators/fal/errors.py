@@ -18,7 +18,10 @@ _RENAMED = {"too_long": "sequence_too_long", "too_short": "sequence_too_short"}
 
 @dataclass(frozen=True)
 class Failure:
-    """How a run ended when it ended badly: what a direct call answers, and what a queued one's result does."""
+    """How a run ended when it ended badly: what a direct call answers, and what a queued one's result does.
+
+    `error_type` is empty where fal's platform has no word for it.
+    """
 
     status: int
     body: dict[str, Any]
@@ -26,7 +29,8 @@ class Failure:
     headers: dict[str, str] = field(default_factory=dict[str, str])
 
     def answer(self) -> Response:
-        return json_answer(self.body, self.status, {"X-Fal-Error-Type": self.error_type, **self.headers})
+        named = {"X-Fal-Error-Type": self.error_type} if self.error_type else {}
+        return json_answer(self.body, self.status, {**named, **self.headers})
 
 
 def _entry(kind: str, message: str, loc: list[str | int], **more: Any) -> dict[str, Any]:
@@ -56,7 +60,7 @@ def platform_failure(status: int) -> Failure:
     if status == 429:
         body = {"detail": message, "type": kind}
         headers["X-Fal-Needs-Retry"] = "1"
-    return Failure(status, body, kind or "internal_error", headers)
+    return Failure(status, body, kind or "", headers)
 
 
 MODERATED = model_failure(
