@@ -7,8 +7,9 @@ from urllib.parse import parse_qsl
 from starlette.types import Receive, Scope, Send
 
 from gateway.api.front import header
-from gateway.errors import NotAllowed, NotFound, UrlExpired
+from gateway.errors import NotAllowed, NotFound, Overloaded, UrlExpired
 from gateway.flow.deps import Deps
+from gateway.store.pictures import PictureStoreError
 from gateway.store.signing import Verdict, verify
 
 RANGE = re.compile(rb"bytes=(\d{0,15})-(\d{0,15})", re.ASCII)
@@ -21,6 +22,12 @@ class Files:
         self.at = at
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self.answer(scope, send)
+        except PictureStoreError as wrong:
+            raise Overloaded("the place where pictures are kept does not answer; try again in a moment") from wrong
+
+    async def answer(self, scope: Scope, send: Send) -> None:
         name: str = scope["path_params"]["name"]
         team, left = self.admitted(name, scope)
         size = await self.at.pictures.head(team, name)

@@ -12,6 +12,8 @@ from typing import Any
 
 import uvicorn
 
+from gateway.cli.bounded import BoundedHeads
+
 KEEP_ALIVE_SECONDS = 75  # longer than the 60 s of common load balancers, which would ask on a connection we just closed
 BACKLOG = 2048
 
@@ -65,7 +67,7 @@ def serve(app: Any, listener: socket.socket, *, deadline: float) -> None:
     """Serve until a signal; accepted requests then have `deadline` seconds to finish. SystemExit if it cannot start."""
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=BoundedHeads,
         ws="none",
         lifespan="on",
         log_config=None,
