@@ -33,7 +33,7 @@ bench: .venv/.dev ## the figures: latency, CPU per request, memory, against two 
 	$(BIN)/python -m bench
 
 clean: ## remove what these commands made here
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache demo-output dist
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache demo-output bench-output dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lock: .venv/.dev ## resolve the requirement locks again

@@ -144,6 +144,13 @@ class Route(Part):
     route: list[str] | None = None
     policy: Literal["priority", "cheapest", "fastest", "weighted"] = "priority"
 
+    @field_validator("policy")
+    @classmethod
+    def served(cls, policy: str) -> str:
+        if policy != "priority":
+            raise ValueError(f"{policy} is not served yet; use priority, the order of the route")
+        return policy
+
 
 class Settings(BaseSettings):
     """All of it. Build one with `read_settings`."""
@@ -191,6 +198,10 @@ class Settings(BaseSettings):
         """Every provider that the registry can build: the configured ones first, as far as they have what they need."""
         names = [name for name, provider in self.providers.items() if provider.kind] + list(BUILT_IN)
         return {name: self.one_provider(name) for name in names}
+
+    def routes(self) -> dict[str, tuple[str, ...]]:
+        """The providers of each model whose order is configured."""
+        return {name: tuple(model.route) for name, model in self.models.items() if model.route is not None}
 
     def one_provider(self, name: str) -> ProviderSettings:
         given = self.providers.get(name, Provider())
