@@ -62,10 +62,10 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         if 0 <= seconds < 86_400:
             return seconds
     try:
-        moment = parsedate_to_datetime(headers.get("retry-after", ""))
-    except ValueError:
+        moment = parsedate_to_datetime(headers.get("retry-after", "")).astimezone(UTC)
+    except (ValueError, OverflowError):  # no date, or one at the end of time in a zone west of here
         return None
-    return max(0.0, (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds())
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def texts_of(payload: Mapping[str, Any]) -> list[str]:

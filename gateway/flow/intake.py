@@ -32,7 +32,7 @@ async def take_in(image: Image, plan: Plan, seed: int | None, order: Order, at: 
         return picture_at(image, plan, seed)
     try:
         picture = await in_our_hands(image, plan, seed, order, at)
-        return await keep(picture, order, at) if order.options.keep else picture
+        return await keep(picture, order, at) if order.options.keep else checked(picture)
     except (NotAPicture, CannotFinish) as wrong:
         raise ProviderError(Kind.BROKEN, f"the picture cannot be used: {wrong}", provider=provider) from wrong
     except PictureStoreError as wrong:
@@ -65,7 +65,7 @@ def picture_at(image: Image, plan: Plan, seed: int | None) -> Picture:
 
 async def in_our_hands(image: Image, plan: Plan, seed: int | None, order: Order, at: Deps) -> Picture:
     """The picture itself, undecoded unless something has to be done to it."""
-    content, base64 = image.content, image.base64
+    content, base64 = image.content, image.base64 and in_one_line(image.base64)
     if content is None and base64 is None:
         content = await download(image.url or "", order, at)
     header = sniff(content[:ENOUGH_BYTES]) if content is not None else sniff_base64(base64 or b"")
@@ -79,6 +79,7 @@ async def in_our_hands(image: Image, plan: Plan, seed: int | None, order: Order,
         provider=plan.offer.provider,
         offer=plan.offer.id,
         seed=image.seed if image.seed is not None else seed,
+        url=image.url,
         content=content,
         base64=base64,
         revised_prompt=image.revised_prompt,
@@ -103,6 +104,17 @@ async def finished(picture: Picture, header: Header, plan: Plan, at: Deps) -> Pi
         content=done.content,
         revised_prompt=picture.revised_prompt,
     )
+
+
+def in_one_line(base64: bytes | memoryview) -> bytes | memoryview:
+    """Without the line breaks that some encoders make, after 76 characters at most: our answer has none."""
+    return b"".join(bytes(base64).split()) if len(bytes(base64[:100]).split()) > 1 else base64
+
+
+def checked(picture: Picture) -> Picture:
+    """Its base64 goes out as it came, into a JSON string of ours: it must be base64 to its last character."""
+    decoded(picture)
+    return picture
 
 
 def decoded(picture: Picture) -> bytes:

@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from gateway.flow.calling import ask
 from gateway.flow.deps import Deps
@@ -13,6 +13,7 @@ from gateway.flow.failure import failure
 from gateway.flow.intake import take_in
 from gateway.flow.order import Order
 from gateway.flow.picture import Picture
+from gateway.flow.usage import Usage, add_usage
 from normalizers.plan import Plan, PlannedCall
 from normalizers.price import dollars
 from providers.base import Answer, Call, Image
@@ -50,7 +51,7 @@ class Drawn:
     attempts: list[Attempt] = field(default_factory=list[Attempt])
     errors: list[ProviderError] = field(default_factory=list[ProviderError])
     cost: int | None = 0
-    usage: dict[str, Any] | None = None
+    usage: Usage | None = None
 
     def charge(self, cost: int | None) -> None:
         self.cost = None if self.cost is None or cost is None else self.cost + cost
@@ -110,7 +111,7 @@ async def one_call(planned: PlannedCall, plan: Plan, order: Order, drawn: Drawn,
                 await asyncio.sleep(wait)
                 pause *= 2
                 continue
-            error.param = as_given(error.param, plan)
+            error.param = as_given(error.param, plan, planned)
             drawn.errors.append(error)
             return
         await take_all(answer, planned, order, drawn, at, plan=plan)
@@ -118,12 +119,15 @@ async def one_call(planned: PlannedCall, plan: Plan, order: Order, drawn: Drawn,
         return
 
 
-def as_given(field: str | None, plan: Plan) -> str | None:
-    """The caller's own name for the wire field that a provider complains about."""
+def as_given(field: str | None, plan: Plan, planned: PlannedCall) -> str | None:
+    """The caller's own name for the wire field that a provider complains about; None for what was never sent.
+
+    A provider may put anything there, the prompt or a key of ours included.
+    """
     if field is None:
         return None
     sent = (row for row in plan.decisions if row.sent_as and row.sent_as.rpartition(".")[2] == field)
-    return next((row.given_as for row in sent), field)
+    return next((row.given_as for row in sent), field if field in planned.payload else None)
 
 
 def make_call(planned: PlannedCall, plan: Plan, order: Order) -> Call:
@@ -182,16 +186,3 @@ def cost_of(answer: Answer, plan: Plan, images: int) -> int | None:
     if answer.units is not None and price.published and (price.per_megapixel or price.per_image):
         return round(answer.units * (price.per_megapixel or price.per_image))
     return None if plan.price is None else plan.price * images
-
-
-def add_usage(before: dict[str, Any] | None, usage: Any) -> dict[str, Any] | None:
-    """Token counts of several calls, added up as OpenAI reports them for one."""
-    if not isinstance(usage, dict):
-        return before
-    total = dict(before or {})
-    for name, value in cast("dict[str, Any]", usage).items():
-        if isinstance(value, dict):
-            total[name] = add_usage(total.get(name), value)
-        elif isinstance(value, int):
-            total[name] = total.get(name, 0) + value
-    return total

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import orjson
 
 from providers import data_uri, pictures_in_json
+from providers.amounts import MOST_UNITS, amount_in
 from providers.base import Answer, Call, Image, Json, Progress, Ticket
 from providers.fal.explain import explain
 from providers.http import MAX_BYTES, Http, HttpAnswer
@@ -80,7 +81,7 @@ class Fal:
         if not images:
             raise answer.broken("fal answered without a picture")
         extra = {"timings": output["timings"]} if isinstance(output.get("timings"), dict) else {}
-        return Answer(images, units=_number(answer.headers.get("x-fal-billable-units")), extra=extra)
+        return Answer(images, units=amount_in(answer.headers.get("x-fal-billable-units"), MOST_UNITS), extra=extra)
 
     async def cancel(self, ticket: Ticket) -> None:
         """Asks fal to stop the job; done, unknown and too late are all fine, and not told apart reliably."""
@@ -131,10 +132,3 @@ def _image(item: Mapping[str, Any], base_url: str) -> Image:
         width=width if isinstance(width, int) else None,
         height=height if isinstance(height, int) else None,
     )
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
+from providers.amounts import MOST_DOLLARS, amount
 from providers.base import Answer, Call, Json
 from providers.errors import Kind, ProviderError
 from providers.http import MAX_BYTES, Http, HttpAnswer
@@ -120,8 +121,5 @@ def _with_cost(answer: Answer) -> Answer:
     if not isinstance(metadata, dict):
         return answer
     said = cast(Json, metadata)
-    cost: object = said.get("cost")
-    currency: object = said.get("cost_currency", "USD")
-    if isinstance(cost, (int, float)) and not isinstance(cost, bool) and cost >= 0 and currency == "USD":
-        return replace(answer, cost=float(cost))
-    return answer
+    cost = amount(said.get("cost"), MOST_DOLLARS)
+    return replace(answer, cost=cost) if said.get("cost_currency", "USD") == "USD" else answer

@@ -238,3 +238,10 @@ async def test_a_refused_field_is_named_with_fals_reason(upstream: Upstream, fal
     error = await failure(fal.submit(call()))
     assert (error.param, error.status, error.retry_after) == ("num_images", 422, 3.0)
     assert error.message == "fal: Input should be less than or equal to 4"
+
+
+@pytest.mark.parametrize(("told", "units"), [("1.5", 1.5), ("nan", None), ("inf", None), ("-5", None), ("1e308", None)])
+async def test_absurd_units_are_no_units(fal: Fal, upstream: Upstream, told: str, units: float | None) -> None:
+    picture = {"images": [{"url": "https://v3.fal.media/files/a.png"}]}
+    upstream.replies = [Reply(200, picture, {"x-fal-billable-units": told})]
+    assert (await fal.result(ticket(upstream), call())).units == units
