@@ -74,8 +74,9 @@ def from_record(record: Record) -> Picture:
 
 
 def to_record(picture: Picture, created: int) -> Record:
-    """What the cache keeps of it; a large picture that is neither stored nor at a URL leads to no record."""
-    here = picture.hash is None and picture.url is None and picture.size <= INLINE_BYTES
+    """What the cache keeps of it; a large picture that is here and not stored leads to no record."""
+    in_hand = picture.hash is None and (picture.content is not None or picture.base64 is not None)
+    here = in_hand and picture.size <= INLINE_BYTES
     return Record(
         provider=picture.provider,
         offer=picture.offer,
@@ -86,7 +87,7 @@ def to_record(picture: Picture, created: int) -> Record:
         created=created,
         seed=picture.seed,
         hash=picture.hash,
-        url=picture.url,
+        url=picture.url if here or not in_hand else None,
         revised_prompt=picture.revised_prompt,
         content=picture.bytes() if here else None,
     )

@@ -77,6 +77,19 @@ def test_base64_without_a_store_is_known_when_it_is_small(passing_on: RunningGat
     assert (simulators.paid("fal"), kept(passing_on)) == (1, [])
 
 
+def test_both_without_a_store_are_the_providers_url_and_its_bytes(
+    passing_on: RunningGateway, simulators: Simulators
+) -> None:
+    body = asked(seed=1, response_format="both")
+    for outcome in ("miss", "hit"):
+        answer = served(passing_on.generate(body))
+        assert (forms(answer), answer["metadata"]["cache"]) == (list(FORMS), outcome)
+        [image] = answer["data"]
+        assert image["url"].startswith(f"{simulators.origin}/fal-media/")
+        assert httpx.get(image["url"]).content == base64.b64decode(image["b64_json"])
+    assert simulators.paid("fal") == 1
+
+
 def test_a_large_one_without_a_store_is_drawn_again(passing_on: RunningGateway, simulators: Simulators) -> None:
     body = asked(seed=1, response_format="b64_json", size="4096x4096")
     first, second = (served(passing_on.generate(body)) for _time in range(2))
