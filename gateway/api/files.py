@@ -42,7 +42,8 @@ class Files:
             (b"content-security-policy", b"default-src 'none'; sandbox"),
             (b"x-content-type-options", b"nosniff"),
         ]
-        if etag in [tag.strip().removeprefix(b"W/") for tag in header(scope, b"if-none-match").split(b",")]:
+        known = [tag.strip().removeprefix(b"W/") for tag in header(scope, b"if-none-match").split(b",")]
+        if etag in known or b"*" in known:
             await respond(304, headers, None, send)
             return
         wanted = wanted_range(header(scope, b"range"), size) if header(scope, b"if-range") in {b"", etag} else None
@@ -54,6 +55,8 @@ class Files:
             headers.append((b"content-range", f"bytes {start}-{end - 1}/{size}".encode()))
             headers.append((b"content-length", str(end - start).encode()))
             body = b"" if scope["method"] == "HEAD" else await self.at.pictures.get_range(team, name, start, end)
+            if body is None:
+                raise NotFound("this picture is no longer stored")
             await respond(206, headers, body, send)
             return
         headers.append((b"content-length", str(size).encode()))
