@@ -87,8 +87,7 @@ def create_app(settings: Settings) -> App:
 async def build(settings: Settings, telemetry: Telemetry, stack: AsyncExitStack) -> tuple[Deps, RedisConnection]:
     """Everything the pipeline works with; the stack closes it again."""
     providers = settings.provider_settings()
-    routes = {name: tuple(model.route) for name, model in settings.models.items() if model.route is not None}
-    catalog = read_catalog(providers, routes)
+    catalog = read_catalog(providers, settings.routes())
     adapters = {name: build_adapter(provider) for name, provider in providers.items() if provider.configured}
     for adapter in adapters.values():
         stack.push_async_callback(adapter.close)

@@ -33,7 +33,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`forced` is set when the caller named the provider: there is no failover then."""
+    """`offers` are of one operation. `forced`: the caller named the provider, and `entry` has its offers alone."""
 
     entry: Entry
     offers: tuple[Offer, ...]
@@ -42,11 +42,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
+    """Every public model by its id, and what all of their offers know together."""
+
     entries: Mapping[str, Entry]
     known: Known
 
     def find(self, model: str, operation: Operation) -> Found:
-        """An exact public id wins over `provider/model`. Raises UnknownModel."""
+        """An exact public id wins over `provider/model`, which leaves no failover. Raises UnknownModel."""
         entry = self.entries.get(model)
         if entry is not None:
             return Found(entry, entry.offering(operation), forced=False)
@@ -55,7 +57,8 @@ class Catalog:
         if entry is not None:
             theirs = tuple(offer for offer in entry.offers if offer.provider == provider)
             if theirs:
-                return Found(entry, tuple(offer for offer in theirs if offer.operation == operation), forced=True)
+                forced = Entry(entry.facts, theirs)
+                return Found(forced, forced.offering(operation), forced=True)
         raise UnknownModel(model, self.near(model))
 
     def near(self, model: str) -> list[str]:

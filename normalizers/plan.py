@@ -56,6 +56,11 @@ class Plan:
     decisions: tuple[Decision, ...]
     defaults: tuple[Default, ...]
 
+    @property
+    def cost(self) -> int | None:
+        """Of all pictures, in micro-dollars; None when nobody can say."""
+        return None if self.price is None else self.price * self.n
+
     def calls(self, wanted: Sequence[int] | None = None) -> tuple[PlannedCall, ...]:
         """The calls for these of the `n` pictures (all of them when None)."""
         offer = self.offer

@@ -11,18 +11,19 @@ MEGAPIXEL = 1024 * 1024  # pixels; as in the tiers, where 1 megapixel is 1024²
 class Price:
     """`per_image` and `per_megapixel` add up; `max` is the most one picture may cost, where no formula is published.
 
-    All in micro-dollars. `known` is false where nobody publishes a price; `whole` where begun megapixels are billed.
+    All in micro-dollars. `published` is false where the only figure is that maximum, or none; `whole` where begun
+    megapixels are billed.
     """
 
     per_image: int = 0
     per_megapixel: int = 0
     max: int | None = None
-    known: bool = False
+    published: bool = False
     whole: bool = False
 
     def one(self, width: int | None, height: int | None) -> int | None:
         """The price of one picture of that size in pixels; None when it cannot be said."""
-        if not self.known:
+        if not self.published:
             return self.max
         if not self.per_megapixel:
             return self.per_image
@@ -35,11 +36,6 @@ class Price:
         megapixels = width * height / MEGAPIXEL
         return math.ceil(megapixels) if self.whole else megapixels
 
-    @property
-    def published(self) -> bool:
-        """False where the figure is only the configured maximum."""
-        return self.known
-
 
 def dollars(amount: float | None) -> int:
     """Dollars as micro-dollars; a table writes 0.02, the ledger adds 20000."""
@@ -49,6 +45,6 @@ def dollars(amount: float | None) -> int:
 def make_price(
     per_image: float | None, per_megapixel: float | None, maximum: float | None, *, whole: bool = False
 ) -> Price:
-    known = per_image is not None or per_megapixel is not None
+    published = per_image is not None or per_megapixel is not None
     ceiling = None if maximum is None else dollars(maximum)
-    return Price(dollars(per_image), dollars(per_megapixel), ceiling, known, whole)
+    return Price(dollars(per_image), dollars(per_megapixel), ceiling, published, whole)

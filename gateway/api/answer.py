@@ -4,7 +4,6 @@ Base64 is never copied into a JSON encoder: the answer is a list of buffers, of 
 """
 
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -12,8 +11,8 @@ import orjson
 from gateway.flow.deliver import Delivered
 from gateway.flow.deps import Deps
 from gateway.flow.pipeline import Served
+from gateway.rows.plans import in_dollars, rows
 from normalizers.price import MICROS
-from normalizers.rules import Decision, Default
 
 Buffer = bytes | memoryview
 
@@ -68,21 +67,9 @@ def metadata(served: Served, at: Deps) -> dict[str, Any]:
         "cost_currency": "USD",
         "cache": served.cache,
         "attempts": [attempt.row() for attempt in drawn.attempts],
-        "defaults": default_rows(plan.defaults),
-        "parameters": decision_rows(plan.decisions),
+        "defaults": rows(plan.defaults),
+        "parameters": rows(plan.decisions),
     }
-
-
-def decision_rows(decisions: Sequence[Decision]) -> list[dict[str, Any]]:
-    return [row._asdict() for row in decisions]
-
-
-def default_rows(defaults: Sequence[Default]) -> list[dict[str, Any]]:
-    return [row._asdict() for row in defaults]
-
-
-def in_dollars(micros: int | None) -> float | None:
-    return None if micros is None else micros / MICROS
 
 
 def answer_headers(served: Served) -> list[tuple[bytes, bytes]]:

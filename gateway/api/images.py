@@ -8,15 +8,15 @@ from starlette.types import Receive, Scope, Send
 from gateway.api.answer import Buffer, answer_headers, images_answer
 from gateway.api.auth import Keys
 from gateway.api.body import read_json
-from gateway.api.estimate import estimate, plan_answer
+from gateway.api.estimate import candidate_row, estimate
 from gateway.api.front import Log, header, send_json
-from gateway.errors import InvalidValue, ModelNotFound, UnsupportedParameter
-from gateway.flow.candidates import bad_value, candidates, consider
+from gateway.errors import InvalidValue, UnsupportedParameter
+from gateway.flow.candidates import bad_value, candidates, consider, find_model
 from gateway.flow.deps import Deps
 from gateway.flow.order import CacheWish, Order, default_response_format
 from gateway.flow.pipeline import Served, generate
+from gateway.rows.plans import plan_answer
 from normalizers.asked import Asked, Options, read_asked
-from normalizers.catalog import UnknownModel
 from normalizers.errors import BadValue
 
 CHUNK = 256 * 1024  # bytes handed to the socket at a time, so that a slow client holds no second copy of a picture
@@ -42,10 +42,7 @@ class ImagesRoute:
         refuse_what_is_not_served(asked, header(scope, b"prefer"))
         request: Log = scope["easel"]
         settings = self.at.settings
-        try:
-            found = self.at.catalog.find(asked.model, "generate")
-        except UnknownModel as unknown:
-            raise ModelNotFound(unknown.reason, param="model") from None
+        found = find_model(asked.model, self.at)
         request.model = found.entry.facts.id
         options = Options(
             response_format=default_response_format(asked.model, settings.defaults.response_format),
@@ -89,7 +86,8 @@ class PlanRoute(ImagesRoute):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         order = await self.order(scope, receive)
-        await send_json(200, plan_answer(order, consider(order, self.at), self.at), send)
+        rows = [candidate_row(entry, self.at) for entry in consider(order, self.at)]
+        await send_json(200, plan_answer(order.found.entry.facts.id, rows), send)
 
 
 def read(body: Any) -> Asked:

@@ -3,9 +3,17 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gateway.errors import GatewayError, InvalidValue, MissingParameter, NoProvider, UnsupportedParameter
+from gateway.errors import (
+    GatewayError,
+    InvalidValue,
+    MissingParameter,
+    ModelNotFound,
+    NoProvider,
+    UnsupportedParameter,
+)
 from gateway.flow.deps import Deps
 from gateway.flow.order import Order
+from normalizers.catalog import Found, UnknownModel
 from normalizers.errors import BadValue, Owned, Refused
 from normalizers.offer import Offer
 from normalizers.plan import Plan, plan
@@ -22,6 +30,14 @@ class Exclusion:
     @property
     def configured(self) -> bool:
         return self.param is not None
+
+
+def find_model(model: str, at: Deps) -> Found:
+    """By its public id, or `provider/model`. Raises ModelNotFound, naming the nearest ids."""
+    try:
+        return at.catalog.find(model, "generate")
+    except UnknownModel as unknown:
+        raise ModelNotFound(unknown.reason, param="model") from None
 
 
 def consider(order: Order, at: Deps) -> list[Plan | Exclusion]:

@@ -1,0 +1,78 @@
+"""Plans and prices as rows of JSON: what would be sent to a provider, or why it is left out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from normalizers.offer import Offer
+from normalizers.plan import Plan
+from normalizers.price import MICROS, Price
+from normalizers.rules import Decision, Default
+
+
+def plan_answer(model: str, candidates: list[dict[str, Any]]) -> dict[str, Any]:
+    """A row of `candidates` for every offer of the model."""
+    return {"object": "image.plan", "model": model, "operation": "generate", "candidates": candidates}
+
+
+def planned_row(plan: Plan, title: str, *, available: bool = True) -> dict[str, Any]:
+    """An offer that can serve; `title` is its provider's name for people."""
+    width, height = plan.pixels or (None, None)
+    return {
+        **named(plan.offer, title),
+        "available": available,
+        "excluded": None,
+        "calls": [
+            {"upstream": plan.offer.upstream, "images": len(call.indexes), "seed": call.seed, "body": call.payload}
+            for call in plan.calls()
+        ],
+        "parameters": rows(plan.decisions),
+        "defaults": rows(plan.defaults),
+        "cost": in_dollars(plan.cost),
+        "cost_micros": plan.cost,
+        "cost_currency": "USD",
+        "price": price_row(plan.offer.price),
+        "width": width,
+        "height": height,
+        "fingerprint": plan.fingerprint,
+    }
+
+
+def excluded_row(offer: Offer, title: str, *, available: bool, param: str | None, reason: str) -> dict[str, Any]:
+    """An offer that cannot: because of a parameter, or (`param` is None) because its provider is not configured."""
+    code = "no_provider" if param is None else "unsupported_parameter"
+    return {
+        **named(offer, title),
+        "available": available,
+        "excluded": {"param": param, "code": code, "reason": reason},
+        "calls": [],
+        "parameters": [],
+        "defaults": [],
+        "cost": None,
+        "cost_micros": None,
+        "cost_currency": "USD",
+        "price": price_row(offer.price),
+        "width": None,
+        "height": None,
+        "fingerprint": None,
+    }
+
+
+def named(offer: Offer, title: str) -> dict[str, Any]:
+    return {"provider": offer.provider, "provider_name": title, "id": offer.id}
+
+
+def rows(decided: Sequence[Decision] | Sequence[Default]) -> list[dict[str, Any]]:
+    return [row._asdict() for row in decided]
+
+
+def price_row(price: Price) -> dict[str, float | None]:
+    """In dollars."""
+    return {
+        "per_image": price.per_image / MICROS if price.published else None,
+        "per_megapixel": price.per_megapixel / MICROS if price.published else None,
+        "max": in_dollars(price.max),
+    }
+
+
+def in_dollars(micros: int | None) -> float | None:
+    return None if micros is None else micros / MICROS
