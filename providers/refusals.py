@@ -9,10 +9,12 @@ from typing import Any, cast
 from providers.errors import Kind
 
 MAX_TEXT = 300  # characters of a provider's own words that are repeated
+MOST_HIDDEN = 64 * 1024  # characters of a caller's texts that are searched for; with more, nothing is repeated
 _WINDOW = 16  # a run of so many characters from a caller's text counts as an echo of it
 
 _LONG_RUN = re.compile(r"[A-Za-z0-9+/=_-]{48,}")  # base64, tokens
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|lmnfl)[-_][A-Za-z0-9*._-]{6,}|\b(?:Bearer|Key) (?=\S*\d)\S{8,}")
+_MASK = re.compile("\0+")
 _DATA_URI = re.compile(r"data:[^\s\"']*", re.IGNORECASE)
 
 # Statuses whose meaning does not depend on who answered. 521–524 are Cloudflare's: 521–523 it did not reach the
@@ -86,7 +88,7 @@ def texts_of(payload: Mapping[str, Any]) -> list[str]:
 def public_text(text: object, *, hide: Iterable[str] = ()) -> str:
     """A provider's words in one line, without keys, base64 or any longer run of the texts in `hide`.
 
-    `""` for anything but a string.
+    `""` for anything but a string, and where the texts to hide are too long to be looked for.
     """
     if not isinstance(text, str):
         return ""
@@ -94,19 +96,24 @@ def public_text(text: object, *, hide: Iterable[str] = ()) -> str:
     line = "".join(character for character in line if character.isprintable())
     for pattern in (_DATA_URI, _KEY_LIKE, _LONG_RUN):
         line = pattern.sub("…", line)
-    for secret in hide:
-        line = _without(line, " ".join(secret.split()))
-    return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 1] + "…"
+    secrets = list(hide)
+    if sum(map(len, secrets)) > MOST_HIDDEN:
+        return ""
+    shown = line[: MAX_TEXT + _WINDOW]  # so that an echo which the end cuts through is still recognised
+    for secret in secrets:
+        shown = _masked(shown, " ".join(secret.split()))
+    shown = _MASK.sub("…", shown[:MAX_TEXT])
+    return shown if len(line) <= MAX_TEXT else shown[: MAX_TEXT - 1] + "…"
 
 
-def _without(line: str, secret: str) -> str:
+def _masked(line: str, secret: str) -> str:
+    """As long as before, with zeros, which no line holds, in the place of the secret."""
     if not secret:
         return line
     if len(secret) < _WINDOW:
-        return re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "…", line)
+        return re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "\0" * len(secret), line)
     echoed = [False] * len(line)
     for start in range(len(line) - _WINDOW + 1):
         if line[start : start + _WINDOW] in secret:
             echoed[start : start + _WINDOW] = [True] * _WINDOW
-    kept = "".join("\0" if hidden else character for character, hidden in zip(line, echoed, strict=True))
-    return re.sub("\0+", "…", kept)
+    return "".join("\0" if hidden else character for character, hidden in zip(line, echoed, strict=True))

@@ -6,10 +6,11 @@ from typing import Any, cast
 import orjson
 from starlette.types import Receive
 
-from gateway.api.auth import Headers
+from gateway.api.asgi import Headers
 from gateway.errors import InvalidJson, RequestTooLarge, UnsupportedMediaType
 
 MAX_DEPTH = 32  # levels of nesting; the deepest documented request has four
+MAX_COMMAS = 10_000  # megabytes of tiny values would hold everyone up for seconds; megabytes of base64 do not
 
 
 async def read_json(headers: Headers, receive: Receive, max_bytes: int) -> Any:
@@ -22,6 +23,8 @@ async def read_json(headers: Headers, receive: Receive, max_bytes: int) -> Any:
         elif name == b"content-length" and value.isdigit() and int(value) > max_bytes:
             raise too_large(max_bytes)
     content = await read_bytes(receive, max_bytes)
+    if content.count(b",") > MAX_COMMAS:
+        raise InvalidJson(f"the body has more than {MAX_COMMAS:,} commas, so too many values; a request has dozens")
     try:
         body: Any = orjson.loads(content)
     except orjson.JSONDecodeError as wrong:

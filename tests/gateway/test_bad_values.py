@@ -123,6 +123,15 @@ def test_what_is_no_json_is_refused_with_the_place(
     assert_nothing_spent(easel, simulators)
 
 
+@pytest.mark.parametrize("inside", ["[%s]", '{"a": [%s]}'])
+def test_a_flood_of_values_is_refused_before_it_is_parsed(
+    easel: RunningGateway, simulators: Simulators, inside: str
+) -> None:
+    body = json.dumps({**FOX, "zzz": None}).replace("null", inside % ",".join(["[]"] * 20_000)).encode()
+    assert "too many values" in error_of(post(easel, body), 400, "invalid_json")
+    assert_nothing_spent(easel, simulators)
+
+
 @pytest.mark.parametrize("levels", [33, 900])
 def test_what_the_parser_still_takes_may_be_too_deep_for_us(
     easel: RunningGateway, simulators: Simulators, levels: int

@@ -38,6 +38,17 @@ def test_text_is_bounded() -> None:
     assert len(public_text("word " * 10_000)) == MAX_TEXT
 
 
+@pytest.mark.parametrize("before", range(MAX_TEXT - len(PROMPT) - 4, MAX_TEXT + 4))
+def test_an_echo_at_the_end_is_hidden(before: int) -> None:
+    said = public_text("." * before + PROMPT + "!" * 50, hide=[PROMPT])
+    assert len(said) <= MAX_TEXT
+    assert set(said) <= set(".…!")
+
+
+def test_what_hides_in_megabytes_is_not_looked_for() -> None:
+    assert public_text("ab cd ef gx", hide=["ab cd ef gh " * 10_000]) == ""
+
+
 def test_texts_of_a_payload() -> None:
     payload = {"prompt": "p", "n": 1, "loras": [{"path": "l"}], "x": {"y": ["z"]}}
     assert sorted(texts_of(payload)) == ["l", "p", "z"]
