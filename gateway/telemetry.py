@@ -20,15 +20,19 @@ SECONDS = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 STAGES = (0.0005, 0.002, 0.01, 0.05, 0.2, 1, 5, 30, 120, 600)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outcome:
-    """A finished request. `model` and `provider` are empty where it did not come that far; `cost` in micro-dollars."""
+    """What one request came to, filled in on its way; its metrics and its log line are read from it.
+
+    `started` is an instant of `time.monotonic()`, `route` the name of its endpoint, `cost` in micro-dollars; `model`
+    and `provider` are empty where it did not come that far.
+    """
 
     request_id: str
-    route: str
-    status: int
-    code: str
-    seconds: float
+    started: float
+    route: str = "none"
+    status: int = 0
+    code: str = ""
     model: str = ""
     provider: str = ""
     images: int = 0
@@ -65,8 +69,9 @@ class Telemetry:
 
     def finished(self, outcome: Outcome) -> None:
         """Count a request and write its log line."""
+        seconds = time.monotonic() - outcome.started
         self.child(self._requests, outcome.route, str(outcome.status), outcome.code).inc()
-        self.child(self._seconds, outcome.route).observe(outcome.seconds)
+        self.child(self._seconds, outcome.route).observe(seconds)
         if outcome.images:
             self.child(self._images, outcome.provider, outcome.model, outcome.cache).inc(outcome.images)
             self.child(self._cache, outcome.cache).inc()
@@ -80,7 +85,7 @@ class Telemetry:
             route=outcome.route,
             status=outcome.status,
             code=outcome.code or None,
-            ms=round(outcome.seconds * 1000, 1),
+            ms=round(seconds * 1000, 1),
             model=outcome.model or None,
             provider=outcome.provider or None,
             images=outcome.images,

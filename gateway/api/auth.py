@@ -1,12 +1,9 @@
 """Who asks: the key of a request becomes a caller."""
 
-from collections.abc import Iterable
-
+from gateway.api.asgi import Headers
 from gateway.errors import InvalidKey
 from gateway.flow.order import Caller
 from gateway.keys import hash_key, same_hash
-
-Headers = Iterable[tuple[bytes, bytes]]
 
 ADMIN = Caller(team="default", admin=True)
 

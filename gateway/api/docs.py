@@ -12,7 +12,7 @@ from pathlib import Path
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from gateway.api.front import header
+from gateway.api.asgi import header, is_known, send_answer
 from gateway.errors import NotFound
 
 HERE = Path(__file__).parent
@@ -47,9 +47,8 @@ class Document:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = list(self._headers)
-        if known(header(scope, b"if-none-match"), self._etag):
-            await send({"type": "http.response.start", "status": 304, "headers": headers})
-            await send({"type": "http.response.body", "body": b""})
+        if is_known(scope, self._etag):
+            await send_answer(304, headers, b"", send)
             return
         content = self._content
         if self._packed:
@@ -58,8 +57,7 @@ class Document:
             else:
                 content = await asyncio.to_thread(gzip.decompress, content)
         headers.append((b"content-length", str(len(content)).encode()))
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else content})
+        await send_answer(200, headers, b"" if scope["method"] == "HEAD" else content, send)
 
 
 class Assets:
@@ -104,8 +102,3 @@ def takes_gzip(accepted: bytes) -> bool:
         coding, _semicolon, weight = part.partition(";")
         weights[coding.strip()] = weight.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
     return weights.get("gzip", weights.get("*", False))
-
-
-def known(tags: bytes, etag: bytes) -> bool:
-    """Whether `if-none-match` names this document."""
-    return any(tag.strip() in {etag, b"*"} for tag in tags.split(b","))

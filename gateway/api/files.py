@@ -2,11 +2,12 @@
 
 import re
 import time
+from typing import Literal
 from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.api.front import header
+from gateway.api.asgi import Headers, header, is_known, send_answer
 from gateway.errors import NotAllowed, NotFound, Overloaded, UrlExpired
 from gateway.flow.deps import Deps
 from gateway.store.pictures import PictureStoreError
@@ -42,26 +43,29 @@ class Files:
             (b"content-security-policy", b"default-src 'none'; sandbox"),
             (b"x-content-type-options", b"nosniff"),
         ]
-        known = [tag.strip().removeprefix(b"W/") for tag in header(scope, b"if-none-match").split(b",")]
-        if etag in known or b"*" in known:
-            await respond(304, headers, None, send)
+        if is_known(scope, etag):
+            await send_answer(304, headers, b"", send)
             return
         wanted = wanted_range(header(scope, b"range"), size) if header(scope, b"if-range") in {b"", etag} else None
         if wanted == "unsatisfiable":
-            await respond(416, [*headers, (b"content-range", f"bytes */{size}".encode())], b"", send)
+            await send_answer(416, [*headers, (b"content-range", f"bytes */{size}".encode())], b"", send)
             return
-        if isinstance(wanted, tuple):
-            start, end = wanted
-            headers.append((b"content-range", f"bytes {start}-{end - 1}/{size}".encode()))
-            headers.append((b"content-length", str(end - start).encode()))
-            body = b"" if scope["method"] == "HEAD" else await self.at.pictures.get_range(team, name, start, end)
-            if body is None:
-                raise NotFound("this picture is no longer stored")
-            await respond(206, headers, body, send)
+        if wanted is None:
+            headers.append((b"content-length", str(size).encode()))
+            await self.send_whole(team, name, headers, scope, send)
             return
-        headers.append((b"content-length", str(size).encode()))
+        start, end = wanted
+        headers.append((b"content-range", f"bytes {start}-{end - 1}/{size}".encode()))
+        headers.append((b"content-length", str(end - start).encode()))
+        body = b"" if scope["method"] == "HEAD" else await self.at.pictures.get_range(team, name, start, end)
+        if body is None:
+            raise NotFound("this picture is no longer stored")
+        await send_answer(206, headers, body, send)
+
+    async def send_whole(self, team: str, name: str, headers: Headers, scope: Scope, send: Send) -> None:
+        """Chunk by chunk, as fast as the caller takes them."""
         if scope["method"] == "HEAD":
-            await respond(200, headers, b"", send)
+            await send_answer(200, headers, b"", send)
             return
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         async for chunk in self.at.pictures.stream(team, name):
@@ -88,7 +92,7 @@ class Files:
         return team, int(int(expires) - now)
 
 
-def wanted_range(value: bytes, size: int) -> tuple[int, int] | str | None:
+def wanted_range(value: bytes, size: int) -> tuple[int, int] | Literal["unsatisfiable"] | None:
     """`bytes=0-99` as (0, 100); None for the whole picture, also when several ranges are asked for."""
     found = RANGE.fullmatch(value.strip())
     if found is None or not (found[1] or found[2]):
@@ -101,8 +105,3 @@ def wanted_range(value: bytes, size: int) -> tuple[int, int] | str | None:
     if start >= size:
         return "unsatisfiable"
     return (start, end) if end > start else None
-
-
-async def respond(status: int, headers: list[tuple[bytes, bytes]], body: bytes | None, send: Send) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body or b""})

@@ -4,13 +4,13 @@ import re
 import secrets
 import time
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
-import orjson
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.api.asgi import header, send_answer, send_json
 from gateway.errors import GatewayError, InternalError, InvalidValue, MethodNotAllowed, NotFound
 from gateway.telemetry import Outcome, Telemetry
 
@@ -25,7 +25,7 @@ SENDABLE = re.compile(rb"[A-Za-z0-9-, ]{1,4000}")
 
 
 class Front:
-    """The outermost ASGI application. `scope["easel"]` is the `Log` of the request, filled in by its route."""
+    """The outermost ASGI application. `scope["easel"]` is the request's `Outcome`, filled in by its route."""
 
     def __init__(self, app: ASGIApp, telemetry: Telemetry, hosts: Sequence[str], origins: Sequence[str]) -> None:
         self.app = app
@@ -37,20 +37,20 @@ class Front:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request = Log()
-        scope["easel"] = request
+        outcome = Outcome(f"req_{secrets.token_hex(12)}", time.monotonic())
+        scope["easel"] = outcome
         scope["app"] = self  # with an app in scope Starlette raises for unknown routes and methods instead of answering
-        extra = [(b"x-request-id", request.id.encode()), *self.cors(scope)]
+        extra = [(b"x-request-id", outcome.request_id.encode()), *self.cors(scope)]
         started = False
 
         async def send_with_headers(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                request.status = message["status"]
+                outcome.status = message["status"]
                 message["headers"] = [*message.get("headers", ()), *extra]
             elif message["type"] == "http.response.body":
-                request.bytes_out += len(message.get("body", b""))
+                outcome.bytes_out += len(message.get("body", b""))
             await send(message)
 
         with self.telemetry.in_flight():
@@ -61,30 +61,14 @@ class Front:
                     self.check_host(scope)
                     await self.app(scope, receive, send_with_headers)
             except Exception as error:
-                wrong = as_gateway_error(error, request, scope)
-                request.code = wrong.code
+                wrong = as_gateway_error(error, outcome.request_id, scope)
+                outcome.code = wrong.code
                 if started:
                     raise  # the answer was cut short: only breaking the connection tells the client
                 await send_error(wrong, send_with_headers)
             finally:
-                self.finish(request, scope)
-
-    def finish(self, request: "Log", scope: Scope) -> None:
-        self.telemetry.finished(
-            Outcome(
-                request_id=request.id,
-                route=getattr(scope.get("endpoint"), "name", "none"),
-                status=request.status,
-                code=request.code,
-                seconds=time.monotonic() - request.started,
-                model=request.model,
-                provider=request.provider,
-                images=request.images,
-                cost=request.cost,
-                cache=request.cache,
-                bytes_out=request.bytes_out,
-            )
-        )
+                outcome.route = getattr(scope.get("endpoint"), "name", "none")
+                self.telemetry.finished(outcome)
 
     def check_host(self, scope: Scope) -> None:
         if not self.hosts:
@@ -109,29 +93,6 @@ class Front:
         ]
 
 
-class Log:
-    """What one request's log line and metrics say; its route fills it in."""
-
-    __slots__ = ("bytes_out", "cache", "code", "cost", "id", "images", "model", "provider", "started", "status")
-
-    def __init__(self) -> None:
-        self.id = f"req_{secrets.token_hex(12)}"
-        self.started = time.monotonic()
-        self.status = 0
-        self.code = ""
-        self.model = ""
-        self.provider = ""
-        self.images = 0
-        self.cost: int | None = None
-        self.cache = "off"
-        self.bytes_out = 0
-
-
-def header(scope: Scope, name: bytes) -> bytes:
-    """A request header's first value; empty without one."""
-    return next((value for given, value in scope["headers"] if given == name), b"")
-
-
 def host_pattern(host: str) -> re.Pattern[str]:
     """`*.easel.example` or `[::1]`: a star stands for anything, everything else for itself."""
     return re.compile(".*".join(map(re.escape, host.lower().split("*"))))
@@ -149,11 +110,10 @@ async def preflight(scope: Scope, send: Send) -> None:
         (b"access-control-allow-headers", wanted if SENDABLE.fullmatch(wanted) else b"authorization, content-type"),
         (b"access-control-max-age", MAX_AGE),
     ]
-    await send({"type": "http.response.start", "status": 204, "headers": headers})
-    await send({"type": "http.response.body", "body": b""})
+    await send_answer(204, headers, b"", send)
 
 
-def as_gateway_error(error: Exception, request: Log, scope: Scope) -> GatewayError:
+def as_gateway_error(error: Exception, request_id: str, scope: Scope) -> GatewayError:
     """Our own errors as they are; a fault of ours without its details, which go to the log."""
     if isinstance(error, GatewayError):
         return error
@@ -164,17 +124,10 @@ def as_gateway_error(error: Exception, request: Log, scope: Scope) -> GatewayErr
             allowed = ", ".join(sorted(named.replace(" ", "").split(",")))
             return MethodNotAllowed(f"{method} is not allowed here; {allowed} is", headers={"allow": allowed})
         return NotFound(f"there is no {method} {path}; GET /openapi.yaml says what there is")
-    log.error("fault", request_id=request.id, error=type(error).__name__, exc_info=error)
-    return InternalError(f"an error of the gateway's own; its log has more under {request.id}")
+    log.error("fault", request_id=request_id, error=type(error).__name__, exc_info=error)
+    return InternalError(f"an error of the gateway's own; its log has more under {request_id}")
 
 
 async def send_error(error: GatewayError, send: Send) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in error.headers.items()]
     await send_json(error.status, error.body(), send, headers)
-
-
-async def send_json(status: int, body: Any, send: Send, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
-    content = orjson.dumps(body)
-    fixed = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": [*fixed, *headers]})
-    await send({"type": "http.response.body", "body": content})

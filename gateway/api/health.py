@@ -2,7 +2,7 @@
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.api.front import send_json
+from gateway.api.asgi import send_answer, send_json
 from gateway.flow.deps import Deps
 from gateway.store.redis import RedisConnection
 
@@ -50,5 +50,4 @@ class Metrics:
             (b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),
             (b"content-length", str(len(body)).encode()),
         ]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await send_answer(200, headers, body, send)

@@ -6,16 +6,17 @@ from urllib.parse import parse_qsl
 from starlette.types import Receive, Scope, Send
 
 from gateway.api.answer import Buffer, answer_headers, images_answer
+from gateway.api.asgi import header, send_json
 from gateway.api.auth import Keys
 from gateway.api.body import read_json
 from gateway.api.estimate import candidate_row, estimate
-from gateway.api.front import Log, header, send_json
 from gateway.errors import InvalidValue, UnsupportedParameter
 from gateway.flow.candidates import bad_value, candidates, consider, find_model
 from gateway.flow.deps import Deps
 from gateway.flow.order import CacheWish, Order, default_response_format
 from gateway.flow.pipeline import Served, generate
 from gateway.rows.plans import plan_answer
+from gateway.telemetry import Outcome
 from normalizers.asked import Asked, Options, read_asked
 from normalizers.errors import BadValue
 
@@ -40,23 +41,23 @@ class ImagesRoute:
         caller = self.keys.caller(headers)
         asked = read(await read_json(headers, receive, self.max_bytes))
         refuse_what_is_not_served(asked, header(scope, b"prefer"))
-        request: Log = scope["easel"]
+        outcome: Outcome = scope["easel"]
         settings = self.at.settings
         found = find_model(asked.model, self.at)
-        request.model = found.entry.facts.id
+        outcome.model = found.entry.facts.id
         options = Options(
             response_format=default_response_format(asked.model, settings.defaults.response_format),
             keep=settings.storage.keep,
             strict=flag(header(scope, b"x-easel-strict"), "X-Easel-Strict", default=settings.defaults.strict),
         )
         return Order(
-            id=request.id,
+            id=outcome.request_id,
             asked=asked,
             found=found,
             caller=caller,
             options=options,
-            started=request.started,
-            deadline=request.started + settings.server.deadline,
+            started=outcome.started,
+            deadline=outcome.started + settings.server.deadline,
             base_url=settings.server.public_url or address(scope),
             cache=cache_wish(header(scope, b"x-easel-cache")),
         )
@@ -113,10 +114,14 @@ def refuse_what_is_not_served(asked: Asked, prefer: bytes) -> None:
 def flag(value: bytes, name: str, *, default: bool) -> bool:
     if not value:
         return default
-    word = value.strip().lower()
-    if word not in {b"true", b"false", b"1", b"0"}:
+    return truth(value.strip().decode("latin-1"), name)
+
+
+def truth(word: str, name: str) -> bool:
+    """Raises InvalidValue."""
+    if word.lower() not in {"true", "false", "1", "0"}:
         raise InvalidValue(f"{name}: must be true or false", param=name)
-    return word in {b"true", b"1"}
+    return word.lower() in {"true", "1"}
 
 
 def cache_wish(value: bytes) -> CacheWish | None:
@@ -135,10 +140,7 @@ def dry_run(scope: Scope) -> bool:
     query: bytes = scope["query_string"]
     if not query:
         return False
-    value = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)).get("dryRun", "false").lower()
-    if value not in {"true", "false", "1", "0"}:
-        raise InvalidValue("dryRun: must be true or false", param="dryRun")
-    return value in {"true", "1"}
+    return truth(dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)).get("dryRun", "false"), "dryRun")
 
 
 def address(scope: Scope) -> str:
@@ -147,11 +149,11 @@ def address(scope: Scope) -> str:
     return f"{scope['scheme']}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def note(request: Log, served: Served) -> None:
-    request.provider = served.plan.offer.provider
-    request.images = len(served.images)
-    request.cost = served.drawn.cost
-    request.cache = served.cache
+def note(outcome: Outcome, served: Served) -> None:
+    outcome.provider = served.plan.offer.provider
+    outcome.images = len(served.images)
+    outcome.cost = served.drawn.cost
+    outcome.cache = served.cache
 
 
 async def send_pieces(pieces: list[Buffer], headers: list[tuple[bytes, bytes]], send: Send) -> None:

@@ -2,8 +2,8 @@
 
 from starlette.types import Receive, Scope, Send
 
+from gateway.api.asgi import send_json
 from gateway.api.auth import Keys
-from gateway.api.front import send_json
 from gateway.flow.candidates import find_model
 from gateway.flow.deps import Deps
 from gateway.rows.models import model_row
