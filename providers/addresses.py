@@ -1,4 +1,7 @@
-"""Which addresses are the public internet. Ours to decide: `ipaddress.is_global` changes from Python to Python."""
+"""Which addresses are the public internet, and which are this machine alone.
+
+Ours to decide: `ipaddress.is_global` changes from Python to Python.
+"""
 
 import ipaddress
 
@@ -54,6 +57,16 @@ def is_public(address: Address) -> bool:
     if (int(address) >> 32) & 0xFFFF_FFFF in _ISATAP:
         return False
     return not any(address in network for network in _DENIED_V6)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine alone: `localhost`, `127.0.0.1`, `::1`."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def looks_numeric(host: str) -> bool:

@@ -27,7 +27,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Consequence:
-    """`again`: it may be sent again here; `elsewhere`: another provider may be asked; `paid`: it may have cost money."""
+    """`again`: may it be sent again here; `elsewhere`: to another provider; `paid`: may it have cost money."""
 
     again: bool
     elsewhere: bool
@@ -54,7 +54,7 @@ class ProviderError(Exception):
     """A call to a provider failed.
 
     `message` is public: it never holds a key, a prompt or a picture. `status` is the provider's HTTP status where
-    there was one, `retry_after` its wish in seconds, `param` the canonical name of the parameter it complains about.
+    there was one, `retry_after` its wish in seconds, `param` its own name of the field it complains about.
     """
 
     def __init__(

@@ -7,11 +7,8 @@ and hooks that a provider's API never needs, and doubles the cost of a small cal
 import asyncio
 import functools
 import io
-import ipaddress
-import re
 import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 import aiohttp
@@ -19,9 +16,10 @@ import httpx
 import orjson
 from httpx_aiohttp import AiohttpTransport
 
-from providers.base import Json
+from providers.base_urls import UNSAFE_IN_URL, check_base_url, origin_of, parsed_url
 from providers.compression import Unreadable, unpack
 from providers.errors import Kind, ProviderError
+from providers.http_answer import HttpAnswer
 
 CONNECT_SECONDS = 5.0
 POOL_SECONDS = 30.0  # a call may wait so long for one of `max_concurrency` connections
@@ -30,100 +28,6 @@ CHUNK_BYTES = 256 * 1024
 MAX_BYTES = 64 * 1024 * 1024
 
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT"})  # a PUT here is a cancellation
-_HTML_TITLE = re.compile(rb"<title>\s*(\d{3} [A-Za-z -]{1,40}?)\s*</title>", re.IGNORECASE)
-_UNSAFE_IN_URL = re.compile(r"[\s\\\x00-\x1f\x7f]")
-
-
-@dataclass(frozen=True, slots=True)
-class HttpAnswer:
-    """What a provider answered. Header names are found in any case; `content` is no longer compressed."""
-
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-    provider: str = ""
-
-    def broken(self, message: str) -> ProviderError:
-        """An error that says that this answer is of no use."""
-        return ProviderError(Kind.BROKEN, message, provider=self.provider, status=self.status)
-
-    def json(self) -> Any:
-        """The body as JSON, whatever its content type claims; raises `ProviderError` of kind BROKEN."""
-        try:
-            return orjson.loads(self.content)
-        except orjson.JSONDecodeError:
-            raise self.unreadable() from None
-
-    def json_object(self) -> Json:
-        """The body as a JSON object; raises `ProviderError` of kind BROKEN."""
-        body = self.json()
-        if not isinstance(body, dict):
-            raise self.broken("the provider answered JSON that is not an object")
-        return cast(Json, body)
-
-    def error_object(self) -> Json:
-        """The body of an error, or `{}` where it is not a JSON object."""
-        try:
-            body: object = orjson.loads(self.content)
-        except orjson.JSONDecodeError:
-            return {}
-        return cast(Json, body) if isinstance(body, dict) else {}
-
-    def unreadable(self) -> ProviderError:
-        """Says what came instead of JSON. Of an HTML page at most a title such as `502 Bad Gateway` is quoted."""
-        start = self.content[:512].lstrip().lower()
-        if not start.startswith((b"<!doctype", b"<html", b"<head", b"<body")):
-            what = "nothing" if not self.content else "something that is not JSON"
-        else:
-            title = _HTML_TITLE.search(self.content[:4096])
-            what = f"an HTML page titled {title[1].decode()!r}" if title else "an HTML page"
-        return self.broken(f"the provider answered {self.status} with {what}")
-
-
-def check_base_url(url: str, *, allow_http: bool = False) -> str:
-    """A provider's address as settings may hold it, without a slash at its end.
-
-    Raises `ValueError` for anything but https, or http on loopback or with `allow_http`.
-    """
-    if _UNSAFE_IN_URL.search(url):
-        raise ValueError("a base URL holds no spaces, backslashes or control characters")
-    try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL:
-        raise ValueError("this is not a URL") from None
-    if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise ValueError("a base URL starts with https:// and names a host")
-    if parsed.userinfo or parsed.query or parsed.fragment:
-        raise ValueError("a base URL holds no user, query or fragment")
-    if parsed.scheme == "http" and not allow_http and not _is_loopback(parsed.host):
-        raise ValueError("http:// would send the key in the clear: use https://, or set allow_http = true")
-    return url.rstrip("/")
-
-
-def origin_of(url: str) -> str:
-    """`https://queue.fal.run:443` of `https://queue.fal.run/x`; raises `ValueError` where there is none."""
-    try:
-        parsed = _parsed(url)
-    except httpx.InvalidURL:
-        raise ValueError("this is not a URL") from None
-    if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo:
-        raise ValueError("this URL has no origin that can be followed")
-    port = parsed.port or (443 if parsed.scheme == "https" else 80)
-    return f"{parsed.scheme}://{parsed.host.lower()}:{port}"
-
-
-def _is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-@functools.lru_cache(maxsize=512)
-def _parsed(url: str) -> httpx.URL:
-    return httpx.URL(url)
 
 
 @functools.cache
@@ -202,7 +106,7 @@ class Http:
     def follow(self, url: str) -> str:
         """The URL of a reply, checked: raises BROKEN unless it lies on an origin that is this provider's own."""
         try:
-            ours = not _UNSAFE_IN_URL.search(url) and origin_of(url) in self.origins
+            ours = not UNSAFE_IN_URL.search(url) and origin_of(url) in self.origins
         except ValueError:
             ours = False
         if not ours:
@@ -244,7 +148,7 @@ class Http:
         patience = {"connect": min(CONNECT_SECONDS, seconds * 0.9), "pool": min(POOL_SECONDS, seconds * 0.9)}
         request = httpx.Request(
             method,
-            _parsed(url),
+            parsed_url(url),
             headers={**common, **headers} if headers else common,
             stream=httpx.ByteStream(body or b""),  # `content=` would work out a Host and a length that aiohttp knows
             extensions={"timeout": patience},

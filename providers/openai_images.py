@@ -4,11 +4,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import cast
 
-import orjson
-
 from providers import data_uri, pictures_in_json
 from providers.base import Answer, Image, Json
-from providers.http import HttpAnswer
+from providers.http_answer import HttpAnswer
 
 _PIXELS = re.compile(r"(\d{1,5})[xX×*](\d{1,5})")
 _MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "jpg": "image/jpeg", "webp": "image/webp"}
@@ -17,13 +15,7 @@ _KEPT = ("usage", "metadata", "metrics")  # of the answer, into `Answer.extra`
 
 def read_answer(answer: HttpAnswer, base_url: str) -> Answer:
     """The pictures of a 200; a relative URL is joined to `base_url`. Raises BROKEN where there is no picture."""
-    try:
-        document: object = pictures_in_json.loads(answer.content)
-    except orjson.JSONDecodeError:
-        raise answer.unreadable() from None
-    if not isinstance(document, dict):
-        raise answer.broken("the provider answered JSON that is not an object")
-    body = cast(Json, document)
+    body = answer.json_object(pictures_in_json.loads)
     items = body.get("data")
     found = cast(list[object], items) if isinstance(items, list) else []
     try:
@@ -55,8 +47,13 @@ def _pixels(item: Json, body: Json) -> tuple[int | None, int | None]:
     width, height = item.get("width"), item.get("height")
     if isinstance(width, int) and isinstance(height, int):
         return width, height
-    size = _PIXELS.fullmatch(str(item.get("size") or body.get("size")))
-    return (int(size[1]), int(size[2])) if size else (None, None)
+    return read_pixels(item.get("size") or body.get("size")) or (None, None)
+
+
+def read_pixels(size: object) -> tuple[int, int] | None:
+    """`1024x768` as (1024, 768); None for `auto` and all else."""
+    found = _PIXELS.fullmatch(size) if isinstance(size, str) else None
+    return (int(found[1]), int(found[2])) if found else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from gateway.settings import Settings
 from normalizers.errors import TableError
-from providers.http import check_base_url
+from providers.base_urls import check_base_url
 from providers.registry import ProviderSettings, read_catalog
 
 Verdict = Literal["fine", "off", "wrong"]

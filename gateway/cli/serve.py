@@ -10,7 +10,7 @@ import typer
 from gateway.cli import options
 from gateway.cli.findings import of_mistakes
 from gateway.cli.logs import configure_logs
-from gateway.cli.server import address_of, is_loopback, listen, serve
+from gateway.cli.server import address_of, listen, serve
 from gateway.cli.simulated import simulated_providers, simulated_routes
 from gateway.cli.terminal import fail
 from gateway.companions import SketchWorker
@@ -18,6 +18,7 @@ from gateway.keys import hash_key, make_key
 from gateway.settings import ConfigurationError, Provider, Settings, read_settings
 from gateway.store.secrets import SecretsError, set_admin_key_hash
 from normalizers.errors import TableError
+from providers.addresses import is_loopback
 
 
 def command(

@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 from urllib.parse import quote
-
-import orjson
 
 from providers import data_uri, pictures_in_json
 from providers.amounts import MOST_UNITS, amount_in
 from providers.base import Answer, Call, Image, Json, Progress, Ticket
 from providers.fal.explain import explain
-from providers.http import MAX_BYTES, Http, HttpAnswer
+from providers.http import MAX_BYTES, Http
 
 QUEUE_SECONDS = 60.0  # no single question to the queue takes longer; the job itself may
 
@@ -73,7 +72,7 @@ class Fal:
         answer = await self.http.get(ticket.result_url)
         if answer.status >= 300:
             raise explain(answer, call, "result")
-        output = _output(answer)
+        output = answer.json_object(partial(pictures_in_json.loads, key="url"))  # megabytes, with `sync_mode`
         try:
             images = tuple(_images(output, call, self.http.base_url))
         except ValueError:
@@ -91,17 +90,6 @@ class Fal:
 
     async def close(self) -> None:
         await self.http.close()
-
-
-def _output(answer: HttpAnswer) -> Json:
-    """The result's body; with `sync_mode` its `url` fields hold megabytes of `data:` URI."""
-    try:
-        body: object = pictures_in_json.loads(answer.content, key="url")
-    except orjson.JSONDecodeError:
-        raise answer.unreadable() from None
-    if not isinstance(body, dict):
-        raise answer.broken("fal answered JSON that is not an object")
-    return cast(Json, body)
 
 
 def _images(output: Json, call: Call, base_url: str) -> list[Image]:

@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 from providers.base import Call, Json
 from providers.errors import Kind, ProviderError
-from providers.http import HttpAnswer
+from providers.http_answer import HttpAnswer
 from providers.refusals import kind_of_status, public_text, retry_after, texts_of
 
 _MODEL_WORDS: dict[str, Kind] = {

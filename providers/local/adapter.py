@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 
 from providers.base import Answer, Call
 from providers.errors import Kind, ProviderError
-from providers.http import MAX_BYTES, Http, HttpAnswer
+from providers.http import MAX_BYTES, Http
+from providers.http_answer import HttpAnswer
 from providers.local.dispatch import Dispatch, work_of
 from providers.openai_images import read_answer, read_error
 from providers.refusals import kind_of_status, public_text, retry_after, texts_of

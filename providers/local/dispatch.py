@@ -1,11 +1,11 @@
 """Which worker gets the next call: the one with the least work outstanding, counted in pixels times steps."""
 
-import re
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from providers.base import Call
+from providers.openai_images import read_pixels
 
 REST_SECONDS = 2.0  # a worker that refused is left alone for so long
 LONGEST_REST_SECONDS = 15.0
@@ -14,13 +14,11 @@ LONGEST_REST_SECONDS = 15.0
 _USUAL_PIXELS = 1024 * 1024
 _USUAL_STEPS = 20
 
-_SIZE = re.compile(r"(\d{1,5})[xX×*](\d{1,5})")
-
 
 def work_of(call: Call) -> float:
     """Pixels times steps over all pictures of the call: what a diffusion model's time grows with."""
-    size = _SIZE.fullmatch(str(call.payload.get("size")))
-    pixels = int(size[1]) * int(size[2]) if size else _USUAL_PIXELS
+    size = read_pixels(call.payload.get("size"))
+    pixels = size[0] * size[1] if size else _USUAL_PIXELS
     steps = call.payload.get("num_inference_steps")
     return float(
         max(pixels, 1) * (steps if isinstance(steps, int) and steps > 0 else _USUAL_STEPS) * max(call.images, 1)

@@ -7,7 +7,8 @@ from typing import cast
 from providers.amounts import MOST_DOLLARS, amount
 from providers.base import Answer, Call, Json
 from providers.errors import Kind, ProviderError
-from providers.http import MAX_BYTES, Http, HttpAnswer
+from providers.http import MAX_BYTES, Http
+from providers.http_answer import HttpAnswer
 from providers.openai_compatible.dialects import DIALECTS
 from providers.openai_images import Complaint, read_answer, read_error
 from providers.refusals import kind_of_status, public_text, retry_after, texts_of

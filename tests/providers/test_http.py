@@ -100,7 +100,7 @@ async def test_the_key_never_follows_a_url_to_another_origin(upstream: Upstream,
 async def test_a_url_of_a_configured_origin_is_followed(upstream: Upstream, second: Upstream, make: Make) -> None:
     second.replies = [Reply(200, {"from": "second"})]
     http = make(origins=[f"{second.url}/queue"])
-    assert (await http.get(f"{second.url}/anything")).json() == {"from": "second"}
+    assert (await http.get(f"{second.url}/anything")).json_object() == {"from": "second"}
 
 
 async def test_redirects_are_not_followed(upstream: Upstream, second: Upstream, make: Make) -> None:
@@ -181,7 +181,7 @@ async def test_compressed_answers_are_unpacked_within_the_limit(upstream: Upstre
         Reply(200, b"junk", {"content-encoding": "br"}),
     ]
     http = make(max_bytes=1_000_000)
-    assert (await http.get("/")).json() == {"a": 1}
+    assert (await http.get("/")).json_object() == {"a": 1}
     for _ in range(4):
         assert (await failure(http.get("/"))).kind is Kind.BROKEN
 
@@ -204,7 +204,7 @@ async def test_what_is_not_json_is_broken_and_not_quoted(
     answer = await make().get("/")
     assert answer.error_object() == {}
     with pytest.raises(ProviderError) as caught:
-        answer.json()
+        answer.json_object()
     assert caught.value.kind is Kind.BROKEN
     assert said in caught.value.message
     assert "secret" not in caught.value.message
@@ -289,4 +289,4 @@ async def test_calls_run_side_by_side(upstream: Upstream, make: Make) -> None:
     upstream.script = script
     http = make()
     answers = await asyncio.gather(*(http.get(f"/{number}") for number in range(8)))
-    assert [answer.json()["path"] for answer in answers] == [f"/v1/{number}" for number in range(8)]
+    assert [answer.json_object()["path"] for answer in answers] == [f"/v1/{number}" for number in range(8)]
