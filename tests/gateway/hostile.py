@@ -1,84 +1,73 @@
-"""A provider that answers whatever a test wants, on a socket of its own."""
+"""A provider on a real socket that answers whatever a test wants."""
 
+import http.server
 import threading
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 import orjson
 
+from gateway.settings import read_settings
+from tests.gateway.running import ADMIN_KEY, RunningGateway
 
-@dataclass(frozen=True)
-class Reply:
-    """`body` is bytes, or becomes JSON; a `repeat` above one sends it so often, in chunks of an unknown total."""
 
-    body: Any = b""
+@dataclass
+class Told:
+    """What it answers to every call; `body` is bytes or becomes JSON."""
+
+    body: Any = b"{}"
     status: int = 200
-    content_type: str = "application/json"
-    headers: dict[str, str] = field(default_factory=dict[str, str])
-    repeat: int = 1
-
-    @property
-    def content(self) -> bytes:
-        return self.body if isinstance(self.body, bytes) else orjson.dumps(self.body)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-class Hostile:
-    """POST is answered by `answer`, GET by `pictures[path]`; `asked` remembers bodies, `fetched` paths."""
+class HostileProvider:
+    """A server of OpenAI's images API; `told` is answered, `calls` are the bodies that it was sent."""
 
     def __init__(self) -> None:
-        self.answer: Callable[[dict[str, Any]], Reply] = lambda _body: Reply()
-        self.pictures: dict[str, Reply] = {}
-        self.asked: list[dict[str, Any]] = []
-        self.fetched: list[str] = []
-        self.url = ""
+        self.told = Told()
+        self.calls: list[Any] = []
+        provider = self
 
-    def __enter__(self) -> Self:
-        hostile = self
-
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body: dict[str, Any] = orjson.loads(self.rfile.read(int(self.headers["content-length"])))
-                hostile.asked.append(body)
-                self.send(hostile.answer(body))
-
-            def do_GET(self) -> None:
-                hostile.fetched.append(self.path)
-                self.send(hostile.pictures.get(self.path, Reply(b"no", 404)))
-
-            def send(self, reply: Reply) -> None:
-                self.send_response(reply.status)
-                self.send_header("content-type", reply.content_type)
-                for name, value in reply.headers.items():
+                provider.calls.append(orjson.loads(self.rfile.read(int(self.headers["content-length"]))))
+                told = provider.told
+                body = told.body if isinstance(told.body, bytes) else orjson.dumps(told.body)
+                self.send_response(told.status)
+                for name, value in {"content-length": str(len(body)), **told.headers}.items():
                     self.send_header(name, value)
-                whole = reply.repeat == 1
-                content = reply.content
-                if whole and "content-length" not in reply.headers:
-                    self.send_header("content-length", str(len(content)))
-                elif not whole:
-                    self.send_header("transfer-encoding", "chunked")
                 self.end_headers()
-                self.close_connection = True
-                try:
-                    for _time in range(reply.repeat):
-                        self.wfile.write(content if whole else b"%x\r\n%s\r\n" % (len(content), content))
-                    self.wfile.write(b"" if whole else b"0\r\n\r\n")
-                except OSError:
-                    return  # the gateway has had enough
+                self.wfile.write(body)
 
             def log_message(self, format: str, *args: Any) -> None:
-                """Say nothing."""
+                """Nothing is printed into the tests' output."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+def gateway_before(provider: HostileProvider, data_dir: Any, dialect: str, **tables: Any) -> RunningGateway:
+    """A gateway whose model `own` is drawn by that provider alone."""
+    own = {
+        "kind": "openai_compatible",
+        "dialect": dialect,
+        "base_url": provider.url,
+        "api_key": "sk-upstream-secret",
+        "models": {"own": "upstream/own"},
+    }
+    settings = {"server": {"data_dir": data_dir}, "auth": {"admin_key": ADMIN_KEY}, "providers": {"acme": own}}
+    return RunningGateway(read_settings(None, {**settings, **tables}))

@@ -13,8 +13,8 @@ from PIL import Image
 from simulators.running import Simulators
 from tests.gateway.conftest import simulated_settings
 from tests.gateway.drawn import asked, content_of, each, failed, opened, served
-from tests.gateway.hostile import Hostile, Reply
 from tests.gateway.running import RunningGateway
+from tests.gateway.scripted_provider import Hostile, Reply
 
 MEGABYTE = 1024 * 1024
 METADATA = "http://169.254.169.254/latest/meta-data/"
