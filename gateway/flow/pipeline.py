@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from gateway.errors import NotCached
+from gateway.errors import DeadlinePassed, NotCached
 from gateway.flow.candidates import candidates
 from gateway.flow.deliver import Delivered, deliver
 from gateway.flow.deps import Deps
+from gateway.flow.failure import deadline_passed
 from gateway.flow.known import as_shared, cacheable, keys_of, look_up, look_up_or_draw
 from gateway.flow.order import Order
 from gateway.flow.spread import Drawn, draw, mixes
@@ -56,7 +57,10 @@ async def pictures(order: Order, plans: Sequence[Plan], at: Deps) -> tuple[Drawn
         return await cached_only(order, plans, at), "hit"
     if not cacheable(order, plans[0], at):
         return await at.shared.alone(partial(draw_all, order, plans, at)), "off"
-    drawn, shared = await at.shared.once(same_fate(order, plans), partial(look_up_or_draw, order, plans, at))
+    try:
+        drawn, shared = await at.shared.once(same_fate(order, plans), partial(look_up_or_draw, order, plans, at))
+    except DeadlinePassed:  # it names the request whose run it was; each caller is told his own
+        raise deadline_passed(order) from None
     if shared:
         return for_follower(as_shared(drawn), plans), "shared"
     return drawn, summary(drawn)
@@ -80,9 +84,9 @@ async def draw_all(order: Order, plans: Sequence[Plan], at: Deps) -> Drawn:
 async def cached_only(order: Order, plans: Sequence[Plan], at: Deps) -> Drawn:
     found = await look_up(order, plans, at)
     if not found.whole:
-        missing = found.plan.n - len(found.pictures)
         raise NotCached(
-            f"{missing} of {found.plan.n} pictures are not in the cache, and X-Easel-Cache: only forbids drawing"
+            f"{len(found.missing)} of {found.plan.n} pictures are not in the cache, "
+            "and X-Easel-Cache: only forbids drawing"
         )
     return Drawn(found.plan, dict(found.pictures))
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from simulators.running import Simulators
-from tests.gateway.conftest import GoOn
+from tests.gateway.conftest import GoOn, Start
 from tests.gateway.drawn import asked, content_of, each, failed, served
 from tests.gateway.running import ADMIN_KEY, RunningGateway
 from tests.gateway.until import until
@@ -138,3 +138,18 @@ def test_a_forced_provider_does_not_share_the_failover_of_others(
     assert each(served(free.result()), "provider") == ["lumenfall"]
     failed(forced.result(), 502, "provider_error")
     assert simulators.paid("lumenfall") == 1
+
+
+def test_each_is_told_his_own_request_when_the_deadline_passes(start: Start, simulators: Simulators) -> None:
+    gateway = start(server={"deadline": 0.5})
+    simulators.set_pace("fal", queue_seconds=3600)
+    try:
+        with ThreadPoolExecutor(3) as threads:
+            answers = list(threads.map(gateway.generate, [asked(seed=1)] * 3))
+    finally:
+        simulators.set_pace("fal")
+    assert [answer.status_code for answer in answers] == [504] * 3
+    assert len(simulators.calls("fal", "submit")) == 1
+    for answer in answers:
+        assert answer.headers["x-request-id"] in answer.json()["error"]["message"]
+        assert answer.headers["x-should-retry"] == "false"
