@@ -23,8 +23,6 @@ log = structlog.stdlib.get_logger()
 
 TRIES = 2  # a picture is innocent once: another one may have broken the pool that it was in
 
-__all__ = ["Bounds", "CannotFinish", "Finished", "Finisher", "Finishing", "NotAPicture", "nothing_to_do"]
-
 
 class CannotFinish(Exception):
     """The finishing process was lost twice over this picture, or took too long: it was too much for this machine."""
@@ -66,7 +64,7 @@ class Finisher:
         """End the processes; pictures in the middle are lost."""
         pool, self._pool = self._pool, None
         if pool is not None:
-            _end(pool)
+            end(pool)
 
     async def _in_pool(self, content: bytes, wanted: Finishing) -> Finished:
         for left in reversed(range(TRIES)):
@@ -86,7 +84,7 @@ class Finisher:
 
     def _start(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
-            self.workers, mp_context=multiprocessing.get_context("spawn"), initializer=_prepare_process
+            self.workers, mp_context=multiprocessing.get_context("spawn"), initializer=prepare_process
         )
 
     def _replace(self, pool: ProcessPoolExecutor, why: str) -> None:
@@ -94,23 +92,23 @@ class Finisher:
         if self._pool is pool:
             self._pool = None
             log.warning("finishing_process_" + why)
-            _end(pool)
+            end(pool)
 
 
-def _end(pool: ProcessPoolExecutor) -> None:
+def end(pool: ProcessPoolExecutor) -> None:
     processes = list((pool._processes or {}).values())  # pyright: ignore[reportPrivateUsage] - 3.14 has kill_workers()
     pool.shutdown(wait=False, cancel_futures=True)
     for process in processes:
         process.kill()
 
 
-def _prepare_process() -> None:
+def prepare_process() -> None:
     """Ctrl-C is for the gateway; and a gateway that is killed takes its processes along."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_follow_parent, daemon=True, name="follow parent").start()
+    threading.Thread(target=follow_parent, daemon=True, name="follow parent").start()
 
 
-def _follow_parent() -> None:
+def follow_parent() -> None:
     # A pool's process holds both ends of its queue and so never learns from it that the parent is gone.
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -5,19 +5,19 @@ A picture that was drawn is paid: it is downloaded again as often as it takes, a
 
 import asyncio
 import time
+from dataclasses import replace
 
 from gateway.flow.deps import Deps
-from gateway.flow.finish import CannotFinish, NotAPicture, nothing_to_do
+from gateway.flow.finish import CannotFinish, nothing_to_do
 from gateway.flow.order import Order
 from gateway.flow.picture import Picture
-from gateway.flow.picture_codec import check_pixels
+from gateway.flow.picture_codec import NotAPicture, check_pixels
 from gateway.flow.picture_header import ENOUGH_BYTES, Header, sniff, sniff_base64
 from gateway.store.pictures import PictureStoreError
 from normalizers.plan import Plan
 from providers.base import Image
 from providers.errors import Kind, ProviderError
 
-MAX_PICTURE_BYTES = 64 * 1024 * 1024
 FIRST_PAUSE = 0.2  # seconds before a download is tried again, doubled each time
 LONGEST_PAUSE = 5.0
 URL_FORMATS = {"jpg": "jpeg", "jpeg": "jpeg", "png": "png", "webp": "webp", "avif": "avif", "gif": "gif"}
@@ -94,15 +94,14 @@ async def finished(picture: Picture, header: Header, plan: Plan, at: Deps) -> Pi
         return picture
     with at.telemetry.stage("finish"):
         done = await at.finisher.finish(decoded(picture), wanted)
-    return Picture(
+    return replace(
+        picture,
         format=done.format,
         width=done.width,
         height=done.height,
-        provider=picture.provider,
-        offer=picture.offer,
-        seed=picture.seed,
         content=done.content,
-        revised_prompt=picture.revised_prompt,
+        base64=None,
+        url=None,
     )
 
 
@@ -131,7 +130,8 @@ async def download(url: str, order: Order, at: Deps) -> bytes:
     while True:
         try:
             with at.telemetry.stage("download"):
-                got = await at.downloads.fetch(url, max_bytes=MAX_PICTURE_BYTES, deadline=order.deadline)
+                most = at.finisher.bounds.max_bytes
+                got = await at.downloads.fetch(url, max_bytes=most, deadline=order.deadline)
             at.telemetry.downloaded(len(got.content))
             return got.content
         except ProviderError as error:
@@ -148,15 +148,4 @@ async def keep(picture: Picture, order: Order, at: Deps) -> Picture:
     """Stored under its hash; still at hand too, so that base64 can be answered without reading it again."""
     with at.telemetry.stage("store"):
         stored = await at.pictures.put(order.caller.team, decoded(picture), picture.format)
-    return Picture(
-        format=picture.format,
-        width=picture.width,
-        height=picture.height,
-        provider=picture.provider,
-        offer=picture.offer,
-        seed=picture.seed,
-        content=picture.content,
-        base64=picture.base64,
-        hash=stored.hash,
-        revised_prompt=picture.revised_prompt,
-    )
+    return replace(picture, hash=stored.hash, url=None)

@@ -60,12 +60,12 @@ class Finished:
 
 def finish(content: bytes, wanted: Finishing, bounds: Bounds) -> Finished:
     """The picture as wanted; an animation gives its first frame. Raises NotAPicture."""
-    picture = _decode(content, bounds)
+    picture = decode(content, bounds)
     if wanted.exact is not None:
         check_pixels(*wanted.exact, bounds)
         # Crops centrally to the asked ratio, then scales.
         picture = ImageOps.fit(picture, wanted.exact, Image.Resampling.LANCZOS)
-    return Finished(_encode(picture, wanted), wanted.format, *picture.size)
+    return Finished(encode(picture, wanted), wanted.format, *picture.size)
 
 
 def check_pixels(width: int, height: int, bounds: Bounds) -> None:
@@ -77,7 +77,7 @@ def check_pixels(width: int, height: int, bounds: Bounds) -> None:
         )
 
 
-def _decode(content: bytes, bounds: Bounds) -> Image.Image:
+def decode(content: bytes, bounds: Bounds) -> Image.Image:
     """The first frame: upright, in sRGB, mode RGB, RGBA or L."""
     if len(content) > bounds.max_bytes:
         raise NotAPicture(f"it has {len(content):,} bytes; at most {bounds.max_bytes:,} are taken")
@@ -91,7 +91,7 @@ def _decode(content: bytes, bounds: Bounds) -> Image.Image:
                 raise NotAPicture(f"it has {frames} frames; at most {bounds.max_frames} are taken")
             opened.load()
             profile = opened.info.get("icc_profile")
-            return _in_srgb(_eight_bit(_upright(opened)), profile)
+            return in_srgb(eight_bit(upright(opened)), profile)
     except NotAPicture:
         raise
     except UnidentifiedImageError:
@@ -102,17 +102,17 @@ def _decode(content: bytes, bounds: Bounds) -> Image.Image:
         raise NotAPicture(f"it is damaged or cut off ({type(error).__name__})") from None
 
 
-def _upright(picture: Image.Image) -> Image.Image:
+def upright(picture: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(picture)
     except Exception:  # a damaged EXIF block, which may raise anything, does not make the picture worthless
         return picture.copy()
 
 
-def _eight_bit(picture: Image.Image) -> Image.Image:
+def eight_bit(picture: Image.Image) -> Image.Image:
     """The same in a mode that all encoders and the colour conversion take; alpha is kept where there is any."""
     if picture.mode.startswith("I"):  # 16 bits of grey: Pillow would clip them to 255, not scale them
-        return cast(Any, picture.convert("F")).point(_scaled_down).convert("L")
+        return cast(Any, picture.convert("F")).point(scaled_down).convert("L")
     if picture.mode == "F":
         return picture.convert("L")
     if picture.has_transparency_data:
@@ -120,11 +120,11 @@ def _eight_bit(picture: Image.Image) -> Image.Image:
     return picture if picture.mode in ("L", "RGB", "CMYK") else picture.convert("RGB")
 
 
-def _scaled_down(value: Any) -> Any:
+def scaled_down(value: Any) -> Any:
     return value * (1 / 257)
 
 
-def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
+def in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
     if profile:
         mode = "RGBA" if picture.mode == "RGBA" else "RGB"
         try:
@@ -137,7 +137,7 @@ def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
     return picture.convert("RGB") if picture.mode == "CMYK" else picture
 
 
-def _encode(picture: Image.Image, wanted: Finishing) -> bytes:
+def encode(picture: Image.Image, wanted: Finishing) -> bytes:
     options = dict(ENCODING[wanted.format])
     if wanted.format in QUALITY:
         options["quality"] = QUALITY[wanted.format] if wanted.quality is None else wanted.quality

@@ -13,13 +13,13 @@ import pybase64
 ENOUGH_BYTES = 64 * 1024  # a JPEG may carry an EXIF block and a colour profile before its size
 USUALLY_ENOUGH_BYTES = 1536
 
-_U16 = Struct(">H").unpack_from
-_U32 = Struct(">I").unpack_from
-_TWO_U32 = Struct(">II").unpack_from
-_TWO_U16 = Struct(">HH").unpack_from
-_TWO_U16_LITTLE = Struct("<HH").unpack_from
-_U32_LITTLE = Struct("<I").unpack_from
-_AVIF_BRANDS = (b"avif", b"avis")
+U16 = Struct(">H").unpack_from
+U32 = Struct(">I").unpack_from
+TWO_U32 = Struct(">II").unpack_from
+TWO_U16 = Struct(">HH").unpack_from
+TWO_U16_LITTLE = Struct("<HH").unpack_from
+U32_LITTLE = Struct("<I").unpack_from
+AVIF_BRANDS = (b"avif", b"avis")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +34,27 @@ class Header:
 def sniff(head: bytes) -> Header | None:
     """The header of a picture that begins with these bytes (64 KiB are enough); None if it is none that we know."""
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return _found("png", _png(head))
+        return header_of("png", png_size(head))
     if head.startswith(b"\xff\xd8\xff"):
-        return _found("jpeg", _jpeg(head))
+        return header_of("jpeg", jpeg_size(head))
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return _found("webp", _webp(head))
+        return header_of("webp", webp_size(head))
     if head.startswith((b"GIF87a", b"GIF89a")) and len(head) >= 10:
-        return _found("gif", _TWO_U16_LITTLE(head, 6))
+        return header_of("gif", TWO_U16_LITTLE(head, 6))
     if head[4:8] == b"ftyp":
-        return _found("avif", _avif(head))
+        return header_of("avif", avif_size(head))
     return None
 
 
 def sniff_base64(text: bytes | memoryview) -> Header | None:
     """`sniff` for base64 text without a `data:` prefix; decodes only as much of it as it needs."""
-    header = sniff(_decoded(text, USUALLY_ENOUGH_BYTES))
+    header = sniff(decoded(text, USUALLY_ENOUGH_BYTES))
     if header is None and len(text) > USUALLY_ENOUGH_BYTES // 3 * 4:
-        header = sniff(_decoded(text, ENOUGH_BYTES))
+        header = sniff(decoded(text, ENOUGH_BYTES))
     return header
 
 
-def _decoded(text: bytes | memoryview, wanted: int) -> bytes:
+def decoded(text: bytes | memoryview, wanted: int) -> bytes:
     prefix = bytes(text[: -(-wanted // 3) * 4])
     # Line breaks move the groups of four, so what is left over after taking them out is cut off.
     prefix = b"".join(prefix.split())
@@ -64,15 +64,15 @@ def _decoded(text: bytes | memoryview, wanted: int) -> bytes:
         return b""
 
 
-def _found(format: str, size: tuple[int, ...] | None) -> Header | None:
+def header_of(format: str, size: tuple[int, ...] | None) -> Header | None:
     return Header(format, size[0], size[1]) if size is not None and size[0] > 0 and size[1] > 0 else None
 
 
-def _png(head: bytes) -> tuple[int, ...] | None:
-    return _TWO_U32(head, 16) if head[12:16] == b"IHDR" and len(head) >= 24 else None
+def png_size(head: bytes) -> tuple[int, ...] | None:
+    return TWO_U32(head, 16) if head[12:16] == b"IHDR" and len(head) >= 24 else None
 
 
-def _jpeg(head: bytes) -> tuple[int, ...] | None:
+def jpeg_size(head: bytes) -> tuple[int, ...] | None:
     """Walk from marker to marker up to the start of frame, which holds the height, then the width."""
     at, end = 2, len(head)
     while at + 9 <= end and head[at] == 0xFF:
@@ -80,52 +80,50 @@ def _jpeg(head: bytes) -> tuple[int, ...] | None:
         if marker == 0xFF:  # a marker may be padded with any number of FF
             at += 1
         elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = _TWO_U16(head, at + 5)
+            height, width = TWO_U16(head, at + 5)
             return width, height
         elif marker == 0x01 or 0xD0 <= marker <= 0xD7:  # markers without a length
             at += 2
         elif marker in (0xD8, 0xD9, 0xDA):  # picture data or its end before any frame
             return None
         else:
-            at += 2 + _U16(head, at + 2)[0]
+            at += 2 + U16(head, at + 2)[0]
     return None
 
 
-def _webp(head: bytes) -> tuple[int, ...] | None:
+def webp_size(head: bytes) -> tuple[int, ...] | None:
     chunk = head[12:16]
     if len(head) < 30 and not (chunk == b"VP8L" and len(head) >= 25):
         return None
     if chunk == b"VP8X":
         return 1 + int.from_bytes(head[24:27], "little"), 1 + int.from_bytes(head[27:30], "little")
     if chunk == b"VP8 " and head[23:26] == b"\x9d\x01\x2a":
-        width, height = _TWO_U16_LITTLE(head, 26)
+        width, height = TWO_U16_LITTLE(head, 26)
         return width & 0x3FFF, height & 0x3FFF
     if chunk == b"VP8L" and head[20] == 0x2F:
-        (bits,) = _U32_LITTLE(head, 21)
+        (bits,) = U32_LITTLE(head, 21)
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
     return None
 
 
-def _avif(head: bytes) -> tuple[int, ...] | None:
+def avif_size(head: bytes) -> tuple[int, ...] | None:
     """The largest item of the file: its tiles, alpha plane and thumbnail have sizes too, none above the picture's."""
-    (length,) = _U32(head, 0)
+    (length,) = U32(head, 0)
     brands = head[8 : max(8, length)]
-    if not any(brands[at : at + 4] in _AVIF_BRANDS for at in (0, *range(8, len(brands) - 3, 4))):
+    if not any(brands[at : at + 4] in AVIF_BRANDS for at in (0, *range(8, len(brands) - 3, 4))):
         return None
-    for start, end in _boxes(head, 0, len(head), b"meta"):
-        for iprp, iprp_end in _boxes(head, start + 4, end, b"iprp"):  # 4: meta's version and flags
-            for ipco, ipco_end in _boxes(head, iprp, iprp_end, b"ipco"):
-                items = [
-                    _TWO_U32(head, at + 4) for at, stop in _boxes(head, ipco, ipco_end, b"ispe") if at + 12 <= stop
-                ]
+    for start, end in boxes(head, 0, len(head), b"meta"):
+        for iprp, iprp_end in boxes(head, start + 4, end, b"iprp"):  # 4: meta's version and flags
+            for ipco, ipco_end in boxes(head, iprp, iprp_end, b"ipco"):
+                items = [TWO_U32(head, at + 4) for at, stop in boxes(head, ipco, ipco_end, b"ispe") if at + 12 <= stop]
                 return max(items, key=lambda size: size[0] * size[1], default=None)
     return None
 
 
-def _boxes(head: bytes, start: int, end: int, kind: bytes) -> Generator[tuple[int, int]]:
+def boxes(head: bytes, start: int, end: int, kind: bytes) -> Generator[tuple[int, int]]:
     """Where the contents of the boxes of this kind begin and end, as far as they are here."""
     while start + 8 <= end:
-        (length,) = _U32(head, start)
+        (length,) = U32(head, start)
         if length < 8:  # 0 (up to the end) and 1 (64-bit) do not occur before a picture's size
             return
         if head[start + 4 : start + 8] == kind:

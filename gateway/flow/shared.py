@@ -1,4 +1,4 @@
-"""Identical requests in flight share one run: one task in this process, one lease over all processes."""
+"""Identical requests in flight share one task in this process; over processes, one lease (`store/claims.py`)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.flow.calling import ask
 from gateway.flow.deps import Deps
@@ -24,22 +24,13 @@ FIRST_PAUSE = 0.25  # seconds before the second try, doubled before the third
 LONGEST_WAIT = 20.0  # a provider that wants a longer pause is left for the next one
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One call, as the caller is told about it: `outcome` is `ok` or the kind of failure."""
 
     provider: str
     outcome: str
     images: int
     duration_ms: int
-
-    def row(self) -> dict[str, object]:
-        return {
-            "provider": self.provider,
-            "outcome": self.outcome,
-            "images": self.images,
-            "duration_ms": self.duration_ms,
-        }
 
 
 @dataclass(slots=True)
