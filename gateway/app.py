@@ -27,7 +27,7 @@ from gateway.store.runs import Runs
 from gateway.store.secrets import Secrets, load_or_create
 from gateway.telemetry import Telemetry
 from providers.guard import Guard
-from providers.registry import ProviderSettings, build_adapter, read_catalog, trusted_origins
+from providers.registry import build_adapter, read_catalog, trusted_origins
 
 PREFIXES = ("/v1", "/openai/v1")
 
@@ -104,7 +104,7 @@ async def build(settings: Settings, telemetry: Telemetry, stack: AsyncExitStack)
         catalog=catalog,
         adapters=adapters,
         titles={name: provider.title for name, provider in providers.items()},
-        missing={name: missing(provider) for name, provider in providers.items()},
+        missing={name: provider.remedy for name, provider in providers.items()},
         downloads=downloads,
         finisher=finisher,
         pictures=Pictures.open(settings.storage.url, settings.server.data_dir),
@@ -117,13 +117,6 @@ async def build(settings: Settings, telemetry: Telemetry, stack: AsyncExitStack)
         signing_keys=signing_keys(settings),
     )
     return deps, redis
-
-
-def missing(provider: ProviderSettings) -> str:
-    """What would configure a provider."""
-    if provider.kind == "local":
-        return "set providers.local.workers"
-    return f"set {provider.key_variable} or providers.{provider.name}.api_key"
 
 
 def signing_keys(settings: Settings) -> tuple[bytes, ...]:

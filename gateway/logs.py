@@ -18,7 +18,10 @@ MOST = 500  # characters of a library's message
 
 
 def configure(stream: TextIO | None = None) -> None:
-    """Once, before anything is logged: our lines, and libraries' warnings, go to this stream (standard output)."""
+    """Once, before anything is logged: our lines, and libraries' warnings, go to this stream.
+
+    Standard output by default, because standard error is for what a person is told.
+    """
     out = stream or sys.stdout
     people = out.isatty()
     render: Processor = structlog.dev.ConsoleRenderer() if people else structlog.processors.JSONRenderer(orjson.dumps)
@@ -36,6 +39,11 @@ def configure(stream: TextIO | None = None) -> None:
     handler = logging.StreamHandler(out)
     handler.setFormatter(Formatter(shared, render))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+def silence() -> None:
+    """For a program that tells in its own words what it finds."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 def without_details(_logger: Any, _method: str, event: EventDict) -> EventDict:

@@ -17,7 +17,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from providers.registry import BUILT_IN, DIALECTS, ProviderSettings
+from providers.registry import BUILT_IN, ProviderSettings
 
 KEY_VARIABLES = {
     "fal": "FAL_KEY",
@@ -244,8 +244,6 @@ def wrong_with(name: str, provider: Provider) -> list[str]:
             problems.append(
                 f'providers.{name}.models: is empty; name a model, such as {{ "qwen-image" = "Qwen/Qwen-Image" }}'
             )
-        if provider.dialect not in DIALECTS:
-            problems.append(f"providers.{name}.dialect: must be one of {', '.join(DIALECTS)}")
     return problems
 
 

@@ -20,7 +20,6 @@ HERE = Path(__file__).parent
 # The order in which providers are asked when the configuration names no route: what costs nothing first.
 BUILT_IN = ("local", "fal", "openai", "lumenfall")
 PROVIDER_NAMES = {"fal": "fal.ai", "openai": "OpenAI", "lumenfall": "Lumenfall", "local": "Local workers"}
-DIALECTS = ("openai", "vllm-omni", "sglang", "sd-server", "localai", "xinference", "lumenfall")
 BASE_URLS = {
     "fal": "https://fal.run",
     "openai": "https://api.openai.com/v1",
@@ -55,6 +54,13 @@ class ProviderSettings:
         if self.kind == "openai_compatible":
             return bool(self.base_url)
         return bool(self.workers) if self.kind == "local" else bool(self.api_key)
+
+    @property
+    def remedy(self) -> str:
+        """What to do when it is not configured."""
+        if self.kind == "local":
+            return "set providers.local.workers"
+        return f"set {self.key_variable} or providers.{self.name}.api_key"
 
     @property
     def title(self) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import typer
 
+from gateway import logs
 from gateway.cli import options
 from gateway.cli.findings import Finding, Verdict, of_configuration
-from gateway.cli.logs import silence_logs
 from gateway.cli.terminal import cell, out, table
 from gateway.settings import ConfigurationError, Settings, read_settings
 from gateway.store.embedded import EmbeddedStoreError
@@ -23,7 +23,7 @@ MARKS: dict[Verdict, tuple[str, str]] = {"fine": ("✓", "green"), "off": ("–"
 
 def command(*, config: options.Config = None) -> None:
     """Check the configuration and all that it points to; status 1 when anything is wrong."""
-    silence_logs()
+    logs.silence()
     settings, findings = read(config)
     if settings is not None:
         findings = [*findings, *of_configuration(settings), *asyncio.run(of_stores(settings))]

@@ -79,10 +79,9 @@ def of_key(provider: ProviderSettings, settings: Settings) -> Finding:
         return Finding("fine", where, "the sketch engine; `easel serve` runs its worker")
     if provider.configured:
         return Finding("fine", where, "has what it needs")
-    remedy = f"set {provider.key_variable} or {where}.api_key"
     if provider.name in settings.providers:
-        return Finding("wrong", where, f"has no key; {remedy}")
-    return Finding("off", where, remedy)
+        return Finding("wrong", where, f"has no key; {provider.remedy}")
+    return Finding("off", where, provider.remedy)
 
 
 def of_database(url: str) -> Finding:

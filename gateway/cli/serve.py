@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway import logs
 from gateway.cli import options
 from gateway.cli.findings import of_mistakes
-from gateway.cli.logs import configure_logs
 from gateway.cli.server import address_of, listen, serve
 from gateway.cli.simulated import simulated_providers, simulated_routes
 from gateway.cli.terminal import fail
@@ -32,7 +32,7 @@ def command(
     """Run the gateway."""
     if processes > 1:
         fail(["--processes: more than one process comes with the multi-process release; start one"], 2)
-    configure_logs()
+    logs.configure()
     with ExitStack() as companions:
         overrides = simulation(companions) if simulate else {}
         settings = checked_settings(config, overrides, host)
