@@ -56,6 +56,8 @@ def read_lora(entry: Any, table: Mapping[str, Any]) -> Lora:
     scale = given.get("scale", given.get("weight", given.get("lora_scale", 1)))
     if not isinstance(path, str) or not path:
         raise CannotConvert("each item needs a path: an https URL, an AIR URN or a provider's model id")
+    if "://" in path and not path.lower().startswith("https://"):
+        raise CannotConvert("each path that is a URL must be https")  # whoever loads it must not read files or hosts
     low, high = table.get("scale", (-100, 100))
     if not is_type(scale, "number") or not low <= scale <= high:
         raise CannotConvert(f"each scale must be a number from {low} to {high}")

@@ -64,7 +64,9 @@ class Pictures:
             )
         with _failures_told():
             if url == "file":
-                return cls(LocalStore(data_dir.expanduser().resolve() / "images", mkdir=True))
+                directory = data_dir.expanduser().resolve() / "images"
+                directory.mkdir(parents=True, exist_ok=True, mode=0o700)  # pictures are their team's alone
+                return cls(LocalStore(directory))
             retry = {
                 "max_retries": 4,
                 "retry_timeout": timedelta(seconds=20),

@@ -166,3 +166,18 @@ def test_a_reason_never_repeats_what_was_sent(offer: Any) -> None:
             planned({field: secret + "!"}, offer)
         except NormalizerError as error:
             assert secret not in str(error)
+
+
+@pytest.mark.parametrize("path", ["http://169.254.169.254/a", "file:///etc/passwd", "FTP://example.com/a", "://a"])
+def test_a_lora_is_not_loaded_from_just_anywhere(path: str) -> None:
+    for lora in (path, {"path": path}, {"name": path, "weight": 1}):
+        error = refusal({"loras": [lora]}, "fal/qwen-image")
+        assert (type(error), error.param) == (Refused, "loras")
+        assert "https" in error.reason
+
+
+@pytest.mark.parametrize(
+    "path", ["https://example.com/a", "HTTPS://example.com/a", "urn:air:flux1:lora:civitai:1@2", "a/b"]
+)
+def test_where_loras_come_from(path: str) -> None:
+    assert planned({"loras": [{"path": path}]}, "fal/qwen-image").payload["loras"] == [{"path": path, "scale": 1}]

@@ -36,6 +36,10 @@ async def test_what_is_put_comes_back(pictures: Pictures, tmp_path: Path, conten
     assert await pictures.get("default", stored.name) == content
 
 
+def test_pictures_are_not_for_other_users_of_the_machine(pictures: Pictures, tmp_path: Path) -> None:
+    assert (tmp_path / "images").stat().st_mode & 0o077 == 0
+
+
 async def test_a_range_and_a_stream(pictures: Pictures) -> None:
     name = (await pictures.put("default", LARGE, "webp")).name
     assert await pictures.get_range("default", name, 100, 300) == LARGE[100:300]
