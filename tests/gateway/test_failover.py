@@ -124,30 +124,27 @@ def test_with_mix_providers_the_missing_ones_come_from_the_next(easel: RunningGa
 
 
 MODERATED = [
-    ("fal", "submit", "moderated"),
-    ("fal", "result", "moderated"),
-    ("fal", "result", "nsfw"),
-    ("lumenfall", "generate", "moderated"),
+    ("fal", ("submit", "moderated")),
+    ("fal", ("result", "moderated")),
+    ("fal", ("result", "nsfw")),
+    ("lumenfall", ("generate", "moderated")),
 ]
 
 
-@pytest.mark.parametrize(("provider", "step", "effect"), MODERATED)
+@pytest.mark.parametrize(("provider", "fault"), MODERATED)
+@pytest.mark.parametrize("n", [1, 2])
 def test_what_is_moderated_is_asked_nowhere_else(
-    routes: dict[str, RunningGateway],
-    simulators: Simulators,
-    provider: str,
-    step: str,
-    effect: str,
+    routes: dict[str, RunningGateway], simulators: Simulators, provider: str, fault: tuple[str, str], n: int
 ) -> None:
-    simulators.set_faults([{"provider": provider, "on": step, "effect": effect}])
-    body = asked(seed=1, n=2)
+    simulators.set_faults([{"provider": provider, "on": fault[0], "effect": fault[1]}])
+    body = asked(seed=1, n=n)
     answer = routes[provider].generate(body)
     failed(answer, 400, "content_policy_violation")
     assert answer.json()["error"]["type"] == "image_generation_user_error"
     assert {call["provider"] for call in simulators.calls()} == {provider}
-    assert asked_for(simulators, provider) == 2
+    assert asked_for(simulators, provider) == n
     served(routes[provider].generate(body))  # the flagged one was not remembered, the other one was
-    assert asked_for(simulators, provider) == 3
+    assert asked_for(simulators, provider) == n + 1
 
 
 @pytest.fixture
