@@ -9,7 +9,7 @@ from normalizers.convert import CannotConvert
 from normalizers.errors import BadValue, Refused
 from normalizers.offer import Offer
 from normalizers.parameters import GATEWAY_FIELDS, PARAMETERS
-from normalizers.resolve import Given
+from normalizers.resolve import Given, forbidden_loss
 from normalizers.rules import Decision, Default, How, Rule, how_sent
 
 
@@ -47,8 +47,7 @@ class Draft:
     def drop(self, name: str, because: str) -> None:
         """Left out; in strict mode that is an error, so call it only for values that ask for something."""
         if self.options.strict:
-            entry = self.given[name]
-            raise Refused(entry.as_, f"would be left out ({because}), which X-Easel-Strict forbids; leave it out")
+            raise forbidden_loss(self.given[name].as_, because)
         self.decide(name, "dropped", note=because)
 
 
@@ -119,8 +118,16 @@ def converted(offer: Offer, entry: Given, rule: Rule) -> Any:
         raise Refused(entry.as_, f"{wrong} at {offer.id}") from wrong
 
 
+def put_at(payload: dict[str, Any], field: str, value: Any) -> None:
+    """Set a wire field by its dotted name: `input.seed` is a field of the object `input`."""
+    if "." in field:
+        put(payload, field.split("."), value)
+    else:
+        payload[field] = value
+
+
 def put(payload: dict[str, Any], path: Sequence[str], value: Any) -> None:
-    """Set a wire field; `("input", "seed")` is a field of the object `input`."""
+    """Set a wire field by its path: `("input", "seed")`."""
     for step in path[:-1]:
         inner = payload.get(step)
         payload[step] = payload = dict(inner) if isinstance(inner, dict) else {}  # pyright: ignore[reportUnknownArgumentType]

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from normalizers.asked import ResponseFormat
-from normalizers.draft import Draft, put
+from normalizers.draft import Draft, put_at
 from normalizers.errors import Refused
 from normalizers.finishing import LOSSLESS, Finishing
 from normalizers.fit import Pixels
@@ -22,7 +22,7 @@ def choose_output(draft: Draft, exact: Pixels | None) -> Finishing | None:
     else:
         sent = next((lossless for lossless in LOSSLESS if lossless in output.native), output.default)
     if output.to:
-        put(draft.payload, tuple(output.to.split(".")), sent)
+        put_at(draft.payload, output.to, sent)
     shown = sent if output.to else None
     if asked is None:
         draft.defaults.append(Default("output_format", output.to or None, sent, "gateway" if output.to else "provider"))
@@ -49,7 +49,7 @@ def decide_compression(draft: Draft, wanted: str, quality: int | None, *, by_pro
             draft.drop("output_compression", because)
     elif by_provider:
         to = draft.offer.output.compression_to
-        put(draft.payload, tuple(to.split(".")), quality)
+        put_at(draft.payload, to, quality)
         draft.sent("output_compression", to, quality)
     else:
         draft.decide("output_compression", "emulated", note=f"encoded as {wanted} by the gateway at quality {quality}")

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import orjson
 
 from normalizers.asked import Asked, Known, Options, ResponseFormat
-from normalizers.draft import Draft, one_parameter, put
+from normalizers.draft import Draft, one_parameter, put, put_at
 from normalizers.errors import Owned
 from normalizers.finishing import Finishing
 from normalizers.fit import Pixels
@@ -80,11 +80,11 @@ class Plan:
         offer = self.offer
         body = {**self.payload, **self.aside}
         if offer.count.to:
-            put(body, tuple(offer.count.to.split(".")), images)
+            put_at(body, offer.count.to, images)
         if seed is not None:
             put(body, offer.rules["seed"].to, seed)
         if offer.delivery.to:
-            put(body, tuple(offer.delivery.to.split(".")), offer.delivery.words[self.way])
+            put_at(body, offer.delivery.to, offer.delivery.words[self.way])
         return body
 
     def seed_for(self, index: int) -> int | None:

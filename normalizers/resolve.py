@@ -134,8 +134,13 @@ def honours(offer: Offer, name: str) -> bool:
 
 def left_out(field: str, value: Any, because: str, *, strict: bool) -> Decision:
     if strict:
-        raise Refused(field, f"would be left out ({because}), which X-Easel-Strict forbids; leave it out")
+        raise forbidden_loss(field, because)
     return Decision(field, field, "dropped", value, note=because)
+
+
+def forbidden_loss(field: str, because: str) -> Refused:
+    """Strict mode: what would be left out is an error."""
+    return Refused(field, f"would be left out ({because}), which X-Easel-Strict forbids; leave it out")
 
 
 def unknown_field(found: Resolved, shown: str, field: str, value: Any, offer: Offer, *, strict: bool) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from normalizers.canvas import Shape, combine, read_ratio, read_size, read_tier
-from normalizers.draft import Draft, put
+from normalizers.draft import Draft, put_at
 from normalizers.errors import Refused
 from normalizers.fit import Fitted, Pixels, fit, knows
 from normalizers.rules import Default
@@ -25,7 +25,7 @@ def choose_size(draft: Draft) -> tuple[Fitted, Pixels | None]:
         return Fitted(None, ()), None
     fitted = fit(Shape(pixels=canvas.default) if shape.open else shape, canvas)
     for wire, value in fitted.wire:
-        put(draft.payload, tuple(wire.split(".")), value)
+        put_at(draft.payload, wire, value)
     sent_as = "+".join(wire for wire, _value in fitted.wire) or None
     sent = fitted.wire[0][1] if len(fitted.wire) == 1 else dict(fitted.wire) or None
     if shape.open:

@@ -6,11 +6,12 @@ Two shapes are enough. A `Direct` adapter answers at once; a `Queued` one hands 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol
+
+from normalizers.offer import Operation
 
 Json = dict[str, Any]  # the wire's own shape; a step inward it becomes a dataclass
 
-Operation = Literal["generate", "edit", "image_to_image"]
 Want = Literal["url", "bytes"]
 
 
@@ -79,7 +80,10 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call brought. `cost` is in dollars where the provider says it; `units` is its own billing quantity."""
+    """What a call brought. `cost` is in dollars where the provider says it; `units` is its own billing quantity.
+
+    `extra` holds what else of the answer is read further on: OpenAI's `usage`, Lumenfall's `metadata`.
+    """
 
     images: tuple[Image, ...]
     cost: float | None = None
@@ -87,7 +91,6 @@ class Answer:
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-@runtime_checkable
 class Direct(Protocol):
     """An adapter whose provider answers a call with its pictures."""
 
@@ -100,7 +103,6 @@ class Direct(Protocol):
     async def close(self) -> None: ...
 
 
-@runtime_checkable
 class Queued(Protocol):
     """An adapter whose provider hands out a ticket."""
 

@@ -10,7 +10,7 @@ from providers.http_answer import HttpAnswer
 
 _PIXELS = re.compile(r"(\d{1,5})[xX×*](\d{1,5})")
 _MEDIA_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "jpg": "image/jpeg", "webp": "image/webp"}
-_KEPT = ("usage", "metadata", "metrics")  # of the answer, into `Answer.extra`
+_KEPT = ("usage", "metadata")  # of the answer, into `Answer.extra`
 
 
 def read_answer(answer: HttpAnswer, base_url: str) -> Answer:

@@ -30,9 +30,9 @@ def cell(value: object, style: str = "") -> Text:
     return Text(text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}…", style)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> Table:
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """A compact table; cells are text, never markup."""
-    made = Table(box=box.SIMPLE_HEAD, title=Text(title) if title else None, title_justify="left", pad_edge=False)
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in columns:
         made.add_column(name, overflow="fold")
     for row in rows:

@@ -79,8 +79,7 @@ class Fal:
             images = ()
         if not images:
             raise answer.broken("fal answered without a picture")
-        extra = {"timings": output["timings"]} if isinstance(output.get("timings"), dict) else {}
-        return Answer(images, units=amount_in(answer.headers.get("x-fal-billable-units"), MOST_UNITS), extra=extra)
+        return Answer(images, units=amount_in(answer.headers.get("x-fal-billable-units"), MOST_UNITS))
 
     async def cancel(self, ticket: Ticket) -> None:
         """Asks fal to stop the job; done, unknown and too late are all fine, and not told apart reliably."""

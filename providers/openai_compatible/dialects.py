@@ -12,7 +12,8 @@ from typing import cast
 
 import orjson
 
-from providers.base import Call, Json, Operation
+from normalizers.offer import Operation
+from providers.base import Call, Json
 from providers.errors import Kind, ProviderError
 
 _GENERATIONS: Mapping[Operation, str] = {"generate": "/images/generations"}
