@@ -2,7 +2,6 @@
 
 import base64
 import json
-import statistics
 import subprocess
 import sys
 import time
@@ -114,10 +113,6 @@ def ask(server: Server, question: Question) -> tuple[HTTPResponse, bytes]:
     connection.request("POST", question.path, (question.body % question.first).encode(), head)
     answer = connection.getresponse()
     return answer, answer.read()
-
-
-def median(values: list[float]) -> float:
-    return statistics.median(values)
 
 
 def _data(body: bytes) -> list[dict[str, Any]]:

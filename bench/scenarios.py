@@ -1,10 +1,11 @@
 """What is measured: each scenario asks all its servers in turn, round after round, so that noise hits them alike."""
 
 from dataclasses import dataclass, field, replace
+from statistics import median
 
 from bench.connection import Question
 from bench.load import Result
-from bench.measure import Bench, median
+from bench.measure import Bench
 from bench.servers import Server
 
 PATH = "/v1/images/generations"

@@ -37,9 +37,9 @@ Answer = Literal["image", "file"]
 class Endpoint:
     """One model endpoint.
 
-    `sizing` says where the size comes from when none is asked: the field's default, or an input picture. The
-    `pixels` is the least and the most that may be asked of it. The
-    `image` answer has width and height per picture, timings, NSFW flags and the prompt; the `file` one has none.
+    `sizing` says where the size comes from when none is asked: the field's default, or an input picture; `pixels` is
+    the least and the most that may be asked for. The `image` answer has width and height per picture, timings, NSFW
+    flags and the prompt; the `file` one has none.
     """
 
     id: str
@@ -82,6 +82,16 @@ def _speed(default: str) -> FieldSpec:
     return one_of(*ALL_SPEEDS, default=default)
 
 
+_QWEN: dict[str, FieldSpec] = {
+    "num_inference_steps": whole(2, 250, 30),
+    "guidance_scale": number(0, 20, 2.5),
+    "num_images": _FOUR,
+    "output_format": _PNG,
+    "acceleration": _speed("none"),
+    "negative_prompt": text(" "),
+    "use_turbo": flag(False),
+    "loras": LORAS,
+}
 _QWEN_EDIT: dict[str, FieldSpec] = {
     "num_inference_steps": whole(2, 50, 30),
     "guidance_scale": number(0, 20, 4),
@@ -94,36 +104,27 @@ _QWEN_2: dict[str, FieldSpec] = {
     "negative_prompt": text(""),
     "enable_prompt_expansion": flag(True),
 }
+_FLUX: dict[str, FieldSpec] = {
+    "num_images": _FOUR,
+    "output_format": _JPEG,
+    "acceleration": _speed("none"),
+}
 
 ENDPOINTS: dict[str, Endpoint] = {
     row.id: row
     for row in (
         endpoint(
             "fal-ai/qwen-image",
+            _QWEN,
             image_size=_LANDSCAPE,
-            num_inference_steps=whole(2, 250, 30),
-            guidance_scale=number(0, 20, 2.5),
-            num_images=_FOUR,
-            output_format=_PNG,
-            acceleration=_speed("none"),
-            negative_prompt=text(" "),
-            use_turbo=flag(False),
-            loras=LORAS,
         ),
         endpoint(
             "fal-ai/qwen-image/image-to-image",
+            _QWEN,
             sizing="first_input",
             image_url=IMAGE_URL,
             image_size=OPTIONAL_SIZE,
             strength=number(0, 1, 0.6),
-            num_inference_steps=whole(2, 250, 30),
-            guidance_scale=number(0, 20, 2.5),
-            num_images=_FOUR,
-            output_format=_PNG,
-            acceleration=_speed("none"),
-            negative_prompt=text(" "),
-            use_turbo=flag(False),
-            loras=LORAS,
         ),
         endpoint(
             "fal-ai/qwen-image-edit",
@@ -215,40 +216,33 @@ ENDPOINTS: dict[str, Endpoint] = {
         ),
         endpoint(
             "fal-ai/flux/schnell",
+            _FLUX,
             image_size=_LANDSCAPE,
             num_inference_steps=whole(1, 12, 4),
             guidance_scale=number(1, 20, 3.5),
-            num_images=_FOUR,
-            output_format=_JPEG,
-            acceleration=_speed("none"),
         ),
         endpoint(
             "fal-ai/flux/dev",
+            _FLUX,
             image_size=_LANDSCAPE,
             num_inference_steps=whole(1, 50, 28),
             guidance_scale=number(1, 20, 3.5),
-            num_images=_FOUR,
-            output_format=_JPEG,
-            acceleration=_speed("none"),
         ),
         endpoint(
             "fal-ai/flux/dev/image-to-image",
+            _FLUX,
             sizing="first_input",
             image_url=IMAGE_URL,
             strength=number(0.01, 1, 0.95),
             num_inference_steps=whole(10, 50, 40),
             guidance_scale=number(1, 20, 3.5),
-            num_images=_FOUR,
-            output_format=_JPEG,
-            acceleration=_speed("none"),
         ),
         endpoint(
             "fal-ai/flux-lora",
+            _FLUX,
             image_size=_LANDSCAPE,
             num_inference_steps=whole(1, 50, 28),
             guidance_scale=number(0, 35, 3.5),
-            num_images=_FOUR,
-            output_format=_JPEG,
             acceleration=one_of("none", "regular", default="none"),
             loras=LORAS,
         ),

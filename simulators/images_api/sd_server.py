@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from simulators.drawing import Format, as_format
 from simulators.faults import Ability, PictureEffect, Step
-from simulators.front import Front, json_answer
+from simulators.front import Front, anyone, json_answer
 from simulators.images_api.asked import Asked, Unreadable, picture_size, pixels, read
 from simulators.images_api.pictures import base64_of, contents, make
 from simulators.stage import Stage
@@ -55,7 +55,7 @@ class SdServer:
         return {"base_url": f"{origin}/sd-server/v1", "key": "none"}
 
     def routes(self, stage: Stage) -> list[Route]:
-        front = Front(self.slug, stage, _anyone, _error)
+        front = Front(self.slug, stage, anyone, _error)
 
         async def generate(request: Request, effect: PictureEffect | None) -> Response:
             return await self._answer(stage, request, effect, edit=False)
@@ -149,10 +149,6 @@ def _whole(value: object) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     return int(value) if isinstance(value, str) and value.isdecimal() else None
-
-
-def _anyone(_request: Request) -> None:
-    """There is no key."""
 
 
 def _error(status: int, step: Step) -> Response:
