@@ -7,6 +7,8 @@ import asyncio
 import time
 from dataclasses import replace
 
+import structlog
+
 from gateway.flow.deps import Deps
 from gateway.flow.finish import CannotFinish, nothing_to_do
 from gateway.flow.order import Order
@@ -17,6 +19,8 @@ from gateway.store.pictures import PictureStoreError
 from normalizers.plan import Plan
 from providers.base import Image
 from providers.errors import Kind, ProviderError
+
+log = structlog.stdlib.get_logger()
 
 FIRST_PAUSE = 0.2  # seconds before a download is tried again, doubled each time
 LONGEST_PAUSE = 5.0
@@ -35,8 +39,6 @@ async def take_in(image: Image, plan: Plan, seed: int | None, order: Order, at: 
         return await keep(picture, order, at) if order.options.keep else checked(picture)
     except (NotAPicture, CannotFinish) as wrong:
         raise ProviderError(Kind.BROKEN, f"the picture cannot be used: {wrong}", provider=provider) from wrong
-    except PictureStoreError as wrong:
-        raise ProviderError(Kind.BROKEN, f"the picture was drawn, but {wrong}", provider=provider) from wrong
 
 
 def handed_on(plan: Plan, order: Order) -> bool:
@@ -145,7 +147,15 @@ async def download(url: str, order: Order, at: Deps) -> bytes:
 
 
 async def keep(picture: Picture, order: Order, at: Deps) -> Picture:
-    """Stored under its hash; still at hand too, so that base64 can be answered without reading it again."""
-    with at.telemetry.stage("store"):
-        stored = await at.pictures.put(order.caller.team, decoded(picture), picture.format)
+    """Stored under its hash; still at hand too, so that base64 can be answered without reading it again.
+
+    When it cannot be stored it is paid all the same: the caller gets it as base64, whatever form he asked for.
+    """
+    content = decoded(picture)
+    try:
+        with at.telemetry.stage("store"):
+            stored = await at.pictures.put(order.caller.team, content, picture.format)
+    except PictureStoreError as wrong:
+        log.warning("picture_not_stored", request_id=order.id, error=str(wrong))
+        return replace(picture, url=None)
     return replace(picture, hash=stored.hash, url=None)

@@ -143,12 +143,13 @@ async def draw_and_remember(
 
 
 async def remember(order: Order, drawn: Drawn, run: str, at: Deps) -> None:
+    """Not what could not be stored: it would be answered without a URL of ours for as long as the record lives."""
     keys = keys_of(drawn.plan, order)
     created = int(time.time())
     records = {
         keys[index]: to_record(picture, created)
         for index, picture in drawn.pictures.items()
-        if picture.offer == drawn.plan.offer.id
+        if picture.offer == drawn.plan.offer.id and (picture.hash or not order.options.keep)
     }
     await at.claims.finish(order.caller.team, run, order.id, records, at.settings.cache.ttl)
 
