@@ -157,7 +157,10 @@ def note(outcome: Outcome, served: Served) -> None:
 
 
 async def send_pieces(pieces: list[Buffer], headers: list[tuple[bytes, bytes]], send: Send) -> None:
-    """The body piece by piece; the client's pace decides when the next one is handed over."""
+    """The body piece by piece; the client's pace decides when the next one is handed over.
+
+    What is handed over are views: a picture in base64 goes out of the buffer in which the provider's answer came.
+    """
     length = str(sum(map(len, pieces))).encode()
     fixed = [(b"content-type", b"application/json"), (b"content-length", length)]
     await send({"type": "http.response.start", "status": 200, "headers": [*fixed, *headers]})
@@ -168,5 +171,5 @@ async def send_pieces(pieces: list[Buffer], headers: list[tuple[bytes, bytes]], 
     while pieces:
         piece = memoryview(pieces.pop())
         for start in range(0, len(piece), CHUNK):
-            await send({"type": "http.response.body", "body": bytes(piece[start : start + CHUNK]), "more_body": True})
+            await send({"type": "http.response.body", "body": piece[start : start + CHUNK], "more_body": True})
     await send({"type": "http.response.body", "body": b""})

@@ -50,9 +50,7 @@ class Claims:
     async def claim(self, team: str, run: str, owner: str, keys: Sequence[str], each: int) -> Claim:
         """`keys` are the records of all candidates, `each` a candidate. With Redis down: nothing known, and held."""
         names = [record_name(team, key) for key in keys]
-        answer = await self._redis.command(
-            "EVAL", _CLAIM, 1 + len(names), lease_name(run), *names, owner, LEASE_MS, each, otherwise=None
-        )
+        answer = await self._redis.script(_CLAIM, [lease_name(run), *names], [owner, LEASE_MS, each])
         if answer is None:
             return Claim(True, [None] * len(keys))
         state, values = cast("tuple[int, list[bytes | None]]", answer)
@@ -61,7 +59,6 @@ class Claims:
     async def finish(self, team: str, run: str, owner: str, records: Mapping[str, Record], ttl: int) -> bool:
         """Keep what was drawn for `ttl` seconds and give the lease back; False when Redis did not take it."""
         values = {record_name(team, key): value for key, record in records.items() if (value := encode(record))}
-        answer = await self._redis.command(
-            "EVAL", _FINISH, 1 + len(values), lease_name(run), *values, owner, RELEASED, run, ttl, *values.values()
-        )
+        arguments = [owner, RELEASED, run, ttl, *values.values()]
+        answer = await self._redis.script(_FINISH, [lease_name(run), *values], arguments)
         return answer is not None

@@ -8,12 +8,13 @@ once for all others, until a probe in the background gets through again.
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
+from hashlib import sha1
 from pathlib import Path
 from typing import Any, cast
 
 import redis.asyncio as redis_client
 import structlog
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from gateway.store.batches import Batches, Word
 from gateway.store.embedded import EmbeddedStore
@@ -37,6 +38,7 @@ class RedisConnection:
         self.embedded = embedded
         self.failures = 0
         self._up = True
+        self._scripts: dict[str, str] = {}
         self._probe: asyncio.Task[None] | None = None
         # redis-py's own timeouts and retries stay off: one limit around the whole exchange is cheaper.
         # An exchange that passes it is cancelled, and that closes its connection.
@@ -64,18 +66,28 @@ class RedisConnection:
         answers = await self.commands((words,))
         return otherwise if answers is None else answers[0]
 
+    async def script(self, source: str, keys: Sequence[str], arguments: Sequence[Word], otherwise: Any = None) -> Any:
+        """The answer of a Lua script, which goes over the wire in full only when this server has not seen it yet."""
+        words = (len(keys), *keys, *arguments)
+        known = self._scripts.get(source) or self._scripts.setdefault(source, sha1(source.encode()).hexdigest())  # noqa: S324 - Redis names scripts so
+        if not self._up:
+            return otherwise
+        try:
+            return (await self._batches.ask(("EVALSHA", known, *words)))[0]
+        except NoScriptError:
+            return await self.command("EVAL", source, *words, otherwise=otherwise)
+        except (RedisError, OSError, TimeoutError) as error:
+            self._failed(error)
+            return otherwise
+
     async def commands(self, batch: Sequence[Sequence[Word]]) -> list[Any] | None:
         """The answers to several commands sent at once (not a transaction); None when one of them failed."""
         if not self._up:
             return None
         try:
             return await self._batches.ask(*batch)
-        except ResponseError as error:  # it is there, and refuses this command: out of memory, say
-            self.failures += 1
-            log.warning("redis_refused", error=describe(error))
         except (RedisError, OSError, TimeoutError) as error:
-            self.failures += 1
-            self._down(error)
+            self._failed(error)
         return None
 
     async def messages(self, channel: str) -> AsyncGenerator[bytes]:
@@ -116,6 +128,13 @@ class RedisConnection:
                 await self._client.connection_pool.aclose()
         if self.embedded is not None:
             await self.embedded.stop()
+
+    def _failed(self, error: Exception) -> None:
+        self.failures += 1
+        if isinstance(error, ResponseError):  # it is there, and refuses this command: out of memory, say
+            log.warning("redis_refused", error=describe(error))
+        else:
+            self._down(error)
 
     def _down(self, error: Exception) -> None:
         if not self._up:

@@ -43,11 +43,11 @@ class Runs:
 
     async def renew(self, key: str, owner: str) -> bool:
         """Another fifteen seconds; False when the lease is no longer this owner's (or Redis is down)."""
-        return bool(await self._redis.command("EVAL", _RENEW, 1, lease_name(key), owner, LEASE_MS))
+        return bool(await self._redis.script(_RENEW, [lease_name(key)], [owner, LEASE_MS]))
 
     async def release(self, key: str, owner: str) -> bool:
         """Give the lease back and tell those who wait; False when it was not this owner's any more."""
-        return bool(await self._redis.command("EVAL", _RELEASE, 1, lease_name(key), owner, RELEASED, key))
+        return bool(await self._redis.script(_RELEASE, [lease_name(key)], [owner, RELEASED, key]))
 
     @contextlib.contextmanager
     def kept_alive(self, key: str, owner: str) -> Generator[None]:
