@@ -35,6 +35,11 @@ def text(value: Any, _table: Mapping[str, Any]) -> str:
     return str(value)
 
 
+def user_message(value: Any, _table: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A prompt as the one message of a conversation."""
+    return [{"role": "user", "content": [{"text": value}]}]
+
+
 def read_loras(value: Any, table: Mapping[str, Any]) -> list[Lora]:
     """`[{path, scale = 1}]`, also from `{name, weight}` and bare paths, within the table's limits."""
     most = table.get("max_items")
@@ -82,6 +87,7 @@ CONVERTERS: dict[str, Converter] = {
     "switch": switch,
     "inverse_switch": inverse_switch,
     "text": text,
+    "user_message": user_message,
     "loras": read_loras,
     "single_lora": single_lora,
     "path_and_multiplier": path_and_multiplier,

@@ -12,6 +12,7 @@ from normalizers.canvas_schema import CanvasTable, Name, Size, Sizes
 from normalizers.checks import Type
 from normalizers.convert import CONVERTERS, TABLE_KEYS
 from normalizers.offer import Operation, Unknown
+from normalizers.price import Currency
 from normalizers.rules import ABSENT, How
 from normalizers.split import BatchSeeds
 
@@ -121,10 +122,11 @@ class DeliveryTable(BaseModel):
 
 
 class PriceTable(BaseModel):
-    """Dollars. `whole_megapixels`: begun ones are billed."""
+    """Units of `currency`. `whole_megapixels`: begun ones are billed."""
 
     model_config = ConfigDict(extra="forbid")
 
+    currency: Currency = "USD"
     whole_megapixels: bool = False
     per_image: float | None = Field(default=None, ge=0, le=1000, allow_inf_nan=False)
     per_megapixel: float | None = Field(default=None, ge=0, le=1000, allow_inf_nan=False)

@@ -88,7 +88,11 @@ def read_offer(row: Mapping[str, Any], path: str, provider: str, models: Mapping
         output=Output(tuple(table.output.native), table.output.default, table.output.to, table.output.compression_to),
         delivery=Delivery(tuple(table.delivery.ways), table.delivery.to, table.delivery.words),
         price=make_price(
-            table.price.per_image, table.price.per_megapixel, table.price.max, whole=table.price.whole_megapixels
+            table.price.per_image,
+            table.price.per_megapixel,
+            table.price.max,
+            whole=table.price.whole_megapixels,
+            currency=table.price.currency,
         ),
         native=native_fields(rules, table),
         owned=owned_fields(rules, table),

@@ -108,8 +108,11 @@ class Queued(Protocol):
 
     name: str
 
-    async def submit(self, call: Call) -> Ticket:
-        """Send the call; raises `ProviderError`, of kind LOST when the answer never came."""
+    async def submit(self, call: Call) -> Ticket | Answer:
+        """Send the call; an answer where the provider had it at once.
+
+        Raises `ProviderError`, of kind LOST when the answer never came.
+        """
         ...
 
     async def check(self, ticket: Ticket) -> Progress: ...

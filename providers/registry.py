@@ -10,6 +10,7 @@ from normalizers.errors import TableError
 from normalizers.offer import ModelFacts, Offer
 from normalizers.price import make_price
 from normalizers.tables import merge, parse, read_models, read_offer, read_offers
+from providers.alibaba.adapter import Alibaba
 from providers.base import Adapter
 from providers.fal.adapter import Fal
 from providers.local.adapter import Local
@@ -18,19 +19,29 @@ from providers.openai_compatible.adapter import OpenAICompatible
 HERE = Path(__file__).parent
 
 # The order in which providers are asked when the configuration names no route: what costs nothing first.
-BUILT_IN = ("local", "fal", "openai", "lumenfall")
-PROVIDER_NAMES = {"fal": "fal.ai", "openai": "OpenAI", "lumenfall": "Lumenfall", "local": "Local workers"}
+BUILT_IN = ("local", "fal", "openai", "lumenfall", "alibaba")
+PROVIDER_NAMES = {
+    "fal": "fal.ai",
+    "openai": "OpenAI",
+    "lumenfall": "Lumenfall",
+    "local": "Local workers",
+    "alibaba": "Alibaba Cloud Model Studio",
+}
 BASE_URLS = {
     "fal": "https://fal.run",
     "openai": "https://api.openai.com/v1",
     "lumenfall": "https://api.lumenfall.ai/openai/v1",
+    "alibaba": "https://dashscope-intl.aliyuncs.com/api/v1",
 }
 FAL_QUEUE = "https://queue.fal.run"
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderSettings:
-    """What the configuration says about one provider, in plain values; `timeout` in seconds."""
+    """What the configuration says about one provider, in plain values; `timeout` in seconds.
+
+    `usd_per` is what a unit of another currency is worth, for tables whose prices are in one.
+    """
 
     name: str
     kind: str
@@ -44,6 +55,7 @@ class ProviderSettings:
     max_concurrency: int = 64
     allow_http: bool = False
     prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
+    usd_per: Mapping[str, float] = field(default_factory=dict[str, float])
     models: Mapping[str, str] = field(default_factory=dict[str, str])
     offers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     workers: tuple[str, ...] = ()
@@ -86,12 +98,14 @@ def offers_of(provider: ProviderSettings, models: Mapping[str, ModelFacts]) -> I
     unpriced = set(provider.prices) - {offer.model for offer in offers}
     if unpriced:
         raise TableError(f"providers.{provider.name}.prices.{min(unpriced)}", f"{provider.name} offers no such model")
-    return [priced(offer, provider.prices.get(offer.model)) for offer in offers]
+    return [priced(offer, provider.prices.get(offer.model), provider.usd_per) for offer in offers]
 
 
-def priced(offer: Offer, price: Mapping[str, float] | None) -> Offer:
+def priced(offer: Offer, price: Mapping[str, float] | None, usd_per: Mapping[str, float]) -> Offer:
+    """With the price in dollars: the configured one, else the table's."""
     if price is None:
-        return offer
+        known = offer.price
+        return offer if known.currency == "USD" else replace(offer, price=known.in_dollars(usd_per[known.currency]))
     made = make_price(price.get("per_image"), price.get("per_megapixel"), price.get("max"), whole=offer.price.whole)
     return replace(offer, price=made)
 
@@ -125,6 +139,8 @@ def build_adapter(provider: ProviderSettings) -> Adapter:
         case "fal":
             queue_url = provider.queue_url or FAL_QUEUE
             return Fal(base_url=base_url, queue_url=queue_url, key=provider.api_key or "", **common)
+        case "alibaba":
+            return Alibaba(base_url=base_url, key=provider.api_key or "", **common)
         case "local":
             return Local(workers=provider.workers, **common)
         case _:

@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 
+from simulators.alibaba import Alibaba
 from simulators.control import control_routes
 from simulators.fal import Fal
 from simulators.faults import Providers
@@ -21,6 +22,7 @@ SIMULATORS: tuple[Simulator, ...] = (
     Lumenfall(),
     VllmOmni(),
     SdServer(),
+    Alibaba(),
 )
 PROVIDERS: Providers = {simulator.slug: simulator.ability for simulator in SIMULATORS}
 

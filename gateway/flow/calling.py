@@ -33,8 +33,8 @@ async def send(adapter: Adapter, call: Call, deadline: float) -> Answer:
                 direct: Direct = adapter  # pyright: ignore[reportAssignmentType] - an adapter without tickets answers at once
                 return await direct.generate(call)
             queued: Queued = adapter  # pyright: ignore[reportAssignmentType] - only a queued adapter has submit
-            ticket = await queued.submit(call)
+            receipt = await queued.submit(call)
     except TimeoutError:
         message = "the provider did not answer in time; it may still be working on it"
         raise ProviderError(Kind.TIMEOUT, message, provider=adapter.name) from None
-    return await follow(queued, ticket, call, deadline)
+    return receipt if isinstance(receipt, Answer) else await follow(queued, receipt, call, deadline)

@@ -1,6 +1,7 @@
 """The real tables, read once, and offers made up for what no real one has."""
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from normalizers.rules import Decision
 from normalizers.tables import merge, parse, read_models, read_offer, read_offers
 
 PROVIDERS = Path(__file__).parents[2] / "providers"
-BUILT_IN = ("local", "fal", "openai", "lumenfall")
+BUILT_IN = ("local", "fal", "openai", "lumenfall", "alibaba")
 MODELS = read_models((PROVIDERS / "models.toml").read_bytes(), "providers/models.toml")
 
 
@@ -57,6 +58,16 @@ def refusal(body: dict[str, Any], offer: str | Offer, *, strict: bool = False) -
     except NormalizerError as error:
         return error
     raise AssertionError(f"{body} was planned as {made.payload}")
+
+
+def sent_at(payload: Mapping[str, Any], path: str) -> Any:
+    """The value of a wire field such as `parameters.size`, or None."""
+    value: Any = payload
+    for step in path.split("."):
+        if not isinstance(value, dict) or step not in value:
+            return None
+        value = value[step]  # pyright: ignore[reportUnknownVariableType]
+    return value  # pyright: ignore[reportUnknownVariableType]
 
 
 def row_of(made: Plan, given_as: str) -> Decision:

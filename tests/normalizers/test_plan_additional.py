@@ -16,7 +16,7 @@ TABLE: list[tuple[str, Any, tuple[str, str | None], tuple[str, str | None]]] = [
     ("prompt_enhancement", "off", ("dropped", None), ("passthrough", "prompt_enhancement")),
     ("num_inference_steps", 28, ("passthrough", "num_inference_steps"), ("passthrough", "num_inference_steps")),
     # alibaba
-    ("watermark", True, ("passthrough", "watermark"), ("passthrough", "watermark")),
+    ("watermark", True, ("dropped", None), ("dropped", None)),
     # fal
     ("acceleration", "high", ("passthrough", "acceleration"), ("dropped", None)),
     ("enable_safety_checker", True, ("passthrough", "enable_safety_checker"), ("dropped", None)),

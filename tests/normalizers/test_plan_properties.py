@@ -13,7 +13,7 @@ from normalizers.errors import NormalizerError
 from normalizers.offer import Offer
 from normalizers.plan import Plan
 from normalizers.rules import How
-from tests.normalizers.offers import ALL_OFFERS, GENERATE, OFFERS, planned
+from tests.normalizers.offers import ALL_OFFERS, GENERATE, OFFERS, planned, sent_at
 
 SIX_WORDS = get_args(How)
 
@@ -68,22 +68,12 @@ def test_every_parameter_has_one_decision_in_the_callers_order(body: dict[str, A
         assert row.behavior not in {"dropped"} or (row.sent_as is None and row.note)
 
 
-def at(payload: Mapping[str, Any], path: tuple[str, ...]) -> Any:
-    """The value of a wire field, or None."""
-    value: Any = payload
-    for step in path:
-        if not isinstance(value, dict) or step not in value:
-            return None
-        value = value[step]  # pyright: ignore[reportUnknownVariableType]
-    return value  # pyright: ignore[reportUnknownVariableType]
-
-
 @given(bodies, offers)
 def test_no_call_holds_a_value_outside_the_offers_range(body: dict[str, Any], offer: Offer) -> None:
     made = planned_or_skipped(body, offer)
     for call in made.calls():
         for name, rule in offer.rules.items():
-            value = at(call.payload, rule.to) if rule.to else None
+            value = sent_at(call.payload, ".".join(rule.to)) if rule.to else None
             if value is None:
                 continue
             schema = rule.schema
@@ -93,19 +83,19 @@ def test_no_call_holds_a_value_outside_the_offers_range(body: dict[str, Any], of
             elif rule.table:
                 assert value in rule.table.values(), name
         if offer.count.to:
-            assert at(call.payload, (offer.count.to,)) == len(call.indexes) <= offer.count.max
+            assert sent_at(call.payload, offer.count.to) == len(call.indexes) <= offer.count.max
         if call.seed is not None:
             assert offer.seed_range[0] <= call.seed <= offer.seed_range[1]
-            assert at(call.payload, offer.rules["seed"].to) == call.seed
+            assert sent_at(call.payload, ".".join(offer.rules["seed"].to)) == call.seed
         if offer.output.to:
-            assert at(call.payload, (offer.output.to,)) in offer.output.native
+            assert sent_at(call.payload, offer.output.to) in offer.output.native
         assert_legal_size(call.payload, offer)
 
 
 def assert_legal_size(payload: Mapping[str, Any], offer: Offer) -> None:
     """Read back from the wire."""
     canvas = offer.canvas
-    value = payload.get(canvas.to[0])
+    value = sent_at(payload, canvas.to[0]) if canvas.to else None
     if value is None or value == canvas.auto:
         return
     if isinstance(value, dict):

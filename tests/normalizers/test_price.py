@@ -32,6 +32,15 @@ def test_only_a_maximum_is_not_a_published_price() -> None:
     assert not make_price(None, None, 0.25).published
 
 
+def test_a_price_in_another_currency_becomes_dollars() -> None:
+    offer = made_up('price = { per_image = 0.25, max = 1, currency = "CNY" }')
+    assert offer.price.currency == "CNY"
+    price = offer.price.in_dollars(0.14)
+    assert (price.currency, price.one(1024, 1024), price.max) == ("USD", 35_000, 140_000)
+    assert make_price(None, 1, None, whole=True, currency="CNY").in_dollars(0.5).one(1025, 1024) == 1_000_000
+    assert not make_price(None, None, 1, currency="CNY").in_dollars(0.5).published
+
+
 @pytest.mark.parametrize(
     ("amount", "micros"), [(0.02, 20_000), (0.000001, 1), (0.1 + 0.2, 300_000), (None, 0), (12, 12_000_000)]
 )
