@@ -12,7 +12,7 @@ MAX_TEXT = 300  # characters of a provider's own words that are repeated
 _WINDOW = 16  # a run of so many characters from a caller's text counts as an echo of it
 
 _LONG_RUN = re.compile(r"[A-Za-z0-9+/=_-]{48,}")  # base64, tokens
-_KEY_LIKE = re.compile(r"\b(?:sk|pk|lmnfl)[-_][A-Za-z0-9*._-]{6,}|\b(?:Bearer|Key) (?=\S*\d)\S{8,}")
+_KEY_LIKE = re.compile(r"\b(?:sk|pk|lmnfl|r8)[-_][A-Za-z0-9*._-]{6,}|\b(?:Bearer|Key) (?=\S*\d)\S{8,}")
 _DATA_URI = re.compile(r"data:[^\s\"']*", re.IGNORECASE)
 
 # Statuses whose meaning does not depend on who answered. 521–524 are Cloudflare's: 521–523 it did not reach the

@@ -14,17 +14,25 @@ from providers.base import Adapter
 from providers.fal.adapter import Fal
 from providers.local.adapter import Local
 from providers.openai_compatible.adapter import OpenAICompatible
+from providers.replicate.adapter import Replicate
 
 HERE = Path(__file__).parent
 
 # The order in which providers are asked when the configuration names no route: what costs nothing first.
-BUILT_IN = ("local", "fal", "openai", "lumenfall")
-PROVIDER_NAMES = {"fal": "fal.ai", "openai": "OpenAI", "lumenfall": "Lumenfall", "local": "Local workers"}
+BUILT_IN = ("local", "fal", "openai", "lumenfall", "replicate")
+PROVIDER_NAMES = {
+    "fal": "fal.ai",
+    "openai": "OpenAI",
+    "lumenfall": "Lumenfall",
+    "local": "Local workers",
+    "replicate": "Replicate",
+}
 DIALECTS = ("openai", "vllm-omni", "sglang", "sd-server", "localai", "xinference", "lumenfall")
 BASE_URLS = {
     "fal": "https://fal.run",
     "openai": "https://api.openai.com/v1",
     "lumenfall": "https://api.lumenfall.ai/openai/v1",
+    "replicate": "https://api.replicate.com/v1",
 }
 FAL_QUEUE = "https://queue.fal.run"
 
@@ -119,6 +127,8 @@ def build_adapter(provider: ProviderSettings) -> Adapter:
         case "fal":
             queue_url = provider.queue_url or FAL_QUEUE
             return Fal(base_url=base_url, queue_url=queue_url, key=provider.api_key or "", **common)
+        case "replicate":
+            return Replicate(base_url=base_url, key=provider.api_key or "", **common)
         case "local":
             return Local(workers=provider.workers, **common)
         case _:
