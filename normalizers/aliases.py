@@ -100,6 +100,7 @@ SPELLINGS: dict[str, Spelling] = {
     "scale": spelled("scale_factor"),
     "enhance_prompt": spelled("prompt_enhancement", switch),
     "prompt_extend": spelled("prompt_enhancement", switch),
+    "enable_prompt_expansion": spelled("prompt_enhancement", switch),
     "prompt_optimizer": spelled("prompt_enhancement", switch),
 }
 

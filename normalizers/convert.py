@@ -82,6 +82,18 @@ def path_and_multiplier(value: Any, table: Mapping[str, Any]) -> list[Lora]:
     return [{"path": lora["path"], "multiplier": lora["scale"]} for lora in read_loras(value, table)]
 
 
+def weights_and_scales(value: Any, table: Mapping[str, Any]) -> dict[str, Any]:
+    """Replicate's LoRAs, as fields: the first under `lora_weights` and `lora_scale`, the others in `extra_lora_…`."""
+    loras = read_loras(value, table)
+    fields: dict[str, Any] = {}
+    if loras:
+        fields |= {"lora_weights": loras[0]["path"], "lora_scale": loras[0]["scale"]}
+    if loras[1:]:
+        fields["extra_lora_weights"] = [lora["path"] for lora in loras[1:]]
+        fields["extra_lora_scale"] = [lora["scale"] for lora in loras[1:]]
+    return fields
+
+
 CONVERTERS: dict[str, Converter] = {
     "lookup": lookup,
     "switch": switch,
@@ -91,11 +103,16 @@ CONVERTERS: dict[str, Converter] = {
     "loras": read_loras,
     "single_lora": single_lora,
     "path_and_multiplier": path_and_multiplier,
+    "weights_and_scales": weights_and_scales,
 }
+
+# These give several wire fields of one parameter, in an object that is spread over the payload.
+SPREAD = frozenset({"weights_and_scales"})
 
 # What a row's `table` may hold, by converter; a lookup's keys are the words themselves.
 TABLE_KEYS: dict[str, frozenset[str]] = {
     "loras": frozenset({"max_items", "scale"}),
     "single_lora": frozenset({"scale"}),
     "path_and_multiplier": frozenset({"max_items", "scale"}),
+    "weights_and_scales": frozenset({"max_items", "scale"}),
 }

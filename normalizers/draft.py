@@ -81,8 +81,9 @@ def apply_rule(draft: Draft, name: str, entry: Given, rule: Rule) -> None:
             if name == "seed":
                 return  # each call has its own: see count_and_seed
             sent = value if rule.convert is None else converted(draft.offer, entry, rule)
-            claim(draft, entry, rule, sent)
-            put(draft.aside if rule.aside else draft.payload, rule.to, sent)
+            for path, part in wire_fields(rule, sent):
+                claim(draft, entry, ".".join(path), part)
+                put(draft.aside if rule.aside else draft.payload, path, part)
             draft.sent(name, rule.sent_as, sent)
         case "emulated":
             draft.decide(name, "emulated")
@@ -97,9 +98,15 @@ def apply_rule(draft: Draft, name: str, entry: Given, rule: Rule) -> None:
             draft.decide(name, "dropped", note="asks for nothing that the provider does not do anyway")
 
 
-def claim(draft: Draft, entry: Given, rule: Rule, sent: Any) -> None:
+def wire_fields(rule: Rule, sent: Any) -> list[tuple[tuple[str, ...], Any]]:
+    """Where a value goes: to the rule's field, or to each of those that a conversion names."""
+    if not rule.spread:
+        return [(rule.to, sent)]
+    return [((*rule.to[:-1], name), part) for name, part in sent.items()]
+
+
+def claim(draft: Draft, entry: Given, field: str, sent: Any) -> None:
     """Two parameters may share a wire field (OpenAI's moderation and our safety), but not with different values."""
-    field = rule.sent_as or ""
     before = draft.wire.setdefault(field, (entry.as_, sent))
     if before[0] != entry.as_ and before[1] != sent:
         raise BadValue(entry.as_, f"says something else than {before[0]}; both are {field} there, give one of the two")

@@ -27,13 +27,15 @@ class Count:
 class Output:
     """Formats the provider encodes itself; `default` is asked for when the caller names none.
 
-    `compression_to` is its own quality field, empty where it has none.
+    `compression_to` is its own quality field, empty where it has none; `words` its own words for formats, where they
+    are others than ours.
     """
 
     native: tuple[str, ...] = ("png",)
     default: str = "png"
     to: str = ""
     compression_to: str = ""
+    words: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,16 +21,17 @@ def choose_output(draft: Draft, exact: Pixels | None) -> Finishing | None:
         sent = wanted
     else:
         sent = next((lossless for lossless in LOSSLESS if lossless in output.native), output.default)
+    word = output.words.get(sent, sent)
     if output.to:
-        put_at(draft.payload, output.to, sent)
-    shown = sent if output.to else None
+        put_at(draft.payload, output.to, word)
+    shown = word if output.to else None
     if asked is None:
-        draft.defaults.append(Default("output_format", output.to or None, sent, "gateway" if output.to else "provider"))
+        draft.defaults.append(Default("output_format", output.to or None, word, "gateway" if output.to else "provider"))
     elif sent != wanted:
         note = f"drawn as {sent}, encoded as {wanted} by the gateway"
         draft.decide("output_format", "emulated", output.to or None, shown, note)
     elif output.to:
-        draft.sent("output_format", output.to, sent)
+        draft.sent("output_format", output.to, word)
     else:
         draft.decide("output_format", "emulated", note=f"the provider always sends {sent}")
     if compression is not None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from normalizers.checks import Check, Type, make_check, make_schema
-from normalizers.convert import CONVERTERS
+from normalizers.convert import CONVERTERS, SPREAD
 from normalizers.errors import TableError
 from normalizers.offer import INT32
 from normalizers.parameters import GATEWAY_FIELDS, PARAMETERS
@@ -40,6 +40,7 @@ def make_rule(name: str, row: Row, path: str) -> Rule:
         because=row.because,
         neutral=tuple(row.neutral),
         aside=row.aside,
+        spread=row.by in SPREAD,
         schema={**(known.schema if known else {}), **make_schema(kind, **limits)},
     )
     for key, value in values_of(row):

@@ -34,8 +34,8 @@ class Rule:
 
     `to` is the path of the wire field (empty when nothing is sent) and `sent_as` the same in one word, `default` what
     the provider does when the field is absent, `send` what the gateway sends then, `neutral` the values of a dropped
-    or refused parameter that ask for nothing special; `aside` marks a field that does not change the picture;
-    `schema` is the JSON Schema of a legal value.
+    or refused parameter that ask for nothing special; `aside` marks a field that does not change the picture; `spread`
+    a conversion into several fields, named together in `sent_as`; `schema` is the JSON Schema of a legal value.
     """
 
     how: How
@@ -49,6 +49,7 @@ class Rule:
     because: str = ""
     neutral: tuple[Any, ...] = ()
     aside: bool = False
+    spread: bool = False
     schema: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property

@@ -94,10 +94,13 @@ class OutputTable(BaseModel):
     native: list[Literal["png", "jpeg", "webp", "avif", "gif"]] = ["png"]
     default: Literal["png", "jpeg", "webp", "avif", "gif"] = "png"
     to: str = ""
+    words: dict[str, str] = {}
     compression_to: str = ""
 
     @model_validator(mode="after")
     def complete(self) -> Self:
+        if unknown := set(self.words) - set(self.native):
+            raise ValueError(f"`words` has {min(unknown)}, which is not among the native formats")
         if self.default not in self.native:
             raise ValueError(f"the default {self.default} is not among the native formats")
         if len(self.native) > 1 and not self.to:

@@ -13,7 +13,7 @@ MOST_HIDDEN = 64 * 1024  # characters of a caller's texts that are searched for;
 _WINDOW = 16  # a run of so many characters from a caller's text counts as an echo of it
 
 _LONG_RUN = re.compile(r"[A-Za-z0-9+/=_-]{48,}")  # base64, tokens
-_KEY_LIKE = re.compile(r"\b(?:sk|pk|lmnfl)[-_][A-Za-z0-9*._-]{6,}|\b(?:Bearer|Key) (?=\S*\d)\S{8,}")
+_KEY_LIKE = re.compile(r"\b(?:sk|pk|lmnfl|r8)[-_][A-Za-z0-9*._-]{6,}|\b(?:Bearer|Key) (?=\S*\d)\S{8,}")
 _MASK = re.compile("\0+")
 _DATA_URI = re.compile(r"data:[^\s\"']*", re.IGNORECASE)
 

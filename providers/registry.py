@@ -15,23 +15,26 @@ from providers.base import Adapter
 from providers.fal.adapter import Fal
 from providers.local.adapter import Local
 from providers.openai_compatible.adapter import OpenAICompatible
+from providers.replicate.adapter import Replicate
 
 HERE = Path(__file__).parent
 
 # The order in which providers are asked when the configuration names no route: what costs nothing first.
-BUILT_IN = ("local", "fal", "openai", "lumenfall", "alibaba")
+BUILT_IN = ("local", "fal", "openai", "lumenfall", "alibaba", "replicate")
 PROVIDER_NAMES = {
     "fal": "fal.ai",
     "openai": "OpenAI",
     "lumenfall": "Lumenfall",
     "local": "Local workers",
     "alibaba": "Alibaba Cloud Model Studio",
+    "replicate": "Replicate",
 }
 BASE_URLS = {
     "fal": "https://fal.run",
     "openai": "https://api.openai.com/v1",
     "lumenfall": "https://api.lumenfall.ai/openai/v1",
     "alibaba": "https://dashscope-intl.aliyuncs.com/api/v1",
+    "replicate": "https://api.replicate.com/v1",
 }
 FAL_QUEUE = "https://queue.fal.run"
 
@@ -141,6 +144,8 @@ def build_adapter(provider: ProviderSettings) -> Adapter:
             return Fal(base_url=base_url, queue_url=queue_url, key=provider.api_key or "", **common)
         case "alibaba":
             return Alibaba(base_url=base_url, key=provider.api_key or "", **common)
+        case "replicate":
+            return Replicate(base_url=base_url, key=provider.api_key or "", **common)
         case "local":
             return Local(workers=provider.workers, **common)
         case _:

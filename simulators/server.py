@@ -14,6 +14,7 @@ from simulators.images_api.lumenfall import Lumenfall
 from simulators.images_api.openai import OpenAI
 from simulators.images_api.sd_server import SdServer
 from simulators.images_api.vllm_omni import VllmOmni
+from simulators.replicate import Replicate
 from simulators.stage import Stage
 
 SIMULATORS: tuple[Simulator, ...] = (
@@ -23,6 +24,7 @@ SIMULATORS: tuple[Simulator, ...] = (
     VllmOmni(),
     SdServer(),
     Alibaba(),
+    Replicate(),
 )
 PROVIDERS: Providers = {simulator.slug: simulator.ability for simulator in SIMULATORS}
 

@@ -25,13 +25,13 @@ TABLE: list[tuple[str, Any, tuple[str, str | None], tuple[str, str | None]]] = [
     ("use_turbo", True, ("passthrough", "use_turbo"), ("dropped", None)),
     # replicate
     ("disable_safety_checker", True, ("converted", "enable_safety_checker"), ("dropped", None)),
-    ("extra_lora_scale", [0.5, 0.7], ("passthrough", "extra_lora_scale"), ("passthrough", "extra_lora_scale")),
-    ("extra_lora_weights", [LORA_URL], ("passthrough", "extra_lora_weights"), ("passthrough", "extra_lora_weights")),
-    ("go_fast", True, ("passthrough", "go_fast"), ("passthrough", "go_fast")),
+    ("extra_lora_scale", [0.5, 0.7], ("dropped", None), ("dropped", None)),
+    ("extra_lora_weights", [LORA_URL], ("dropped", None), ("dropped", None)),
+    ("go_fast", True, ("dropped", None), ("dropped", None)),
     ("image_size", "optimize_for_quality", ("refused", None), ("refused", None)),
     ("lora_weights", LORA_URL, ("converted", "loras"), ("refused", None)),
     ("output_quality", 90, ("dropped", None), ("dropped", None)),
-    ("replicate_weights", LORA_URL, ("passthrough", "replicate_weights"), ("passthrough", "replicate_weights")),
+    ("replicate_weights", LORA_URL, ("dropped", None), ("dropped", None)),
 ]
 
 

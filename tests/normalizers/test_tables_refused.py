@@ -118,6 +118,7 @@ BAD_OFFERS = [
     ),
     ('output = { native = ["jpeg"] }\ncanvas = { kind = "free" }', ".output", "the default png is not among"),
     ('output = { native = ["png", "jpeg"] }\ncanvas = { kind = "free" }', ".output", "needs the wire field to choose"),
+    ('output = { words = { jpeg = "jpg" } }\ncanvas = { kind = "free" }', ".output", "`words` has jpeg, which is not"),
     (
         'output = { native = ["bmp"], default = "bmp" }\ncanvas = { kind = "free" }',
         ".output.native.0",
