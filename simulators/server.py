@@ -13,6 +13,7 @@ from simulators.images_api.lumenfall import Lumenfall
 from simulators.images_api.openai import OpenAI
 from simulators.images_api.sd_server import SdServer
 from simulators.images_api.vllm_omni import VllmOmni
+from simulators.runware import Runware
 from simulators.stage import Stage
 
 SIMULATORS: tuple[Simulator, ...] = (
@@ -21,6 +22,7 @@ SIMULATORS: tuple[Simulator, ...] = (
     Lumenfall(),
     VllmOmni(),
     SdServer(),
+    Runware(),
 )
 PROVIDERS: Providers = {simulator.slug: simulator.ability for simulator in SIMULATORS}
 
