@@ -85,7 +85,14 @@ def read_offer(row: Mapping[str, Any], path: str, provider: str, models: Mapping
         rules=rules,
         canvas=make_canvas(table, models.get(table.model)),
         count=Count(table.count.to, table.count.max, table.count.seeds if rules["seed"].works else "none"),
-        output=Output(tuple(table.output.native), table.output.default, table.output.to, table.output.compression_to),
+        output=Output(
+            tuple(table.output.native),
+            table.output.default,
+            table.output.to,
+            table.output.compression_to,
+            table.output.words,
+            table.output.compression_range,
+        ),
         delivery=Delivery(tuple(table.delivery.ways), table.delivery.to, table.delivery.words),
         price=make_price(
             table.price.per_image, table.price.per_megapixel, table.price.max, whole=table.price.whole_megapixels

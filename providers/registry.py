@@ -14,17 +14,25 @@ from providers.base import Adapter
 from providers.fal.adapter import Fal
 from providers.local.adapter import Local
 from providers.openai_compatible.adapter import OpenAICompatible
+from providers.runware.adapter import Runware
 
 HERE = Path(__file__).parent
 
 # The order in which providers are asked when the configuration names no route: what costs nothing first.
-BUILT_IN = ("local", "fal", "openai", "lumenfall")
-PROVIDER_NAMES = {"fal": "fal.ai", "openai": "OpenAI", "lumenfall": "Lumenfall", "local": "Local workers"}
+BUILT_IN = ("local", "fal", "openai", "lumenfall", "runware")
+PROVIDER_NAMES = {
+    "fal": "fal.ai",
+    "openai": "OpenAI",
+    "lumenfall": "Lumenfall",
+    "local": "Local workers",
+    "runware": "Runware",
+}
 DIALECTS = ("openai", "vllm-omni", "sglang", "sd-server", "localai", "xinference", "lumenfall")
 BASE_URLS = {
     "fal": "https://fal.run",
     "openai": "https://api.openai.com/v1",
     "lumenfall": "https://api.lumenfall.ai/openai/v1",
+    "runware": "https://api.runware.ai/v1",
 }
 FAL_QUEUE = "https://queue.fal.run"
 
@@ -121,6 +129,8 @@ def build_adapter(provider: ProviderSettings) -> Adapter:
             return Fal(base_url=base_url, queue_url=queue_url, key=provider.api_key or "", **common)
         case "local":
             return Local(workers=provider.workers, **common)
+        case "runware":
+            return Runware(base_url=base_url, key=provider.api_key or "", **common)
         case _:
             dialect = provider.kind if provider.kind in {"openai", "lumenfall"} else provider.dialect
             return OpenAICompatible(

@@ -113,8 +113,6 @@ class Desk:
             return [{"taskType": "imageInference", "taskUUID": task.uuid}], [], 200
         pace = self._stage.pace(SLUG)
         await asyncio.sleep(pace.queue_seconds + pace.seconds_per_image * len(task.pictures))
-        if effect == "empty":
-            return [], [], 200
         return await self._results(task, len(task.pictures), at, None, polled=False)
 
     async def _response(self, body: Body, at: str, effect: PictureEffect | None) -> Told:
@@ -128,10 +126,7 @@ class Desk:
         task.looks += 1
         if effect in ("moderated", "failed"):
             self._tasks.fail_last(task, MODERATED if effect == "moderated" else FAILED)
-        finished = self._tasks.finished(task)
-        if finished == len(task.pictures) and "empty" in (effect, task.effect):
-            return [], [], 200
-        return await self._results(task, finished, at, effect, polled=True)
+        return await self._results(task, self._tasks.finished(task), at, effect, polled=True)
 
     async def _results(self, task: Task, finished: int, at: str, effect: PictureEffect | None, *, polled: bool) -> Told:
         """What is there of a task. Only an answer to `getResponse` says how far each result is."""

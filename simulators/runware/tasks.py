@@ -67,6 +67,8 @@ class Task:
             "imageUUID": self.image_uuids[place],
             "seed": made.seed,
         }
+        if effect == "empty":
+            return {"taskType": "imageInference", "taskUUID": self.uuid}
         if given["outputType"] == "URL":
             told["imageURL"] = f"{origin}/{SLUG}-media/{stage.keep(SLUG, picture)}"
         else:

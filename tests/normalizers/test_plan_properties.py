@@ -98,7 +98,9 @@ def test_no_call_holds_a_value_outside_the_offers_range(body: dict[str, Any], of
             assert offer.seed_range[0] <= call.seed <= offer.seed_range[1]
             assert at(call.payload, offer.rules["seed"].to) == call.seed
         if offer.output.to:
-            assert at(call.payload, (offer.output.to,)) in offer.output.native
+            assert at(call.payload, (offer.output.to,)) in [
+                offer.output.words.get(known, known) for known in offer.output.native
+            ]
         assert_legal_size(call.payload, offer)
 
 
@@ -108,7 +110,13 @@ def assert_legal_size(payload: Mapping[str, Any], offer: Offer) -> None:
     value = payload.get(canvas.to[0])
     if value is None or value == canvas.auto:
         return
-    if isinstance(value, dict):
+    if canvas.kind == "ratios":
+        assert value in canvas.ratios
+        assert all(payload[field] in canvas.tiers for field in canvas.to[1:])
+        return
+    if canvas.form == "fields":
+        pixels = (value, payload[canvas.to[1]])
+    elif isinstance(value, dict):
         pixels = (value["width"], value["height"])  # pyright: ignore[reportUnknownVariableType]
     elif value in canvas.names:
         pixels = canvas.names[value]

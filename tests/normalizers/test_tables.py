@@ -38,7 +38,7 @@ def test_every_offer_names_its_source_and_the_day_it_was_checked(offer: Offer) -
 def test_every_offer_serves_the_plainest_request(offer: Offer) -> None:
     body: dict[str, Any] = {} if offer.operation == "generate" else {"image": "https://example.com/a.png"}
     (call,) = planned(body, offer, strict=True).calls()
-    assert call.payload["prompt"] == "a fox"
+    assert "a fox" in repr(call.payload)
     assert call.payload.get(offer.count.to, 1) == 1
 
 
