@@ -38,7 +38,11 @@ _PARTS: tuple[tuple[Kind, tuple[str, ...]], ...] = (
     (Kind.MODERATED, ("contentpolicy", "nsfw", "sensitive", "unsafe", "moderation", "promptblocked", "imageblocked")),
     (Kind.CREDIT, ("credits", "quota", "balance")),
     (Kind.RATE, ("ratelimit",)),
-    (Kind.KEY, ("apikey", "auth", "token", "permission", "forbidden", "suspended", "accountdisabled", "workspace")),
+    (Kind.KEY, ("apikey", "auth", "credential", "tokenexpired", "tokeninvalid", "tokenmissing", "tokenrevoked")),
+    (
+        Kind.KEY,
+        ("permission", "forbidden", "suspended", "accountdisabled", "organizationdisabled", "workspacedisabled"),
+    ),
     (Kind.FAILED, ("timeout",)),
     (Kind.BAD_REQUEST, ("notfound",)),
 )
