@@ -60,6 +60,7 @@ SPELLINGS: dict[str, Spelling] = {
     "batch_size": spelled("n"),
     "num_images": spelled("n"),
     "number_results": spelled("n"),
+    "numberResults": spelled("n"),
     "num_outputs": spelled("n"),
     "response_extension": spelled("output_format"),
     "image_format": spelled("output_format"),
@@ -87,6 +88,7 @@ SPELLINGS: dict[str, Spelling] = {
     "prompt_strength": spelled("strength"),
     "lora": spelled("loras", one_in_a_list),
     "image_loras": spelled("loras"),
+    "controlNet": spelled("control_nets"),
     "lora_adapter_name": spelled("loras", one_in_a_list),
     "sampler": spelled("scheduler"),
     "sampler_name": spelled("scheduler"),
@@ -122,5 +124,5 @@ PAIR_MEANS: dict[tuple[str, str], str] = {
 # Values that are other words for ours, whichever spelling of the parameter they come under.
 WORDS: dict[str, dict[Any, str]] = {
     "response_format": {"base64": "b64_json", "b64": "b64_json", "b64_ephemeral": "b64_json"},
-    "output_format": {"jpg": "jpeg"},
+    "output_format": {"jpg": "jpeg", "JPG": "jpeg", "JPEG": "jpeg", "PNG": "png", "WEBP": "webp"},
 }

@@ -1,12 +1,19 @@
 """Converters: from our form of a value to a provider's. A table names one by its key in `CONVERTERS`."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from normalizers.checks import is_type
+from normalizers.checks import is_type, make_check
 
 Converter = Callable[[Any, Mapping[str, Any]], Any]
 Lora = dict[str, Any]
+
+AIR = re.compile(r"[a-z0-9-]+:[^:@\s]+@[^@\s]+")
+AIR_PREFIX = re.compile(r"^(?:urn:)?air:[^:]+:[^:]+:")
+TRANSFORMERS = ("high", "low", "both")
+CONTROL_FIELDS = {"image": "guideImage", "mode": "controlMode"}  # our name: Runware's
+CONTROL_NAMES = {"model": "a model", "guideImage": "an image"}
 
 
 class CannotConvert(ValueError):
@@ -38,6 +45,31 @@ def text(value: Any, _table: Mapping[str, Any]) -> str:
 def user_message(value: Any, _table: Mapping[str, Any]) -> list[dict[str, Any]]:
     """A prompt as the one message of a conversation."""
     return [{"role": "user", "content": [{"text": value}]}]
+
+
+def filled(value: Any, _table: Mapping[str, Any]) -> str:
+    """A text for a field that takes no empty one: `""` -> `" "`."""
+    return value or " "
+
+
+def checked_object(value: Any, table: Mapping[str, Any]) -> dict[str, Any]:
+    """An object of the provider's own, field by field: `{teaCache = {type = "boolean"}}`; one within has `fields`."""
+    if not isinstance(value, dict):
+        raise CannotConvert("must be an object")
+    given = cast("dict[str, Any]", value)
+    for name, inner in given.items():
+        limits = table.get(name)
+        if limits is None:
+            raise CannotConvert(f"has the unknown field {name[:40]!r}; known are {', '.join(table)}")
+        if "fields" in limits:
+            checked_object(inner, limits["fields"])
+            continue
+        check = make_check(
+            limits.get("type", "any"), low=limits.get("min"), high=limits.get("max"), words=limits.get("enum", ())
+        )
+        if wrong := check(inner):
+            raise CannotConvert(f"holds a {name} that {wrong}")
+    return given
 
 
 def read_loras(value: Any, table: Mapping[str, Any]) -> list[Lora]:
@@ -94,6 +126,56 @@ def weights_and_scales(value: Any, table: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
+def read_air(text: Any) -> str:
+    """The short form of an AIR: `urn:air:qwen:lora:civitai:120096@135931` -> `civitai:120096@135931`."""
+    short = AIR_PREFIX.sub("", text) if isinstance(text, str) else ""
+    if not AIR.fullmatch(short):
+        raise CannotConvert("names a model that is no AIR; one looks like civitai:120096@135931")
+    return short
+
+
+def air_loras(value: Any, table: Mapping[str, Any]) -> list[Lora]:
+    """Runware's `lora`: `[{model, weight}]`, also from its own form, which may hold a `transformer`."""
+    if len(value) > table.get("max_items", len(value)):
+        raise CannotConvert(f"has {len(value)} items; at most {table['max_items']} LoRAs are allowed")
+    return [air_lora(entry, table) for entry in value]
+
+
+def air_lora(entry: Any, table: Mapping[str, Any]) -> Lora:
+    given = {**cast("dict[str, Any]", entry)} if isinstance(entry, dict) else {"path": entry}
+    if "path" not in given and "model" in given:
+        given["path"] = given.pop("model")
+    stage = {name: given.pop(name) for name in ("transformer",) if name in given}
+    if stage and stage["transformer"] not in TRANSFORMERS:
+        raise CannotConvert(f"holds a transformer that must be one of {', '.join(TRANSFORMERS)}")
+    lora = read_lora(given, table)
+    return {"model": read_air(lora["path"]), "weight": lora["scale"], **stage}
+
+
+def air_control_nets(value: Any, table: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Runware's `controlNet`, from `[{model, image, weight, start, end, mode}]` or its own form, which `table` checks.
+
+    `start` and `end` are fractions of the steps and become whole percentages.
+    """
+    return [air_control_net(entry, table) for entry in value]
+
+
+def air_control_net(entry: Any, table: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(entry, dict):
+        raise CannotConvert('each item must be an object such as {"model": "runware:36@1", "image": "https://…"}')
+    given = {CONTROL_FIELDS.get(name, name): inner for name, inner in cast("dict[str, Any]", entry).items()}
+    for name, field in (("start", "startStepPercentage"), ("end", "endStepPercentage")):
+        if name in given:
+            part = given.pop(name)
+            if not is_type(part, "number") or not 0 <= part <= 1:
+                raise CannotConvert(f"holds a {name} that must be a number from 0 to 1")
+            given[field] = round(100 * part)
+    given = checked_object(given, table)
+    if missing := [name for name in ("model", "guideImage") if name not in given]:
+        raise CannotConvert(f"has an item without {CONTROL_NAMES[missing[0]]}")
+    return {**given, "model": read_air(given["model"])}
+
+
 CONVERTERS: dict[str, Converter] = {
     "lookup": lookup,
     "switch": switch,
@@ -104,15 +186,23 @@ CONVERTERS: dict[str, Converter] = {
     "single_lora": single_lora,
     "path_and_multiplier": path_and_multiplier,
     "weights_and_scales": weights_and_scales,
+    "filled": filled,
+    "checked_object": checked_object,
+    "air_loras": air_loras,
+    "air_control_nets": air_control_nets,
 }
 
 # These give several wire fields of one parameter, in an object that is spread over the payload.
 SPREAD = frozenset({"weights_and_scales"})
 
-# What a row's `table` may hold, by converter; a lookup's keys are the words themselves.
+# Converters whose table has keys of the row's own, and what these are.
+OWN_KEYS = {"lookup": "words", "checked_object": "fields", "air_control_nets": "fields"}
+
+# What the tables of the others may hold.
 TABLE_KEYS: dict[str, frozenset[str]] = {
     "loras": frozenset({"max_items", "scale"}),
     "single_lora": frozenset({"scale"}),
     "path_and_multiplier": frozenset({"max_items", "scale"}),
     "weights_and_scales": frozenset({"max_items", "scale"}),
+    "air_loras": frozenset({"max_items", "scale"}),
 }

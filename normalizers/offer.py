@@ -27,8 +27,8 @@ class Count:
 class Output:
     """Formats the provider encodes itself; `default` is asked for when the caller names none.
 
-    `compression_to` is its own quality field, empty where it has none; `words` its own words for formats, where they
-    are others than ours.
+    `compression_to` is its own quality field, empty where it has none, and `compression_range` what that takes;
+    `words` its own words for formats, where they are others than ours.
     """
 
     native: tuple[str, ...] = ("png",)
@@ -36,6 +36,7 @@ class Output:
     to: str = ""
     compression_to: str = ""
     words: Mapping[str, str] = field(default_factory=dict[str, str])
+    compression_range: tuple[int, int] = (0, 100)
 
 
 @dataclass(frozen=True, slots=True)

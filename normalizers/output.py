@@ -7,6 +7,7 @@ from normalizers.draft import Draft, put_at
 from normalizers.errors import Refused
 from normalizers.finishing import LOSSLESS, Finishing
 from normalizers.fit import Pixels
+from normalizers.offer import Output
 from normalizers.rules import Default, How
 
 
@@ -16,7 +17,7 @@ def choose_output(draft: Draft, exact: Pixels | None) -> Finishing | None:
     asked, compression = draft.value("output_format"), draft.value("output_compression")
     wanted = asked or output.default
     quality = compression if wanted not in {"png", "gif"} else None
-    by_provider = wanted in output.native and (quality is None or bool(output.compression_to)) and exact is None
+    by_provider = wanted in output.native and (quality is None or compresses(output, quality)) and exact is None
     if by_provider or (wanted in output.native and quality is None):
         sent = wanted
     else:
@@ -39,6 +40,12 @@ def choose_output(draft: Draft, exact: Pixels | None) -> Finishing | None:
     if asked is None and exact is None and quality is None:
         return None
     return Finishing(wanted, None if by_provider else quality, exact)
+
+
+def compresses(output: Output, quality: int) -> bool:
+    """Whether the provider encodes at this quality itself."""
+    low, high = output.compression_range
+    return bool(output.compression_to) and low <= quality <= high
 
 
 def decide_compression(draft: Draft, wanted: str, quality: int | None, *, by_provider: bool) -> None:

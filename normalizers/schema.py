@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from normalizers.canvas_schema import CanvasTable, Name, Size, Sizes
 from normalizers.checks import Type
-from normalizers.convert import CONVERTERS, TABLE_KEYS
+from normalizers.convert import CONVERTERS, OWN_KEYS, TABLE_KEYS
 from normalizers.offer import Operation, Unknown
 from normalizers.price import Currency
 from normalizers.rules import ABSENT, How
@@ -66,9 +66,9 @@ class Row(BaseModel):
         """The range has two ends, and the converter knows every key of its table."""
         if self.range and self.range[0] > self.range[1]:
             raise ValueError("`range` is written from low to high")
-        if self.by == "lookup":
+        if self.by in OWN_KEYS:
             if not self.table:
-                raise ValueError("lookup needs a `table` of words")
+                raise ValueError(f"{self.by} needs a `table` of {OWN_KEYS[self.by]}")
         elif unknown := set(self.table) - TABLE_KEYS.get(self.by, frozenset()):
             raise ValueError(f"`table` has the unknown key {min(unknown)!r}")
         return self
@@ -96,6 +96,7 @@ class OutputTable(BaseModel):
     to: str = ""
     words: dict[str, str] = {}
     compression_to: str = ""
+    compression_range: tuple[int, int] = (0, 100)
 
     @model_validator(mode="after")
     def complete(self) -> Self:

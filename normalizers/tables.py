@@ -91,6 +91,7 @@ def read_offer(row: Mapping[str, Any], path: str, provider: str, models: Mapping
             table.output.to,
             table.output.compression_to,
             table.output.words,
+            table.output.compression_range,
         ),
         delivery=Delivery(tuple(table.delivery.ways), table.delivery.to, table.delivery.words),
         price=make_price(

@@ -16,11 +16,12 @@ from providers.fal.adapter import Fal
 from providers.local.adapter import Local
 from providers.openai_compatible.adapter import OpenAICompatible
 from providers.replicate.adapter import Replicate
+from providers.runware.adapter import Runware
 
 HERE = Path(__file__).parent
 
 # The order in which providers are asked when the configuration names no route: what costs nothing first.
-BUILT_IN = ("local", "fal", "openai", "lumenfall", "alibaba", "replicate")
+BUILT_IN = ("local", "fal", "openai", "lumenfall", "alibaba", "replicate", "runware")
 PROVIDER_NAMES = {
     "fal": "fal.ai",
     "openai": "OpenAI",
@@ -28,6 +29,7 @@ PROVIDER_NAMES = {
     "local": "Local workers",
     "alibaba": "Alibaba Cloud Model Studio",
     "replicate": "Replicate",
+    "runware": "Runware",
 }
 BASE_URLS = {
     "fal": "https://fal.run",
@@ -35,6 +37,7 @@ BASE_URLS = {
     "lumenfall": "https://api.lumenfall.ai/openai/v1",
     "alibaba": "https://dashscope-intl.aliyuncs.com/api/v1",
     "replicate": "https://api.replicate.com/v1",
+    "runware": "https://api.runware.ai/v1",
 }
 FAL_QUEUE = "https://queue.fal.run"
 
@@ -148,6 +151,8 @@ def build_adapter(provider: ProviderSettings) -> Adapter:
             return Replicate(base_url=base_url, key=provider.api_key or "", **common)
         case "local":
             return Local(workers=provider.workers, **common)
+        case "runware":
+            return Runware(base_url=base_url, key=provider.api_key or "", **common)
         case _:
             dialect = provider.kind if provider.kind in {"openai", "lumenfall"} else provider.dialect
             return OpenAICompatible(

@@ -77,19 +77,23 @@ class Front:
 
     def route(self, path: str, methods: Collection[str], step: Step | None, answer: Answer) -> Route:
         """A route behind the door. A step of None is a side route: recorded, never at fault."""
-        also: tuple[Step, ...] = ("generate",) if step == "submit" else ()
-        steps: tuple[Step, ...] = (step, *also) if step else ()
 
         async def endpoint(request: Request) -> Response:
-            self.stage.calls.append(await _recorded(self.slug, step or "other", request))
-            refused = self.refuse(request)
-            if refused is not None:
-                return refused
-            due = self.stage.script.take(self.slug, steps)
-            await asyncio.sleep(due.seconds)
-            return await self._at_fault(request, due, step or "generate", answer)
+            return await self.enter(request, step, answer)
 
         return Route(path, endpoint, methods=list(methods))
+
+    async def enter(self, request: Request, step: Step | None, answer: Answer) -> Response:
+        """One request through the door, for a route whose step shows only in the body."""
+        also: tuple[Step, ...] = ("generate",) if step == "submit" else ()
+        steps: tuple[Step, ...] = (step, *also) if step else ()
+        self.stage.calls.append(await _recorded(self.slug, step or "other", request))
+        refused = self.refuse(request)
+        if refused is not None:
+            return refused
+        due = self.stage.script.take(self.slug, steps)
+        await asyncio.sleep(due.seconds)
+        return await self._at_fault(request, due, step or "generate", answer)
 
     async def _at_fault(self, request: Request, due: Due, step: Step, answer: Answer) -> Response:
         match due.fault:

@@ -15,6 +15,7 @@ from simulators.images_api.openai import OpenAI
 from simulators.images_api.sd_server import SdServer
 from simulators.images_api.vllm_omni import VllmOmni
 from simulators.replicate import Replicate
+from simulators.runware import Runware
 from simulators.stage import Stage
 
 SIMULATORS: tuple[Simulator, ...] = (
@@ -25,6 +26,7 @@ SIMULATORS: tuple[Simulator, ...] = (
     SdServer(),
     Alibaba(),
     Replicate(),
+    Runware(),
 )
 PROVIDERS: Providers = {simulator.slug: simulator.ability for simulator in SIMULATORS}
 

@@ -15,7 +15,7 @@ from normalizers.rules import Decision
 from normalizers.tables import merge, parse, read_models, read_offer, read_offers
 
 PROVIDERS = Path(__file__).parents[2] / "providers"
-BUILT_IN = ("local", "fal", "openai", "lumenfall", "alibaba", "replicate")
+BUILT_IN = ("local", "fal", "openai", "lumenfall", "alibaba", "replicate", "runware")
 MODELS = read_models((PROVIDERS / "models.toml").read_bytes(), "providers/models.toml")
 
 

@@ -93,7 +93,8 @@ def test_the_program_says_where_it_is_and_ends_quietly(tmp_path: Path) -> None:
         answer = httpx.post(f"{at['queue_url']}/fal-ai/flux/dev", json={"prompt": "x"}, headers=headers)
         program.send_signal(signal.SIGINT)
         rest, errors = program.communicate(timeout=20)
-    assert list(addresses) == ["fal", "openai", "lumenfall", "vllm-omni", "sd-server", "alibaba", "replicate"]
+    own = ["vllm-omni", "sd-server"]
+    assert list(addresses) == ["fal", "openai", "lumenfall", *own, "alibaba", "replicate", "runware"]
     assert answer.headers["content-type"].startswith("text/html")
     assert (program.returncode, rest, errors) == (0, "", "")
 
