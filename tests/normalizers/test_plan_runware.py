@@ -226,7 +226,8 @@ def test_a_picture_to_start_from_goes_into_the_inputs() -> None:
 def test_what_alibaba_draws_there_takes_neither_seed_nor_steps() -> None:
     made = planned({"seed": 7, "num_inference_steps": 20, "n": 3}, GENERATE["runware/qwen-image-2"])
     [call] = made.calls()
-    assert call.payload == FIXED | {"positivePrompt": "a fox", "outputFormat": "PNG", "numberResults": 3}
+    square = {"width": 1024, "height": 1024}
+    assert call.payload == FIXED | square | {"positivePrompt": "a fox", "outputFormat": "PNG", "numberResults": 3}
     assert {row_of(made, name).behavior for name in ("seed", "num_inference_steps")} == {"dropped"}
 
 
