@@ -27,7 +27,7 @@ from gateway.store.runs import Runs
 from gateway.store.secrets import Secrets, load_or_create
 from gateway.telemetry import Telemetry
 from providers.guard import Guard
-from providers.registry import build_adapter, read_catalog, trusted_origins
+from providers.registry import build_adapter, own_origins, read_catalog
 
 PREFIXES = ("/v1", "/openai/v1")
 
@@ -91,8 +91,9 @@ async def build(settings: Settings, telemetry: Telemetry, stack: AsyncExitStack)
     adapters = {name: build_adapter(provider) for name, provider in providers.items() if provider.configured}
     for adapter in adapters.values():
         stack.push_async_callback(adapter.close)
-    downloads = Guard(trusted_origins(providers.values()))
-    stack.push_async_callback(downloads.close)
+    downloads = {name: Guard(own_origins(provider)) for name, provider in providers.items() if provider.configured}
+    for guard in downloads.values():
+        stack.push_async_callback(guard.close)
     finisher = Finisher()
     stack.callback(finisher.close)
     redis = await connect(settings.redis.url, settings.server.data_dir)

@@ -68,7 +68,7 @@ def from_base64(value: object) -> Image:
 def from_url(value: object, base_url: str) -> Image:
     """The picture of a `url` field: an http(s) URL (a relative one is joined to `base_url`) or a `data:` URI.
 
-    Raises `ValueError` for any other scheme and for what is no text.
+    Raises `ValueError` for any other scheme, for blanks and control characters, and for what is no text.
     """
     text = _text(value)
     start = text[:5] if isinstance(text, str) else bytes(text[:5]).decode("latin-1")
@@ -76,7 +76,7 @@ def from_url(value: object, base_url: str) -> Image:
         return from_base64(text)
     url = text if isinstance(text, str) else bytes(text).decode("utf-8", "strict")
     joined = urljoin(f"{base_url}/", url)
-    if not url or urlsplit(joined).scheme not in ("http", "https"):
+    if not url or not url.isprintable() or " " in url or urlsplit(joined).scheme not in ("http", "https"):
         raise ValueError("it is no http URL")
     return Image(url=joined)
 

@@ -25,7 +25,7 @@ CONNECT_SECONDS = 5.0
 POOL_SECONDS = 30.0  # a call may wait so long for one of `max_concurrency` connections
 IDLE_SECONDS = 4.0  # shorter than the 5 s of uvicorn and node: a POST on a connection closing under it is LOST
 CHUNK_BYTES = 256 * 1024
-MAX_BYTES = 64 * 1024 * 1024
+MAX_BYTES = 256 * 1024 * 1024  # of an answer: four pictures of 4096², hardly packed, in base64
 
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT"})  # a PUT here is a cancellation
 

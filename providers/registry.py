@@ -160,12 +160,10 @@ def build_adapter(provider: ProviderSettings) -> Adapter:
             )
 
 
-def trusted_origins(providers: Iterable[ProviderSettings]) -> list[str]:
-    """The hosts that the configuration itself names: their pictures may be fetched wherever they are."""
-    named = (
-        url
-        for provider in providers
-        if provider.configured
-        for url in (provider.base_url, provider.queue_url, provider.rest_url, *provider.workers)
-    )
+def own_origins(provider: ProviderSettings) -> list[str]:
+    """The hosts that the configuration itself names for a provider: its pictures may be fetched there, wherever it is.
+
+    Its own only: no provider may point the gateway at another one's host.
+    """
+    named = (provider.base_url, provider.queue_url, provider.rest_url, *provider.workers)
     return sorted({url for url in named if url})

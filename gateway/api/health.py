@@ -1,10 +1,15 @@
 """/healthz, /readyz and /metrics."""
 
+import asyncio
+import time
+
 from starlette.types import Receive, Scope, Send
 
 from gateway.api.asgi import send_answer, send_json
 from gateway.flow.deps import Deps
 from gateway.store.redis import RedisConnection
+
+WELL_FOR = 1.0  # seconds that a working store is taken for one
 
 
 class Health:
@@ -24,9 +29,25 @@ class Ready:
     def __init__(self, at: Deps, redis: RedisConnection) -> None:
         self.at = at
         self.redis = redis
+        self._storage: asyncio.Task[str | None] | None = None
+        self._tried = 0.0
+
+    async def storage(self) -> str | None:
+        """What is wrong with the store.
+
+        Anybody may ask: those who ask at once share one try, and a store that is well is tried once a second.
+        """
+        if not self.at.settings.storage.keep:
+            return None
+        tried = self._storage
+        well = tried is not None and tried.done() and tried.result() is None
+        if tried is None or (tried.done() and not (well and time.monotonic() - self._tried < WELL_FOR)):
+            self._tried = time.monotonic()
+            tried = self._storage = asyncio.create_task(self.at.pictures.check())
+        return await asyncio.shield(tried)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        storage = await self.at.pictures.check() if self.at.settings.storage.keep else None
+        storage = await self.storage()
         ready = storage is None and bool(self.at.adapters)
         checks = {
             "redis": "ok" if self.redis.up else "down",

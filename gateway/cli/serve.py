@@ -15,7 +15,8 @@ from gateway.cli.simulated import simulated_providers, simulated_routes
 from gateway.cli.terminal import fail
 from gateway.companions import SketchWorker
 from gateway.keys import hash_key, make_key
-from gateway.settings import ConfigurationError, Provider, Settings, read_settings
+from gateway.settings import ConfigurationError, Settings, read_settings
+from gateway.settings_tables import Provider
 from gateway.store.secrets import SecretsError, set_admin_key_hash
 from normalizers.errors import TableError
 from providers.addresses import is_loopback

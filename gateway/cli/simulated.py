@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.settings import Route
+from gateway.settings_tables import Route
 from providers.registry import BUILT_IN
 
 VLLM_OMNI = {

@@ -25,7 +25,7 @@ class Deps:
     adapters: Mapping[str, Adapter]
     titles: Mapping[str, str]
     missing: Mapping[str, str]
-    downloads: Downloads
+    downloads: Mapping[str, Downloads]
     finisher: Finisher
     pictures: Pictures
     claims: Claims

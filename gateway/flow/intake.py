@@ -69,7 +69,7 @@ async def in_our_hands(image: Image, plan: Plan, seed: int | None, order: Order,
     """The picture itself, undecoded unless something has to be done to it."""
     content, base64 = image.content, image.base64 and in_one_line(image.base64)
     if content is None and base64 is None:
-        content = await download(image.url or "", order, at)
+        content = await download(image.url or "", plan.offer.provider, order, at)
     header = sniff(content[:ENOUGH_BYTES]) if content is not None else sniff_base64(base64 or b"")
     if header is None:
         raise NotAPicture("what came is not a picture in a format that is known")
@@ -126,14 +126,14 @@ def decoded(picture: Picture) -> bytes:
         raise NotAPicture("its base64 is damaged") from None
 
 
-async def download(url: str, order: Order, at: Deps) -> bytes:
+async def download(url: str, provider: str, order: Order, at: Deps) -> bytes:
     """Again and again until the deadline, as long as its server only happens to be away."""
     pause = FIRST_PAUSE
     while True:
         try:
             with at.telemetry.stage("download"):
                 most = at.finisher.bounds.max_bytes
-                got = await at.downloads.fetch(url, max_bytes=most, deadline=order.deadline)
+                got = await at.downloads[provider].fetch(url, max_bytes=most, deadline=order.deadline)
             at.telemetry.downloaded(len(got.content))
             return got.content
         except ProviderError as error:

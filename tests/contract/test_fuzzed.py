@@ -10,7 +10,7 @@ from hypothesis import settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
-from normalizers.parameters import PARAMETERS
+from normalizers.parameters import MAX_SIDE, PARAMETERS
 from tests.contract.document import DOCUMENT
 from tests.gateway.running import ADMIN_KEY, RunningGateway
 
@@ -49,12 +49,18 @@ def reaching_a_provider(body: Any) -> Any:
         return body  # pyright: ignore[reportUnknownVariableType]
     fields = dict(cast("dict[str, Any]", body))
     model, size = fields.get("model"), fields.get("size")
-    if isinstance(model, str) and (model == "sketch" or len(model) % 4):
+    if isinstance(model, str) and model.strip() and (model == "sketch" or len(model) % 4):
         fields["model"] = MODELS[len(model) % len(MODELS)]
         for name in NEVER_HONOURED:
             if name in fields and PARAMETERS[name].check(fields[name]) is None:
                 del fields[name]
     if isinstance(size, dict):
         sides = cast("dict[str, Any]", size).items()
-        fields["size"] = {side: pixels % LARGEST if isinstance(pixels, int) else pixels for side, pixels in sides}
+        fields["size"] = {side: smaller(pixels) for side, pixels in sides}
     return fields
+
+
+def smaller(pixels: Any) -> Any:
+    """A legal side stays legal, and an illegal one illegal."""
+    legal = isinstance(pixels, int) and not isinstance(pixels, bool) and 0 < pixels <= MAX_SIDE
+    return pixels % LARGEST or LARGEST if legal else pixels

@@ -89,6 +89,7 @@ ANSWERS: dict[str, Reply] = {
     "a number for a URL": Reply({"data": [{"url": 7}]}),
     "a file": Reply({"data": [{"url": "file:///etc/passwd"}]}),
     "javascript": Reply({"data": [{"url": "javascript:alert(1)"}]}),
+    "a URL of two lines": Reply({"data": [{"url": "https://example.com/a.png\r\nx: y"}]}),
     "damaged base64": Reply({"data": [{"b64_json": "!!!!"}]}),
     "a sentence": Reply({"data": [{"b64_json": encoded(b"This is a sentence, and not a picture.")}]}),
     "a page as picture": Reply({"data": [{"b64_json": encoded(PAGE)}]}),
@@ -132,6 +133,14 @@ def test_picture_urls_lead_nowhere_else(
     hostile.answer = lambda _body: Reply({"data": [{"url": shown}]})
     refused(gateway, hostile, simulators)
     assert neighbour.fetched == []
+
+
+def test_a_provider_leads_nobody_to_another_providers_host(
+    gateway: RunningGateway, hostile: Hostile, simulators: Simulators
+) -> None:
+    """The configuration trusts that host, for the pictures of the provider that it names there."""
+    hostile.answer = lambda _body: Reply({"data": [{"url": f"{simulators.origin}/fal-media/secret.png"}]})
+    assert "refused" in refused(gateway, hostile, simulators)
 
 
 PICTURES: dict[str, Reply] = {

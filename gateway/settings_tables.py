@@ -1,0 +1,119 @@
+"""The tables of easel.toml: their keys, defaults and bounds. A key that nobody knows is a mistake."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+Dollars = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
+
+
+class Part(BaseModel):
+    """A table of easel.toml; a key that nobody reads is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Server(Part):
+    public_url: str | None = None
+    data_dir: Path = Path("~/.local/share/easel")
+    allowed_hosts: list[str] = ["*"]
+    deadline: Seconds = 600
+    max_body_mb: int = Field(default=64, ge=1, le=1024)
+    cors_origins: list[str] = []
+    max_in_flight: int = Field(default=1000, ge=1)
+
+    @field_validator("data_dir")
+    @classmethod
+    def at_home(cls, path: Path) -> Path:
+        return path.expanduser()
+
+    @field_validator("public_url")
+    @classmethod
+    def no_slash(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return url.rstrip("/") if url else url
+
+
+class Auth(Part):
+    required: bool = True
+    admin_key: SecretStr | None = None
+
+
+class Redis(Part):
+    url: str = "embedded:"
+
+    @field_validator("url")
+    @classmethod
+    def known_scheme(cls, url: str) -> str:
+        if not url.startswith(("embedded:", "redis://", "rediss://", "unix://")):
+            raise ValueError("must be embedded: or start with redis://, rediss:// or unix://")
+        return url
+
+
+class Database(Part):
+    url: str = "sqlite"
+
+
+class Storage(Part):
+    keep: bool = True
+    url: str = "file"
+    signing_keys: list[SecretStr] = []
+    url_ttl: int = Field(default=3600, ge=1, le=31_536_000)
+
+
+class Cache(Part):
+    policy: Literal["seeded", "always", "off"] = "seeded"
+    ttl: int = Field(default=86_400, ge=1)
+
+
+class Defaults(Part):
+    response_format: Literal["url", "b64_json", "both"] = "url"
+    strict: bool = False
+
+
+class Pricing(Part):
+    usd_per_buzz: Dollars = 0.001
+    usd_per_cny: Dollars = 0.14
+
+
+class Secrets(Part):
+    key: SecretStr | None = None
+
+
+class PriceOf(Part):
+    per_image: Dollars | None = None
+    per_megapixel: Dollars | None = None
+    max: Dollars | None = None
+
+
+class Provider(Part):
+    """One provider: built in, or (with `kind`) a server of the user's own."""
+
+    kind: Literal["openai_compatible"] | None = None
+    dialect: Literal["openai", "vllm-omni", "sglang", "sd-server", "localai", "xinference", "lumenfall"] = "openai"
+    api_key: SecretStr | None = None
+    base_url: str | None = None
+    queue_url: str | None = None
+    rest_url: str | None = None
+    timeout: Seconds = 300
+    max_concurrency: int = Field(default=64, ge=1, le=10_000)
+    allow_http: bool = False
+    prices: dict[str, PriceOf] = {}
+    models: dict[str, str] = {}
+    offers: dict[str, dict[str, Any]] = {}
+    workers: list[str] = []
+
+
+class Route(Part):
+    route: list[str] | None = None
+    policy: Literal["priority", "cheapest", "fastest", "weighted"] = "priority"
+
+    @field_validator("policy")
+    @classmethod
+    def served(cls, policy: str) -> str:
+        if policy != "priority":
+            raise ValueError(f"{policy} is not served yet; use priority, the order of the route")
+        return policy
