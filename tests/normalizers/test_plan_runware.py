@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from normalizers.errors import BadValue, Owned, Refused
+from normalizers.errors import BadValue, Owned, Refused, TableError
 from normalizers.rules import How
 from simulators.runware.fields import SCHEDULERS
-from tests.normalizers.offers import GENERATE, OFFERS, planned, refusal, row_of
+from tests.normalizers.offers import GENERATE, OFFERS, made_up, planned, refusal, row_of
 
 QWEN = "runware/qwen-image"
 FIXED = {"taskType": "imageInference", "deliveryMethod": "async", "outputType": "URL", "includeCost": True}
@@ -234,3 +234,20 @@ def test_what_alibaba_draws_there_takes_neither_seed_nor_steps() -> None:
 def test_flux_has_its_embedded_guidance_and_a_true_one() -> None:
     payload = planned({"guidance": 3.5, "cfg_scale": 2}, "runware/flux-dev").payload
     assert (payload["CFGScale"], payload["trueCFGScale"]) == (3.5, 2)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ('x = { how = "converted", to = "x", by = "checked_object", type = "object" }', "needs a `table` of fields"),
+        ('loras = { how = "converted", to = "x", by = "air_loras", table = { most = 3 } }', "unknown key 'most'"),
+    ],
+)
+def test_a_table_of_fields_is_needed_and_one_of_limits_is_checked(params: str, message: str) -> None:
+    with pytest.raises(TableError, match=message):
+        made_up(params=params)
+
+
+def test_a_list_of_loras_may_have_a_most() -> None:
+    row = 'loras = { how = "converted", to = "lora", by = "air_loras", table = { max_items = 1 } }'
+    assert "at most 1 LoRAs" in refusal({"loras": ["civitai:1@2"] * 2}, made_up(params=row)).reason
