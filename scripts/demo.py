@@ -71,6 +71,23 @@ WISHES = [
         "gpt-image-1.5",
         {"size": "1600x900", "quality": "high", "output_format": "avif"},
     ),
+    Wish(
+        "Qwen-Image-2.0 over DashScope: two pictures in one call, priced in yuan",
+        "alibaba/qwen-image-2",
+        {"size": "4:3", "n": 2},
+    ),
+    Wish(
+        "FLUX.1 [schnell] over Replicate: a shape by name, and its own word for jpeg",
+        "replicate/flux-schnell",
+        {"size": "3:2", "output_format": "jpeg"},
+        {"seed": 7, "steps": 4},
+    ),
+    Wish(
+        "Qwen-Image over Runware: with a LoRA, in steps of 16 pixels",
+        "runware/qwen-image",
+        {"size": "1000x1000"},
+        {"seed": 7, "loras": [{"path": "civitai:120096@135931", "scale": 0.8}]},
+    ),
     Wish("A placeholder from the local worker", "sketch", {"size": "1024x768"}, {"seed": 7}),
     Wish(
         "The same in another shape, with a parameter that has no effect there",

@@ -28,7 +28,9 @@ def test_the_demo_draws_and_says_where(tmp_path: Path) -> None:
     assert drawn["02-vllm-omni-qwen-image-1.jpeg"] == (768, 1024)
     assert drawn["03-lumenfall-qwen-image-2.png"] == (1254, 836)
     assert drawn["04-gpt-image-1.5-1.avif"] == (1536, 1024)
-    assert drawn["05-sketch-1.png"] == (1024, 768)
+    assert drawn["06-replicate-flux-schnell-1.jpeg"] == (1216, 832)
+    assert drawn["07-runware-qwen-image-1.png"] == (1008, 1008)
+    assert drawn["08-sketch-1.png"] == (1024, 768)
     with Image.open(output / "contact-sheet.png") as sheet:
         assert sheet.width > 1000
     told = (output / "parameters.md").read_text("utf-8")
