@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from typing import cast
-from urllib.parse import unquote_to_bytes, urljoin, urlsplit
+from urllib.parse import unquote_to_bytes, urljoin
 
 import pybase64
 
