@@ -80,9 +80,9 @@ def from_url(value: object, base_url: str) -> Image:
     url = text if isinstance(text, str) else bytes(text).decode("utf-8", "strict")
     if not url or not url.isprintable() or " " in url:
         raise ValueError("it is no URL")
-    if not url.startswith(_HTTP):
+    if not url.lower().startswith(_HTTP):
         url = urljoin(f"{base_url}/", url)
-        if not url.startswith(_HTTP):
+        if not url.lower().startswith(_HTTP):
             raise ValueError("it is no http URL")
     return Image(url=url)
 
