@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from typing import cast
-from urllib.parse import unquote_to_bytes, urljoin, urlsplit
+from urllib.parse import unquote_to_bytes, urljoin
 
 import pybase64
 
@@ -65,6 +65,9 @@ def from_base64(value: object) -> Image:
     return Image(base64=inline.payload, content_type=inline.content_type)
 
 
+_HTTP = ("https://", "http://")
+
+
 def from_url(value: object, base_url: str) -> Image:
     """The picture of a `url` field: an http(s) URL (a relative one is joined to `base_url`) or a `data:` URI.
 
@@ -75,10 +78,13 @@ def from_url(value: object, base_url: str) -> Image:
     if start.lower() == "data:":
         return from_base64(text)
     url = text if isinstance(text, str) else bytes(text).decode("utf-8", "strict")
-    joined = urljoin(f"{base_url}/", url)
-    if not url or not url.isprintable() or " " in url or urlsplit(joined).scheme not in ("http", "https"):
-        raise ValueError("it is no http URL")
-    return Image(url=joined)
+    if not url or not url.isprintable() or " " in url:
+        raise ValueError("it is no URL")
+    if not url.lower().startswith(_HTTP):
+        url = urljoin(f"{base_url}/", url)
+        if not url.lower().startswith(_HTTP):
+            raise ValueError("it is no http URL")
+    return Image(url=url)
 
 
 def _text(value: object) -> str | memoryview:
