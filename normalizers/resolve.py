@@ -115,10 +115,6 @@ OWNED_INSTEAD = {
     "model": "name it at the top level",
     "num_images": "use n",
     "n": "give it at the top level",
-    "fal_webhook": "use webhook_url",
-    "webhookURL": "use webhook_url",
-    "webhookUrl": "use webhook_url",
-    "webhook": "use webhook_url",
 }
 
 

@@ -21,7 +21,7 @@ from simulators.stage import Stage
 
 SLUG = "fal"
 MAX_INPUT_PIXELS = 100_000_000
-MEGAPIXEL = 1024 * 1024  # fal names no number; its own presets of "1 MP" are 1024 x 1024
+MEGAPIXEL = 1024 * 1024  # an assumption: what was read of fal says neither how large it is nor how it rounds
 UNKNOWN_INPUT = (1024, 1024)  # a hosted input is not fetched: the simulators call nobody
 
 
