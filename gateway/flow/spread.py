@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from gateway.flow.calling import ask
+from gateway.flow.cost import cost_of
 from gateway.flow.deps import Deps
 from gateway.flow.failure import failure
 from gateway.flow.intake import take_in
@@ -15,7 +16,6 @@ from gateway.flow.order import Order
 from gateway.flow.picture import Picture
 from gateway.flow.usage import Usage, add_usage
 from normalizers.plan import Plan, PlannedCall
-from normalizers.price import dollars
 from providers.base import Answer, Call, Image
 from providers.errors import Kind, ProviderError
 
@@ -167,13 +167,3 @@ async def together(work: Sequence[Coroutine[Any, Any, None]]) -> None:
     for outcome in await asyncio.gather(*work, return_exceptions=True):
         if outcome is not None:
             raise outcome
-
-
-def cost_of(answer: Answer, plan: Plan, images: int) -> int | None:
-    """What the provider says, else its billing units at the table's price, else the planned price; micro-dollars."""
-    price = plan.offer.price
-    if answer.cost is not None:
-        return dollars(answer.cost)
-    if answer.units is not None and price.published and (price.per_megapixel or price.per_image):
-        return round(answer.units * (price.per_megapixel or price.per_image))
-    return None if plan.price is None else plan.price * images
