@@ -17,10 +17,14 @@ ResponseFormat = Literal["url", "b64_json", "both"]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`fields` holds every body field but `model`, in the caller's order and spelling."""
+    """`fields` holds every body field but `model`, in the caller's order and spelling.
+
+    `filled` are parameters that the route itself brings: a variation has no prompt, and every provider wants one.
+    """
 
     model: str
     fields: Mapping[str, Any]
+    filled: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)

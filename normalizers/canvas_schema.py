@@ -62,11 +62,15 @@ BELONGS: dict[Kind, tuple[str, ...]] = {
     "ratios": ("ratios", "tiers"),
     "names_and_free": ("names",),
     "fixed": ("pixels",),
+    "source": (),
 }
+NO_FIELD: frozenset[Kind] = frozenset({"fixed", "source"})
 
 
 class CanvasTable(BaseModel):
-    """`sizes` is keyed `"4:3@1K"`."""
+    """`sizes` is keyed `"4:3@1K"`. `keeps_source`: without a size (or with the word in `auto`, where there is one) an
+    edit keeps that of its picture; unless it says no, an edit with such a word does.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -82,6 +86,7 @@ class CanvasTable(BaseModel):
     auto: str | None = None
     default: Size | None = None
     provider_default: str | None = None
+    keeps_source: bool | None = None
 
     @model_validator(mode="after")
     def complete(self) -> Self:
@@ -95,7 +100,9 @@ class CanvasTable(BaseModel):
         if "limits" in self.model_fields_set and self.kind not in {"free", "names_and_free"}:
             raise ValueError(f"kind {self.kind} would ignore `limits`")
         fields = 1 + bool(self.tiers) if self.kind == "ratios" else 2 if self.form == "fields" else 1
-        if len(self.to) != fields and not (self.kind == "fixed" and not self.to):
+        if self.kind == "source":
+            self.to = []
+        if len(self.to) != fields and not (self.kind in NO_FIELD and not self.to):
             raise ValueError(f"`to` needs {fields} wire field{'s' if fields > 1 else ''} here")
         return self
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from normalizers.checks import is_type, make_check
+from normalizers.convert_pictures import mask, picture, pictures
+from normalizers.errors import CannotConvert
 
 Converter = Callable[[Any, Mapping[str, Any]], Any]
 Lora = dict[str, Any]
@@ -14,10 +16,6 @@ AIR_PREFIX = re.compile(r"^(?:urn:)?air:[^:]+:[^:]+:")
 TRANSFORMERS = ("high", "low", "both")
 CONTROL_FIELDS = {"image": "guideImage", "mode": "controlMode"}  # our name: Runware's
 CONTROL_NAMES = {"model": "a model", "guideImage": "an image"}
-
-
-class CannotConvert(ValueError):
-    """This value has no counterpart there; the text says which values do."""
 
 
 def lookup(value: Any, table: Mapping[str, Any]) -> Any:
@@ -190,7 +188,13 @@ CONVERTERS: dict[str, Converter] = {
     "checked_object": checked_object,
     "air_loras": air_loras,
     "air_control_nets": air_control_nets,
+    "picture": picture,
+    "pictures": pictures,
+    "mask": mask,
 }
+
+# These take pictures, which need a way to the provider.
+PICTURES = frozenset({"picture", "pictures", "mask"})
 
 # These give several wire fields of one parameter, in an object that is spread over the payload.
 SPREAD = frozenset({"weights_and_scales"})
@@ -205,4 +209,6 @@ TABLE_KEYS: dict[str, frozenset[str]] = {
     "path_and_multiplier": frozenset({"max_items", "scale"}),
     "weights_and_scales": frozenset({"max_items", "scale"}),
     "air_loras": frozenset({"max_items", "scale"}),
+    "pictures": frozenset({"min_items", "max_items"}),
+    "mask": frozenset({"edited"}),
 }

@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from normalizers.asked import Options
-from normalizers.convert import CannotConvert
-from normalizers.errors import BadValue, Refused
+from normalizers.errors import BadValue, CannotConvert, Refused
 from normalizers.offer import Offer
 from normalizers.parameters import GATEWAY_FIELDS, PARAMETERS
 from normalizers.resolve import Given, forbidden_loss
 from normalizers.rules import Decision, Default, How, Rule, how_sent
+from normalizers.source import Source, pictures_in, with_pictures
+
+PICTURED = frozenset({"image", "mask", "markup", "control_nets"})
 
 
 @dataclass(slots=True)
@@ -81,6 +83,8 @@ def apply_rule(draft: Draft, name: str, entry: Given, rule: Rule) -> None:
             if name == "seed":
                 return  # each call has its own: see count_and_seed
             sent = value if rule.convert is None else converted(draft.offer, entry, rule)
+            if name in PICTURED:
+                sent = readable_pictures(draft.offer, entry, sent)
             for path, part in wire_fields(rule, sent):
                 claim(draft, entry, ".".join(path), part)
                 put(draft.aside if rule.aside else draft.payload, path, part)
@@ -123,6 +127,17 @@ def converted(offer: Offer, entry: Given, rule: Rule) -> Any:
         return rule.convert(entry.value, rule.table)
     except CannotConvert as wrong:
         raise Refused(entry.as_, f"{wrong} at {offer.id}") from wrong
+
+
+def readable_pictures(offer: Offer, entry: Given, sent: Any) -> Any:
+    """With pictures in a format that the offer reads. Raises Refused for one that it does not take."""
+    forms: dict[Source, Source] = {}
+    for source in pictures_in(sent):
+        if wrong := offer.sources.unfit(source):
+            raise Refused(entry.as_, f"{wrong} at {offer.id}")
+        as_png = not source.prepare and source.format not in offer.sources.formats
+        forms[source] = source.prepared("png") if as_png else source
+    return with_pictures(sent, forms)
 
 
 def put_at(payload: dict[str, Any], field: str, value: Any) -> None:

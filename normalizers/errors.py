@@ -5,6 +5,8 @@ NormalizerError
 ├── Refused       this offer cannot honour it; another one may
 ├── Owned         a wire field that is the gateway's own; no caller may set it
 └── TableError    a row of an offer's table is wrong; the gateway does not start with it
+
+CannotConvert is a converter's word to its caller, which knows the parameter and makes a Refused of it.
 """
 
 
@@ -27,6 +29,10 @@ class Refused(NormalizerError):
 
 class Owned(NormalizerError):
     """The caller tried to set a wire field that the gateway sets itself: counts, callbacks, upload targets."""
+
+
+class CannotConvert(ValueError):
+    """A value that has no counterpart at a provider; the text says which values do."""
 
 
 class TableError(Exception):

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from normalizers.canvas import ONE_K, Shape
 from normalizers.limits import Limits, Pixels, fit_free
 
-Kind = Literal["free", "pixels", "names", "ratios", "names_and_free", "fixed"]
+Kind = Literal["free", "pixels", "names", "ratios", "names_and_free", "fixed", "source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class Canvas:
 
     `to` is the wire field (two, for ratio and tier, in kind `ratios`), `form` how pixels are written there, `auto` the
     wire value of the provider's own choice (None: the field is left out), `sizes` rows of (ratio, area) that win over
-    arithmetic, `default` the pixels that are asked for when the caller names none.
+    arithmetic, `default` the pixels that are asked for when the caller names none. `keeps_source`: an edit that is sent
+    no size keeps that of its first picture; kind `source` has no field for a size at all.
     """
 
     kind: Kind
@@ -42,6 +43,7 @@ class Canvas:
     auto: str | None = None
     default: Pixels | None = None
     provider_default: str | None = None
+    keeps_source: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ def fit(shape: Shape, canvas: Canvas) -> Fitted:  # noqa: PLR0911 - one return a
             return fit_ratio(shape, canvas)
         case "fixed":
             return as_pixels(shape, canvas, canvas.pixels[0])
+        case "source":
+            return as_pixels(shape, canvas, canvas.default or (ONE_K, ONE_K))
 
 
 def knows(shape: Shape, canvas: Canvas) -> bool:

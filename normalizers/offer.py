@@ -7,6 +7,7 @@ from typing import Any, Literal
 from normalizers.fit import Canvas, Pixels
 from normalizers.price import Price
 from normalizers.rules import Default, Rule
+from normalizers.source import Sources
 from normalizers.split import BatchSeeds
 
 Operation = Literal["generate", "edit", "image_to_image"]
@@ -79,6 +80,7 @@ class Offer:
     output: Output = field(default_factory=Output)
     delivery: Delivery = field(default_factory=Delivery)
     price: Price = field(default_factory=Price)
+    sources: Sources = field(default_factory=Sources)
     native: Mapping[str, str] = field(default_factory=dict[str, str])
     owned: frozenset[str] = frozenset()
     unknown: Unknown = "rejected"

@@ -11,13 +11,13 @@ from typing import Any, Literal, NamedTuple
 import orjson
 
 from normalizers.asked import Asked, Known, Options, ResponseFormat
-from normalizers.draft import Draft, one_parameter, put, put_at
-from normalizers.errors import Owned
+from normalizers.draft import Draft, converted, one_parameter, put, put_at
+from normalizers.errors import BadValue, Owned
 from normalizers.finishing import Finishing
 from normalizers.fit import Pixels
 from normalizers.offer import Offer
 from normalizers.output import choose_delivery, choose_output
-from normalizers.resolve import resolve
+from normalizers.resolve import Given, resolve
 from normalizers.rules import Decision, Default
 from normalizers.sizing import choose_size
 from normalizers.split import seed_of, split
@@ -99,6 +99,7 @@ class Plan:
 def plan(asked: Asked, offer: Offer, options: Options, known: Known = NOBODY) -> Plan:
     """How this offer would serve the request. Raises BadValue, Refused or Owned."""
     found = resolve(asked, offer, known, strict=options.strict)
+    check_needed(asked, offer, found.given)
     draft = Draft(offer, options, found.given, dict(offer.fixed))
     for row in found.decided:
         draft.decided[row.given_as] = row
@@ -110,7 +111,7 @@ def plan(asked: Asked, offer: Offer, options: Options, known: Known = NOBODY) ->
     finishing = choose_output(draft, exact)
     response_format, way = choose_delivery(draft, finishing)
     n, seed = count_and_seed(draft)
-    fill_in(draft)
+    fill_in(draft, asked.filled)
     drawn = finishing.exact if finishing and finishing.exact else fitted.pixels
     return Plan(
         offer=offer,
@@ -128,6 +129,14 @@ def plan(asked: Asked, offer: Offer, options: Options, known: Known = NOBODY) ->
         decisions=in_order(asked, draft.decided),
         defaults=tuple(draft.defaults),
     )
+
+
+def check_needed(asked: Asked, offer: Offer, given: Mapping[str, Given]) -> None:
+    """What the offer cannot work without: a prompt where it reads one, and a picture unless it draws from text."""
+    if "prompt" not in given and "prompt" not in asked.filled and offer.rules["prompt"].works:
+        raise BadValue("prompt", "is required; describe the picture in words")
+    if "image" not in given and offer.operation != "generate":
+        raise BadValue("image", "is required; send a picture as a file, a URL, a data URI or base64")
 
 
 def send_on(draft: Draft, fields: Mapping[str, Any]) -> None:
@@ -165,8 +174,14 @@ def count_and_seed(draft: Draft) -> tuple[int, int | None]:
     return n, seed
 
 
-def fill_in(draft: Draft) -> None:
+def fill_in(draft: Draft, filled: Mapping[str, Any]) -> None:
     """What the caller left out: values that the gateway sends, and what the provider will do by itself."""
+    for name, value in filled.items():
+        rule = draft.offer.rules[name]
+        if name not in draft.given and rule.works:
+            sent = converted(draft.offer, Given(value, ((name, value),)), rule) if rule.convert else value
+            put(draft.payload, rule.to, sent)
+            draft.defaults.append(Default(name, rule.sent_as, sent, "gateway"))
     for default in draft.offer.sends:
         if default.name not in draft.given:
             put(draft.payload, draft.offer.rules[default.name].to, default.value)

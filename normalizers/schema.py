@@ -10,10 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from normalizers.canvas_schema import CanvasTable, Name, Size, Sizes
 from normalizers.checks import Type
-from normalizers.convert import CONVERTERS, OWN_KEYS, TABLE_KEYS
+from normalizers.convert import CONVERTERS, OWN_KEYS, PICTURES, TABLE_KEYS
 from normalizers.offer import Operation, Unknown
 from normalizers.price import Currency
 from normalizers.rules import ABSENT, How
+from normalizers.source import Way
 from normalizers.split import BatchSeeds
 
 
@@ -137,6 +138,24 @@ class PriceTable(BaseModel):
     max: float | None = Field(default=None, ge=0, le=1000, allow_inf_nan=False)
 
 
+class SourcesTable(BaseModel):
+    """`ways` best first; `inline_bytes` and `max_bytes` of one picture, `sides` in pixels."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ways: list[Way] = []
+    formats: list[Literal["png", "jpeg", "webp", "avif", "gif"]] = ["png", "jpeg", "webp"]
+    inline_bytes: int = Field(default=4_000_000, ge=1)
+    max_bytes: int = Field(default=50_000_000, ge=1)
+    sides: Size = (1, 14_142)
+
+    @model_validator(mode="after")
+    def complete(self) -> Self:
+        if "png" not in self.formats:
+            raise ValueError("`formats` needs png, into which every other format is turned")
+        return self
+
+
 class OfferTable(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -155,12 +174,15 @@ class OfferTable(BaseModel):
     output: OutputTable = OutputTable()
     delivery: DeliveryTable = DeliveryTable()
     price: PriceTable = PriceTable()
+    sources: SourcesTable = SourcesTable()
     params: dict[str, Row] = {}
 
     @model_validator(mode="after")
     def complete(self) -> Self:
         if self.open_at and self.unknown != "open":
             raise ValueError("`open_at` is where unknown fields go, so `unknown` must be open")
+        if not self.sources.ways and any(row.by in PICTURES for row in self.params.values()):
+            raise ValueError("an offer that takes pictures needs `ways` in `sources`")
         return self
 
 

@@ -1,29 +1,35 @@
 """The step that turns size, aspect_ratio and resolution into what the offer draws."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from normalizers.canvas import Shape, combine, read_ratio, read_size, read_tier
 from normalizers.draft import Draft, put_at
 from normalizers.errors import Refused
-from normalizers.fit import Fitted, Pixels, fit, knows
+from normalizers.fit import Canvas, Fitted, Pixels, fit, knows
 from normalizers.rules import Default
+from normalizers.source import pictures_in
 
 SIZE_PARAMETERS = ("size", "aspect_ratio", "resolution")
 
 
 def choose_size(draft: Draft) -> tuple[Fitted, Pixels | None]:
     """What will be drawn, and the exact pixels that the gateway has to crop and resize to, if any."""
-    canvas = draft.offer.canvas
+    canvas = canvas_of(draft)
     parts = {name: read_part(draft, name) for name in SIZE_PARAMETERS}
     shape = combine(parts["size"], parts["aspect_ratio"], parts["resolution"])
     if not knows(shape, canvas):
         raise Refused(
             draft.given["size"].as_, f"{shape.name} is no size of {draft.offer.id}; give one such as 1024x1024"
         )
+    if shape.open and canvas.keeps_source and canvas.auto is None:
+        draft.defaults.append(Default("size", None, "as the first picture", "provider"))
+        return Fitted(None, ()), None
     if shape.open and canvas.default is None:
         return Fitted(None, ()), None
-    fitted = fit(Shape(pixels=canvas.default) if shape.open else shape, canvas)
+    wanted = Shape(auto=canvas.keeps_source, pixels=None if canvas.keeps_source else canvas.default)
+    fitted = fit(wanted if shape.open else shape, canvas)
     for wire, value in fitted.wire:
         put_at(draft.payload, wire, value)
     sent_as = "+".join(wire for wire, _value in fitted.wire) or None
@@ -34,6 +40,17 @@ def choose_size(draft: Draft) -> tuple[Fitted, Pixels | None]:
     exact = shape.pixels if fitted.snapped and draft.value("size_fit") == "exact" else None
     decide_size(draft, parts, fitted, (sent_as, sent), exact)
     return fitted, exact
+
+
+def canvas_of(draft: Draft) -> Canvas:
+    """The offer's, for an edit with the size of its first picture, scaled up where that is asked, as the default."""
+    canvas = draft.offer.canvas
+    source = next(iter(pictures_in(draft.value("image"))), None)
+    if source is None:
+        return canvas
+    factor = draft.value("scale_factor") if draft.offer.rules["scale_factor"].works else None
+    width, height = (round(side * (factor or 1)) for side in source.pixels)
+    return replace(canvas, default=(width, height), keeps_source=canvas.keeps_source or canvas.kind == "source")
 
 
 def read_part(draft: Draft, name: str) -> Shape | None:

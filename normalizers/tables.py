@@ -20,6 +20,7 @@ from normalizers.price import make_price
 from normalizers.rows import make_rule
 from normalizers.rules import ABSENT, Default, Rule
 from normalizers.schema import ModelRow, OfferTable
+from normalizers.source import Sources
 
 Table = TypeVar("Table", bound=BaseModel)
 
@@ -101,6 +102,13 @@ def read_offer(row: Mapping[str, Any], path: str, provider: str, models: Mapping
             whole=table.price.whole_megapixels,
             currency=table.price.currency,
         ),
+        sources=Sources(
+            tuple(table.sources.ways),
+            tuple(table.sources.formats),
+            table.sources.inline_bytes,
+            table.sources.max_bytes,
+            table.sources.sides,
+        ),
         native=native_fields(rules, table),
         owned=owned_fields(rules, table),
         unknown=table.unknown,
@@ -148,6 +156,7 @@ def make_canvas(offer: OfferTable, facts: ModelFacts | None) -> Canvas:
         auto=table.auto,
         default=table.default or usual,
         provider_default=table.provider_default if generates else None,
+        keeps_source=not generates and (table.auto is not None if table.keeps_source is None else table.keeps_source),
     )
 
 
@@ -162,7 +171,12 @@ def read_sizes(rows: Mapping[str, Pixels]) -> dict[tuple[str, int], Pixels]:
 
 def native_fields(rules: Mapping[str, Rule], table: OfferTable) -> dict[str, str]:
     """The wire's own names, so that a caller who knows the provider may use them for the parameter they carry."""
-    native = {rule.to[0]: name for name, rule in rules.items() if rule.how == "renamed" and len(rule.to) == 1}
+    same_value = {
+        name
+        for name, rule in rules.items()
+        if rule.how == "renamed" or table.params[name].by in {"picture", "pictures"}
+    }
+    native = {rules[name].to[0]: name for name in same_value if len(rules[name].to) == 1}
     if table.canvas.kind in {"names", "names_and_free", "free", "pixels"} and len(table.canvas.to) == 1:
         native[table.canvas.to[0]] = "size"
     for wire, name in ((table.output.to, "output_format"), (table.output.compression_to, "output_compression")):

@@ -6,7 +6,7 @@ Two shapes are enough. A `Direct` adapter answers at once; a `Queued` one hands 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from normalizers.offer import Operation
 
@@ -16,12 +16,24 @@ Want = Literal["url", "bytes"]
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A picture that travels as a part of its own in a multipart body; `filename` is ours, not the caller's."""
+
+    content: bytes
+    content_type: str
+    filename: str
+
+    def __repr__(self) -> str:
+        return f"<Part {self.filename} {len(self.content)} bytes>"
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One request to a provider, as the plan made it.
 
-    `upstream` is the provider's own model id, `payload` the JSON body as it goes out, `images` how many pictures it
-    asks for. `want` says what serves the caller best: a URL that can be handed on, or the picture itself.
-    `id` is ours, unique per call: `req_….2` is the third call of a request.
+    `upstream` is the provider's own model id, `payload` the JSON body as it goes out (a form where it holds a `Part`),
+    `images` how many pictures it asks for. `want` says what serves the caller best: a URL that can be handed on, or the
+    picture itself. `id` is ours, unique per call: `req_….2` is the third call of a request.
     """
 
     id: str
@@ -127,6 +139,15 @@ class Queued(Protocol):
 
 
 Adapter = Direct | Queued
+
+
+@runtime_checkable
+class Uploads(Protocol):
+    """An adapter whose provider stores pictures that are sent to it; what it gives stands in a payload for one."""
+
+    async def upload(self, content: bytes, content_type: str) -> str:
+        """A URL or an id. Raises `ProviderError`; nothing is paid by it."""
+        ...
 
 
 class Downloads(Protocol):
