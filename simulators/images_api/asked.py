@@ -1,6 +1,7 @@
 """A request to the images API, whichever way it was sent: JSON, or a form with files."""
 
 import io
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -20,11 +21,28 @@ class Unreadable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Fields as they came (text in a form), and files by name without brackets: `image[]` and `image` are one."""
+    """Fields as they came (text in a form, the last one of a name), and files by the names they came under.
+
+    `texts` are a form's fields with every value of a name.
+    """
 
     fields: dict[str, Any]
     files: dict[str, list[Upload]] = field(default_factory=dict[str, list[Upload]])
     form: bool = False
+    texts: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+
+    def sent(self, *names: str) -> list[bytes]:
+        """The contents of the files under these names, in this order."""
+        return [upload.content for name in names for upload in self.files.get(name, [])]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What an input picture is: its pixels, Pillow's name of its format, whether it has an alpha channel."""
+
+    size: tuple[int, int]
+    format: str
+    alpha: bool
 
 
 async def read(request: Request) -> Asked:
@@ -46,20 +64,24 @@ def _from_form(request: Request, raw: bytes) -> Asked:
     if form is None:
         raise Unreadable("the form is broken")
     fields: dict[str, Any] = {name: values[-1] for name, values in form.fields.items()}
-    files: dict[str, list[Upload]] = {}
-    for name, uploads in form.files.items():
-        files.setdefault(name.removesuffix("[]"), []).extend(uploads)
-    return Asked(fields, files, form=True)
+    return Asked(fields, form.files, form=True, texts=form.fields)
 
 
-def picture_size(content: bytes) -> tuple[int, int] | None:
-    """Width and height of an input picture; None when it is none."""
+def look_at(content: bytes, formats: Collection[str] = INPUT_FORMATS) -> Seen | None:
+    """An input picture in one of these formats; None when it is none."""
     try:
-        with Image.open(io.BytesIO(content), formats=INPUT_FORMATS) as image:
+        with Image.open(io.BytesIO(content), formats=tuple(formats)) as image:
             image.verify()
-            return image.size
+            alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+            return Seen(image.size, image.format or "", alpha)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
+
+
+def picture_size(content: bytes, formats: Collection[str] = INPUT_FORMATS) -> tuple[int, int] | None:
+    """Width and height of an input picture; None when it is none."""
+    seen = look_at(content, formats)
+    return seen.size if seen else None
 
 
 def from_data_uri(uri: str) -> bytes | None:

@@ -1,6 +1,7 @@
 """Lumenfall's catalogue here, and how it finds a size.
 
-Source: Lumenfall's page "Qwen Image API" and its agent skill 1.2.2, read 2026-11-21.
+Source: Lumenfall's page "Qwen Image API", its docs page "Image upscaling", the API pages of the upscalers and its
+agent skill 1.2.2, read 2026-11-21.
 """
 
 import math
@@ -10,6 +11,8 @@ from simulators.images_api.asked import pixels
 
 MAX_SIDE = 14142
 MODES = ("text-to-image", "image-edit")
+UPSCALE = ("upscale",)
+FIXED = (0.0,)
 
 # Shape at tier 1K -> pixels, as listed on the model's page. Note that 4:3 and 3:4 differ by a pixel.
 TABLE_1K: dict[str, tuple[int, int]] = {
@@ -25,12 +28,23 @@ TABLE_1K: dict[str, tuple[int, int]] = {
 
 @dataclass(frozen=True)
 class Model:
-    """A model and who serves it, the first choice first. `price` is for one picture, in micro-dollars."""
+    """A model and who serves it, the first choice first. `price` is for one picture, in micro-dollars.
+
+    Of an upscaler, `scale` is its own factor and `scales` are those it takes: none are any, `FIXED` its own alone.
+    """
 
     id: str
     modes: tuple[str, ...]
     providers: tuple[str, ...]
     price: int
+    scale: float = 2.0
+    scales: tuple[float, ...] = ()
+
+    def scaled(self, asked: float | None) -> float | None:
+        """The factor that is used; None for one that is not taken. A fixed one is used whatever is asked."""
+        if self.scales == FIXED or asked is None:
+            return self.scale
+        return asked if asked >= 1 and (not self.scales or asked in self.scales) else None
 
 
 MODELS: dict[str, Model] = {
@@ -42,6 +56,10 @@ MODELS: dict[str, Model] = {
         Model("flux-dev", ("text-to-image",), ("fal", "replicate"), 25_000),
         Model("gpt-image-1.5", MODES, ("openai",), 40_000),
         Model("gpt-image-2", MODES, ("openai",), 50_000),
+        Model("topaz-image-upscale", UPSCALE, ("fal", "replicate"), 50_000),
+        Model("google-upscaler", UPSCALE, ("vertex", "replicate"), 5_000, scales=(2.0, 4.0)),
+        Model("real-esrgan", UPSCALE, ("fal", "replicate"), 2_000, scale=4.0),
+        Model("recraft-crisp-upscale", UPSCALE, ("fal", "replicate"), 4_000, scale=4.0, scales=FIXED),
     )
 }
 

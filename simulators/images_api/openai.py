@@ -4,7 +4,7 @@ Source: openai-python 3.52.0 and the OpenAPI file 2.3.0, read 2026-11-21. DALL·
 unknown parameter; unknown fields are refused; pictures come as base64 only.
 """
 
-from typing import Any, cast
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -14,23 +14,21 @@ from simulators.drawing import as_format
 from simulators.faults import Ability, PictureEffect, Step
 from simulators.front import Front, json_answer
 from simulators.images_api import openai_answer as answer
-from simulators.images_api.asked import Asked, Unreadable, from_data_uri, picture_size, pixels, read
+from simulators.images_api.asked import Unreadable, pixels, read
+from simulators.images_api.openai_inputs import inputs_of
 from simulators.images_api.openai_rules import (
     EDIT_FORM,
     EDIT_JSON,
     GENERATE,
     MODELS,
-    USER_ERROR,
     Refusal,
     given,
     refusal,
 )
-from simulators.images_api.pictures import contents, make
+from simulators.images_api.pictures import make
 from simulators.stage import Stage
 
 KEY = "sk-simulated-openai"
-MAX_INPUTS = 16
-HOSTED = b""  # an input named by URL: the simulators call nobody
 
 
 class OpenAI:
@@ -60,10 +58,8 @@ class OpenAI:
             except Unreadable:
                 return _unparsable()
             fields = given(asked)
-            inputs = _inputs(asked, fields)
-            if isinstance(inputs, Refusal):
-                return answer.refused(inputs)
-            wrong = refusal(fields, EDIT_FORM if asked.form else EDIT_JSON)
+            found, checks = inputs_of(asked, fields), EDIT_FORM if asked.form else EDIT_JSON
+            wrong, inputs = (found, []) if isinstance(found, Refusal) else (refusal(fields, checks), found.every)
             return _wrong(fields, wrong) or await self._draw(stage, "image_edit", fields, inputs, effect)
 
         async def models(_request: Request, _effect: PictureEffect | None) -> Response:
@@ -118,55 +114,6 @@ def _wrong(fields: dict[str, Any], wrong: Refusal | None) -> Response | None:
     if model and model not in MODELS:
         return answer.no_such_model(model)
     return answer.refused(wrong) if wrong else None
-
-
-def _inputs(asked: Asked, fields: dict[str, Any]) -> list[bytes] | Refusal:
-    """The input pictures, taken out of the fields."""
-    if asked.form:
-        images, masks = contents(asked.files.get("image", [])), contents(asked.files.get("mask", []))
-    else:
-        mask = fields.pop("mask", None)
-        images, masks = _named(fields.pop("images", None), "images"), _named([mask] if mask else [], "mask")
-    if isinstance(images, Refusal):
-        return images
-    if isinstance(masks, Refusal):
-        return masks
-    return _unfit(asked, images, masks) or [*images, *masks]
-
-
-def _unfit(asked: Asked, images: list[bytes], masks: list[bytes]) -> Refusal | None:
-    """What is wrong with the input pictures; the mask must fit the first one."""
-    stray = sorted(set(asked.files) - {"image", "mask"})
-    if stray:
-        return Refusal(f"Unknown parameter: '{stray[0]}'.", stray[0], "unknown_parameter")
-    if not images:
-        needed = "image" if asked.form else "images"
-        return Refusal(f"Missing required parameter: '{needed}'.", needed, "missing_required_parameter")
-    if len(images) > MAX_INPUTS:
-        return Refusal(f"At most {MAX_INPUTS} images.", "image", "array_above_max_length")
-    sizes = [picture_size(content) for content in (*images, *masks) if content != HOSTED]
-    if None in sizes:
-        return Refusal("Invalid image file or mode for image.", None, "invalid_image_file", USER_ERROR)
-    if masks and HOSTED not in (images[0], masks[0]) and picture_size(masks[0]) != picture_size(images[0]):
-        return Refusal("The mask must have the size of the image.", "mask", "invalid_value", USER_ERROR)
-    return None
-
-
-def _named(references: object, field: str) -> list[bytes] | Refusal:
-    """Each is an object with exactly one of `image_url` and `file_id`; there are no files here."""
-    if not isinstance(references, list):
-        return []
-    read_in: list[bytes] = []
-    for each in cast("list[object]", references):
-        reference = cast("dict[str, object]", each) if isinstance(each, dict) else {}
-        url = reference.get("image_url")
-        if set(reference) != {"image_url"} or not isinstance(url, str):
-            return Refusal(f"Invalid '{field}': expected objects with an image_url.", field, "invalid_value")
-        content = HOSTED if url.startswith(("http://", "https://")) else from_data_uri(url)
-        if content is None:
-            return Refusal("Invalid image file or mode for image.", None, "invalid_image_file", USER_ERROR)
-        read_in.append(content)
-    return read_in
 
 
 def _model(name: str) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import pybase64
 
 from simulators.drawing import Format, Picture, draw, spoilt
 from simulators.faults import PictureEffect, flaw_of
-from simulators.multipart import Upload
 from simulators.stage import Stage
 
 
@@ -45,7 +44,3 @@ async def make(
 async def base64_of(picture: Picture) -> str:
     content = await asyncio.to_thread(draw, picture)
     return pybase64.b64encode(content).decode()
-
-
-def contents(uploads: Sequence[Upload]) -> list[bytes]:
-    return [upload.content for upload in uploads]

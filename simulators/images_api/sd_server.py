@@ -1,7 +1,7 @@
 """A stand-in for stable-diffusion.cpp's `sd-server`, under `/sd-server/v1`: no key, base64 only, one model.
 
-Source: stable-diffusion.cpp examples/server, api.md and routes_openai.cpp at commit 97d2990, read 2026-11-21.
-Parameters beyond OpenAI's few hide in the prompt: `text <sd_cpp_extra_args>{json}</sd_cpp_extra_args>`.
+Source: stable-diffusion.cpp examples/server, api.md and routes_openai.cpp at commits 97d2990 and 0137f16, read
+2026-11-21. Parameters beyond OpenAI's few hide in the prompt: `text <sd_cpp_extra_args>{json}</sd_cpp_extra_args>`.
 """
 
 import re
@@ -18,7 +18,7 @@ from simulators.drawing import Format, as_format
 from simulators.faults import Ability, PictureEffect, Step
 from simulators.front import Front, anyone, json_answer
 from simulators.images_api.asked import Asked, Unreadable, picture_size, pixels, read
-from simulators.images_api.pictures import base64_of, contents, make
+from simulators.images_api.pictures import base64_of, make
 from simulators.stage import Stage
 
 MODEL = "sd-cpp-local"
@@ -99,26 +99,43 @@ class SdServer:
 
 def _order(asked: Asked, *, edit: bool) -> Order:
     """Raises `Refused`."""
+    if edit and not asked.form:
+        raise Refused("Content-Type must be multipart/form-data")
     prompt, extra = _split(asked.fields.get("prompt"))
-    inputs = contents(asked.files.get("image", []))
-    if edit and (not inputs or any(picture_size(content) is None for content in inputs)):
-        raise Refused("invalid image" if inputs else "image required")
+    images = _images(asked) if edit else []
+    mask = asked.sent("mask")[:1] if edit else []
     output_format = as_format(asked.fields.get("output_format", "png"))
     if output_format is None or output_format not in (("png", "jpeg") if edit else ("png", "jpeg", "webp")):
         raise Refused("invalid output_format")
     count = _whole(asked.fields.get("n", 1))
     if count is None or not 1 <= count <= MAX_BATCH:
         raise Refused("invalid n")
+    strength = extra.get("strength", 0.75)
+    if isinstance(strength, bool) or not isinstance(strength, (int, float)) or not 0 <= strength <= 1:
+        raise Refused("invalid params")
     seed = _whole(extra.get("seed", -1))
     return Order(
         prompt=prompt,
         count=count,
-        size=_size(asked.fields.get("size"), extra),
+        size=_size(asked.fields.get("size"), extra, _first_size([*images, *mask])),
         output_format=output_format,
         compression=min(100, max(0, _whole(asked.fields.get("output_compression", 100)) or 0)),
         seed=seed if seed is not None and seed >= 0 else None,
-        inputs=inputs,
+        inputs=[*images, *mask],
     )
+
+
+def _images(asked: Asked) -> list[bytes]:
+    """`image[]` wins over `image`, of which only the first is read; what cannot be decoded is passed over."""
+    sent = asked.sent("image[]") or asked.sent("image")[:1]
+    if not sent:
+        raise Refused("at least one image[] required")
+    return [content for content in sent if picture_size(content)]
+
+
+def _first_size(inputs: list[bytes]) -> tuple[int, int]:
+    """Without a size an edit keeps that of its first picture."""
+    return (picture_size(inputs[0]) if inputs else None) or DEFAULT_SIZE
 
 
 def _split(prompt: object) -> tuple[str, dict[str, Any]]:
@@ -137,8 +154,8 @@ def _split(prompt: object) -> tuple[str, dict[str, Any]]:
     return EXTRA.sub("", prompt).strip(), cast("dict[str, Any]", extra)
 
 
-def _size(asked: object, extra: dict[str, Any]) -> tuple[int, int]:
-    width, height = pixels(asked) or DEFAULT_SIZE if isinstance(asked, str) else DEFAULT_SIZE
+def _size(asked: object, extra: dict[str, Any], usual: tuple[int, int]) -> tuple[int, int]:
+    width, height = pixels(asked) or usual if isinstance(asked, str) else usual
     size = _whole(extra.get("width", width)), _whole(extra.get("height", height))
     if size[0] is None or size[1] is None or size[0] not in SIDES or size[1] not in SIDES:
         raise Refused("invalid size")

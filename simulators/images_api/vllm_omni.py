@@ -7,7 +7,7 @@ Source: vllm-omni entrypoints/openai at commit be81443 and its pages "Image Gene
 import time
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -16,12 +16,18 @@ from simulators.drawing import Picture, draw
 from simulators.faults import Ability, PictureEffect, Step
 from simulators.front import Front, json_answer
 from simulators.images_api.asked import Asked, Unreadable, from_data_uri, picture_size, pixels, read
-from simulators.images_api.pictures import base64_of, contents, make
+from simulators.images_api.pictures import base64_of, make
 from simulators.stage import Stage
 
 KEY = "simulated-vllm-omni"
 MODEL = "Qwen/Qwen-Image"
 DEFAULT_SIZE = (1024, 1024)
+HOSTED = b""  # a picture named by URL: the simulators call nobody
+
+
+def _jpg(word: object) -> object:
+    """An edit takes `jpg` as well."""
+    return "jpeg" if word == "jpg" else word
 
 
 class Lora(BaseModel):
@@ -54,6 +60,14 @@ class ImageRequest(BaseModel):
     layers: Annotated[int, Field(ge=2, le=10)] | None = None
     output_format: Literal["png", "jpeg", "webp"] = "png"
     output_compression: Annotated[int, Field(ge=0, le=100)] = 100
+
+
+class EditForm(ImageRequest):
+    """The fields of an edit's form beside its pictures."""
+
+    output_format: Annotated[Literal["png", "jpeg", "webp"], BeforeValidator(_jpg)] = "png"
+    background: str | None = "auto"
+    stream: bool = False
 
 
 class Refused(ValueError):
@@ -97,8 +111,9 @@ class VllmOmni:
     async def _answer(self, stage: Stage, request: Request, effect: PictureEffect | None, *, edit: bool) -> Response:
         try:
             asked = await read(request)
-            given = ImageRequest.model_validate(asked.fields)
-            inputs = _inputs(asked) if edit else []
+            form = EditForm if edit else ImageRequest
+            given = form.model_validate(asked.fields if asked.form or not edit else {})
+            inputs = _inputs(asked, given) if isinstance(given, EditForm) else []
             size = _size(given.size, inputs)
         except Unreadable:
             return _invalid([{"type": "json_invalid", "loc": ["body"], "msg": "JSON decode error"}])
@@ -144,18 +159,18 @@ def _size(asked: str | None, inputs: list[bytes]) -> tuple[int, int]:
     return wanted
 
 
-def _inputs(asked: Asked) -> list[bytes]:
-    """The pictures to edit. Raises `Refused`."""
-    if asked.fields.get("stream") in (True, "true"):
+def _inputs(asked: Asked, given: EditForm) -> list[bytes]:
+    """The pictures to edit, then the mask (white is painted over) and the reference. Raises `Refused`."""
+    if given.stream:
         raise Refused(_detail(400, "stream=true needs a multi-stage model"))
-    url = asked.fields.get("url") or asked.fields.get("url[]")
-    sent = contents(asked.files.get("image", []))
-    if isinstance(url, str):
-        sent.append(from_data_uri(url) or url.encode())
+    urls = [url for name in ("url", "url[]") for url in asked.texts.get(name, [])]
+    sent = asked.sent("image", "image[]") + [from_data_uri(url) or HOSTED for url in urls]
     if not sent:
-        missing = {"type": "missing", "loc": ["body", "image"], "msg": "Field 'image' or 'url' is required"}
-        raise Refused(_invalid([missing]))
-    return sent
+        raise Refused(_detail(422, "Field 'image' or 'url' is required"))
+    inputs = [*sent, *asked.sent("mask_image"), *asked.sent("reference_image")]
+    if any(content != HOSTED and picture_size(content) is None for content in inputs):
+        raise Refused(_detail(400, "Failed to load image"))
+    return inputs
 
 
 def _refuse(request: Request) -> Response | None:

@@ -60,11 +60,12 @@ def test_generate_gives_base64(connect: Connect, simulators: Simulators, slug: s
 
 @pytest.mark.parametrize("slug", EVERY)
 def test_edit_takes_a_form(connect: Connect, simulators: Simulators, slug: str) -> None:
-    upload = ("in.png", png(), "image/png")
+    content = png(96, 64)
+    upload = ("in.png", content, "image/png")
     answer = connect(slug).images.edit(model=MODELS[slug], prompt="at night", image=[upload], n=2)
     assert len(answer.data or []) == 2
     body = simulators.calls(slug)[0]["body"]
-    assert body["image[]"] == {"filename": "in.png", "content_type": "image/png", "bytes": len(png())}
+    assert body["image[]"] == {"filename": "in.png", "content_type": "image/png", "bytes": len(content)}
     assert (body["prompt"], body["n"]) == ("at night", "2")
     assert simulators.paid(slug) == 2
 
