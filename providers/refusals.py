@@ -15,6 +15,7 @@ _WINDOW = 16  # a run of so many characters from a caller's text counts as an ec
 _LONG_RUN = re.compile(r"[A-Za-z0-9+/=_-]{48,}")  # base64, tokens
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|lmnfl|r8)[-_][A-Za-z0-9*._-]{6,}|\b(?:Bearer|Key) (?=\S*\d)\S{8,}")
 _MASK = re.compile("\0+")
+_PICTURE = re.compile(r"data:[a-z]+/[a-z0-9.+-]+;base64,|[A-Za-z0-9+/]{64}")
 _DATA_URI = re.compile(r"data:[^\s\"']*", re.IGNORECASE)
 
 # Statuses whose meaning does not depend on who answered. 521–524 are Cloudflare's: 521–523 it did not reach the
@@ -71,13 +72,17 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def texts_of(payload: Mapping[str, Any]) -> list[str]:
-    """Every string a caller may have put into a payload, for `public_text` to hide."""
+    """Every string a caller may have put into a payload, for `public_text` to hide.
+
+    Pictures are left out: they are longer than any prompt, and no base64 is repeated anyway.
+    """
     found: list[str] = []
     waiting: list[object] = [payload]
     while waiting:
         value = waiting.pop()
         if isinstance(value, str):
-            found.append(value)
+            if len(value) <= MOST_HIDDEN or not _PICTURE.match(value):
+                found.append(value)
         elif isinstance(value, dict):
             waiting.extend(cast(dict[str, object], value).values())
         elif isinstance(value, list):

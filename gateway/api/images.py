@@ -88,7 +88,7 @@ class PlanRoute(ImagesRoute):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         order = await self.order(scope, receive)
         rows = [candidate_row(entry, self.at) for entry in consider(order, self.at)]
-        await send_json(200, plan_answer(order.found.entry.facts.id, rows), send)
+        await send_json(200, plan_answer(order.found.entry.facts.id, order.operation, rows), send)
 
 
 def read(body: Any) -> Asked:

@@ -63,7 +63,7 @@ class Tables:
             candidates = [self.candidate(asked, offer, options) for offer in found.offers]
         except NormalizerError as wrong:
             raise GatewayFailed(str(wrong)) from wrong
-        return plan_answer(found.entry.facts.id, candidates)
+        return plan_answer(found.entry.facts.id, "generate", candidates)
 
     def candidate(self, asked: Asked, offer: Offer, options: Options) -> dict[str, Any]:
         """One provider's part in a plan; what it refuses excludes it."""

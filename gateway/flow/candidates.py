@@ -15,8 +15,10 @@ from gateway.flow.deps import Deps
 from gateway.flow.order import Order
 from normalizers.catalog import Found, UnknownModel
 from normalizers.errors import BadValue, Owned, Refused
-from normalizers.offer import Offer
+from normalizers.offer import Offer, Operation
 from normalizers.plan import Plan, plan
+
+PICTURED: tuple[Operation, Operation] = ("image_to_image", "edit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +34,20 @@ class Exclusion:
         return self.param is not None
 
 
-def find_model(model: str, at: Deps) -> Found:
+def find_model(model: str, at: Deps, operation: Operation = "generate") -> Found:
     """By its public id, or `provider/model`. Raises ModelNotFound, naming the nearest ids."""
     try:
-        return at.catalog.find(model, "generate")
+        return at.catalog.find(model, operation)
     except UnknownModel as unknown:
         raise ModelNotFound(unknown.reason, param="model") from None
+
+
+def find_for_pictures(model: str, at: Deps, *, by_strength: bool) -> tuple[Found, Operation]:
+    """What the model does with a picture: an edit, or image-to-image where a strength is given; else the other one."""
+    first, second = PICTURED if by_strength else PICTURED[::-1]
+    found = find_model(model, at, first)
+    other = found if found.offers else find_model(model, at, second)
+    return (other, second) if not found.offers and other.offers else (found, first)
 
 
 def consider(order: Order, at: Deps) -> list[Plan | Exclusion]:
@@ -63,7 +73,7 @@ def candidates(order: Order, at: Deps) -> list[Plan]:
     considered = consider(order, at)
     plans = [entry for entry in considered if isinstance(entry, Plan)]
     if not plans:
-        raise nobody(order, [entry for entry in considered if isinstance(entry, Exclusion)])
+        raise nobody(order, [entry for entry in considered if isinstance(entry, Exclusion)], at)
     return plans
 
 
@@ -72,14 +82,21 @@ def bad_value(wrong: BadValue) -> GatewayError:
     return (MissingParameter if missing else InvalidValue)(f"{wrong.param}: {wrong.reason}", param=wrong.param)
 
 
-def nobody(order: Order, excluded: Iterable[Exclusion]) -> GatewayError:
+def cannot(order: Order, at: Deps) -> str:
+    """Why a model has no offers for an operation, and what works instead."""
+    if order.operation == "generate":
+        return "does not draw from text alone; send a picture to /v1/images/edits"
+    others = [name for name, entry in at.catalog.entries.items() if entry.offering(order.operation)]
+    instead = f"; {', '.join(others[:5])} can" if others else ""
+    what = "edit pictures" if order.operation == "edit" else "draw variations of a picture"
+    return f"cannot {what}{instead}"
+
+
+def nobody(order: Order, excluded: Iterable[Exclusion], at: Deps) -> GatewayError:
     """The first configured offer's reason is the one the caller can do something about."""
     reasons = list(excluded)
     if not reasons:
-        return UnsupportedParameter(
-            f"model: {order.asked.model} does not draw from text alone; send a picture to /v1/images/edits",
-            param="model",
-        )
+        return UnsupportedParameter(f"model: {order.asked.model} {cannot(order, at)}", param="model")
     refusals = [reason for reason in reasons if reason.configured]
     if not refusals:
         told = "; ".join(dict.fromkeys(reason.reason for reason in reasons))

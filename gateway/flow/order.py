@@ -1,10 +1,12 @@
 """One request on its way: what was asked, by whom, until when."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from gateway.flow.sent_pictures import SentPictures
 from normalizers.asked import Asked, Options, ResponseFormat
 from normalizers.catalog import Found
+from normalizers.offer import Operation
 
 CacheWish = Literal["off", "only"]
 
@@ -22,7 +24,10 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`deadline` is an instant of `time.monotonic()`, `started` likewise; `base_url` begins the URLs handed out."""
+    """`deadline` is an instant of `time.monotonic()`, `started` likewise; `base_url` begins the URLs handed out.
+
+    `sent` are the pictures that came with the request.
+    """
 
     id: str
     asked: Asked
@@ -32,6 +37,8 @@ class Order:
     started: float
     deadline: float
     base_url: str
+    operation: Operation = "generate"
+    sent: SentPictures = field(default_factory=SentPictures)
     cache: CacheWish | None = None
 
     def __repr__(self) -> str:

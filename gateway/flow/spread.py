@@ -11,6 +11,7 @@ from gateway.flow.calling import ask
 from gateway.flow.cost import cost_of
 from gateway.flow.deps import Deps
 from gateway.flow.failure import failure
+from gateway.flow.hand_over import with_wire_forms
 from gateway.flow.intake import take_in
 from gateway.flow.order import Order
 from gateway.flow.picture import Picture
@@ -93,7 +94,8 @@ async def one_call(planned: PlannedCall, plan: Plan, order: Order, drawn: Drawn,
     for left in reversed(range(TRIES)):
         started = time.monotonic()
         try:
-            answer = await ask(at.adapters[plan.offer.provider], make_call(planned, plan, order), order, at)
+            call = await with_wire_forms(make_call(planned, plan, order), plan, order, at)
+            answer = await ask(at.adapters[plan.offer.provider], call, order, at)
         except ProviderError as error:
             note(drawn, plan, error.kind.value, 0, started)
             wait = max(pause * random.uniform(0.75, 1.25), error.retry_after or 0)  # noqa: S311 - spreads retries, guards nothing

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from normalizers.offer import Offer
+from normalizers.offer import Offer, Operation
 from normalizers.plan import Plan
 from normalizers.price import MICROS, Price
 from normalizers.rules import Decision, Default
 
 
-def plan_answer(model: str, candidates: list[dict[str, Any]]) -> dict[str, Any]:
-    """A row of `candidates` for every offer of the model."""
-    return {"object": "image.plan", "model": model, "operation": "generate", "candidates": candidates}
+def plan_answer(model: str, operation: Operation, candidates: list[dict[str, Any]]) -> dict[str, Any]:
+    """A row of `candidates` for every offer of the model that is of this operation."""
+    return {"object": "image.plan", "model": model, "operation": operation, "candidates": candidates}
 
 
 def planned_row(plan: Plan, title: str, *, available: bool = True) -> dict[str, Any]:

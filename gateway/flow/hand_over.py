@@ -1,0 +1,83 @@
+"""A call's pictures, put into it in the form that its provider takes, right before it is sent."""
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import Literal
+
+import pybase64
+
+from gateway.flow.deliver import FILES
+from gateway.flow.deps import Deps
+from gateway.flow.order import Order
+from gateway.flow.picture_codec import NotAPicture
+from gateway.flow.sent_pictures import choose_way
+from gateway.store.signing import sign
+from normalizers.plan import Plan
+from normalizers.source import Source, pictures_in, with_pictures
+from providers.base import Call, Part, Uploads
+from providers.errors import Kind, ProviderError
+
+EXTENSIONS = {"jpeg": "jpg"}
+ON_LOOP_BYTES = 4 * 1024 * 1024  # encoded in about a millisecond
+LATE_SECONDS = 3600
+
+
+async def with_wire_forms(call: Call, plan: Plan, order: Order, at: Deps) -> Call:
+    """The call as it goes out. Raises ProviderError where a picture cannot be handed over; nothing is paid then."""
+    if not len(order.sent):
+        return call
+    forms = {source: await wire_form(source, plan, order, at) for source in set(pictures_in(call.payload))}
+    return replace(call, payload=with_pictures(call.payload, forms)) if forms else call
+
+
+async def wire_form(source: Source, plan: Plan, order: Order, at: Deps) -> str | Part:
+    content = await prepared(source, order, at)
+    format = "png" if source.prepare else source.format
+    provider = plan.offer.provider
+    adapter = at.adapters[provider]
+    public = at.settings.server.public_url is not None
+    way = choose_way(plan.offer.sources, len(content), uploads=isinstance(adapter, Uploads), public=public)
+    content_type = f"image/{format}"
+    match way:
+        case "upload" if isinstance(adapter, Uploads):
+            return await order.sent.once(provider, source, lambda: adapter.upload(content, content_type))
+        case "url":
+            return await order.sent.once("url", source, lambda: our_url(content, format, order, at))
+        case "part":
+            return Part(content, content_type, f"picture.{EXTENSIONS.get(format, format)}")
+        case "data_uri" | "base64":
+            return await order.sent.once(way, source, lambda: inline(content, content_type, way))
+        case _:
+            message = "it takes pictures by URL alone; set server.public_url to the address that it can reach"
+            raise ProviderError(Kind.BAD_REQUEST, message, provider=provider)
+
+
+async def prepared(source: Source, order: Order, at: Deps) -> bytes:
+    """In another format, or repainted as the mask that the provider expects."""
+    content = order.sent.content(source)
+    if not source.prepare:
+        return content
+    try:
+        return await order.sent.once("prepared", source, lambda: at.finisher.prepare(content, source.prepare))
+    except NotAPicture as wrong:
+        raise ProviderError(Kind.BAD_REQUEST, f"a picture cannot be used: {wrong}", param="image") from wrong
+
+
+async def inline(content: bytes, content_type: str, way: Literal["data_uri", "base64"]) -> str:
+    """Base64, with or without the start of a data URI; many megabytes are encoded off the event loop."""
+    encoded = await asyncio.to_thread(encode, content) if len(content) > ON_LOOP_BYTES else encode(content)
+    return f"data:{content_type};base64,{encoded}" if way == "data_uri" else encoded
+
+
+def encode(content: bytes) -> str:
+    return pybase64.b64encode(content).decode("ascii")
+
+
+async def our_url(content: bytes, format: str, order: Order, at: Deps) -> str:
+    """Stored here and signed until well after the deadline: the provider may fetch it late."""
+    stored = await at.pictures.put(order.caller.team, content, format)
+    left = order.deadline - time.monotonic()
+    expires = int(time.time() + max(0.0, left) + LATE_SECONDS)
+    query = sign(stored.name, order.caller.team, expires, at.signing_keys)
+    return f"{order.base_url}{FILES}/{stored.name}?{query}"
