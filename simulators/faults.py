@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_valid
 
 from simulators.drawing import Flaw
 
-Step = Literal["submit", "status", "result", "cancel", "generate", "download"]
+Step = Literal["submit", "status", "result", "cancel", "generate", "download", "upload"]
 
 TransportEffect = Literal["delay", "status", "html", "drop_before", "drop_after"]
 PictureEffect = Literal[
@@ -30,6 +30,7 @@ _POSSIBLE: dict[Step, Collection[str]] = {
     "download": ("empty", "wrong_size", "not_a_picture", "huge", "wrong_type"),
     "status": (),
     "cancel": (),
+    "upload": (),
 }
 
 

@@ -1,13 +1,16 @@
 """A stand-in for fal.ai: direct runs under `/fal/…`, the queue under `/fal-queue/…`, pictures under `/fal-media/…`.
 
+Its storage is in `storage.py`.
+
 Source: fal docs, "Inference API", "Queue", "Cancel a request", "Request errors", and the per-model API pages, read
 2026-11-21. As there, the queue takes any JSON object: what the model refuses shows in the result. A request's URLs
-have owner and alias only, whatever sub-path it was sent to. Webhooks are not delivered, and files not uploaded.
+have owner and alias only, whatever sub-path it was sent to. Webhooks are not delivered.
 """
 
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -15,12 +18,14 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from simulators.fal.endpoints import ENDPOINTS, Endpoint
+from simulators.fal.endpoint import Endpoint
+from simulators.fal.endpoints import ENDPOINTS
 from simulators.fal.errors import FAILED, MODERATED, Failure, bad_key, model_failure, not_found, platform_failure
 from simulators.fal.queue import Job, Queue
 from simulators.fal.run import SLUG, Run, start
+from simulators.fal.storage import Storage
 from simulators.faults import Ability, PictureEffect, Step
-from simulators.front import Front, json_answer, origin
+from simulators.front import Front, anyone, json_answer, origin
 from simulators.stage import Stage
 
 KEY = "simulated-id:simulated-fal-secret"
@@ -32,13 +37,15 @@ class Fal:
     """fal.ai."""
 
     slug = SLUG
-    ability = Ability(frozenset({"submit", "status", "result", "cancel", "generate", "download"}))
+    ability = Ability(frozenset({"submit", "status", "result", "cancel", "generate", "download", "upload"}))
 
     def address(self, origin: str) -> dict[str, str]:
-        return {"base_url": f"{origin}/fal", "queue_url": f"{origin}/fal-queue", "key": KEY}
+        urls = {"base_url": "fal", "queue_url": "fal-queue", "rest_url": "fal-rest"}
+        return {name: f"{origin}/{path}" for name, path in urls.items()} | {"key": KEY}
 
     def routes(self, stage: Stage) -> list[Route]:
-        desk = Desk(stage)
+        storage = Storage(stage)
+        desk = Desk(stage, storage)
         front = Front(SLUG, stage, _refuse, _error)
         job = "/fal-queue/{owner}/{alias}/requests/{request_id}"
         return [
@@ -50,6 +57,7 @@ class Fal:
             front.route(job, ["GET"], "result", desk.result),
             front.route("/fal-queue/{endpoint:path}", ["POST"], "submit", desk.submit),
             front.route("/fal-queue/{anything:path}", ["GET", "PUT"], None, desk.nothing),
+            *storage.routes(front, replace(front, refuse=anyone)),
             front.media(),
         ]
 
@@ -57,8 +65,9 @@ class Fal:
 class Desk:
     """What the routes do."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, storage: Storage) -> None:
         self._stage = stage
+        self._storage = storage
         self._queue = Queue(stage)
 
     async def direct(self, request: Request, effect: PictureEffect | None) -> Response:
@@ -66,7 +75,7 @@ class Desk:
         if isinstance(asked, Failure):
             return _named(asked.answer(), str(uuid.uuid4()))
         endpoint, body = asked
-        run = start(endpoint, body, effect)
+        run = await start(endpoint, body, effect, self._storage.content_at)
         if isinstance(run, Failure):
             return _named(run.answer(), str(uuid.uuid4()))
         pace = self._stage.pace(SLUG)
@@ -84,7 +93,7 @@ class Desk:
             return _named(json_answer({"detail": "Queue length limit exceeded"}, 429), str(uuid.uuid4()))
         within = _seconds(request.headers.get("x-fal-request-timeout"))
         app = "/".join(endpoint.id.split("/")[:2])
-        job = Job(app, start(endpoint, body, effect), effect, within)
+        job = Job(app, await start(endpoint, body, effect, self._storage.content_at), effect, within)
         self._queue.add(job)
         return _named(json_answer(self._told(job, request)), job.id)
 

@@ -57,6 +57,11 @@ def text(default: str) -> FieldSpec:
     return (str, default)
 
 
+def text_up_to(longest: int) -> FieldSpec:
+    """Null is the same as nothing."""
+    return (Annotated[str | None, Field(max_length=longest)], "")
+
+
 def prompt(shortest: int = 0, longest: int | None = None) -> FieldSpec:
     return (Annotated[str, Field(min_length=shortest, max_length=longest)], ...)
 
@@ -64,10 +69,19 @@ def prompt(shortest: int = 0, longest: int | None = None) -> FieldSpec:
 SIZE_UNION = ImageSize | Preset
 LORAS: FieldSpec = (Annotated[list[LoraWeight], Field(max_length=3)], [])
 SEED: FieldSpec = (int | None, None)
-IMAGE_URL: FieldSpec = (str, ...)
+IMAGE_URL: FieldSpec = (Annotated[str, Field(min_length=1)], ...)
 JPEG_PNG = ("jpeg", "png")
 JPEG_PNG_WEBP = ("jpeg", "png", "webp")
 ALL_SPEEDS = ("none", "regular", "high")
+FOUR = whole(1, 4, 1)
+PNG = one_of(*JPEG_PNG, default="png")
+PNG_3 = one_of(*JPEG_PNG_WEBP, default="png")
+JPEG = one_of(*JPEG_PNG, default="jpeg")
+
+
+def or_null(spec: FieldSpec) -> FieldSpec:
+    """The same where null is legal, and what the field is without a value."""
+    return (spec[0] | None, None)
 
 
 def image_urls(most: int | None = None) -> FieldSpec:
@@ -76,6 +90,16 @@ def image_urls(most: int | None = None) -> FieldSpec:
 
 def size(default: str) -> FieldSpec:
     return (SIZE_UNION, default)
+
+
+def size_or(*words: str, default: Any) -> FieldSpec:
+    """A size, or one of the words for the model's own choice."""
+    return (SIZE_UNION | Literal[words], default)
+
+
+def tolerance(most: int, default: int) -> FieldSpec:
+    """How much the safety check lets through: a number, as a string."""
+    return one_of(*(str(level) for level in range(1, most + 1)), default=str(default))
 
 
 OPTIONAL_SIZE: FieldSpec = (SIZE_UNION | None, None)
