@@ -10,10 +10,14 @@ from simulators.control import control_routes
 from simulators.fal import Fal
 from simulators.faults import Providers
 from simulators.front import Simulator
+from simulators.images_api.localai import LocalAI
 from simulators.images_api.lumenfall import Lumenfall
 from simulators.images_api.openai import OpenAI
 from simulators.images_api.sd_server import SdServer
+from simulators.images_api.sglang import SGLang
 from simulators.images_api.vllm_omni import VllmOmni
+from simulators.images_api.xinference import Xinference
+from simulators.oxen import Oxen
 from simulators.replicate import Replicate
 from simulators.runware import Runware
 from simulators.stage import Stage
@@ -24,9 +28,13 @@ SIMULATORS: tuple[Simulator, ...] = (
     Lumenfall(),
     VllmOmni(),
     SdServer(),
+    SGLang(),
+    LocalAI(),
+    Xinference(),
     Alibaba(),
     Replicate(),
     Runware(),
+    Oxen(),
 )
 PROVIDERS: Providers = {simulator.slug: simulator.ability for simulator in SIMULATORS}
 
