@@ -4,7 +4,7 @@ Source: Runware docs, "How to connect", "Errors", "Task Polling", "Task Details"
 runware-sdk 1.8.0, read 2026-11-21. A body is an array of tasks, each of which succeeds or fails for itself. What the
 documents leave open is decided so: a reply is 200 as soon as one of its tasks went well, an id stays used for good,
 given seeds count up within a batch, and a result that failed is not billed. The key comes in the header only, and
-webhooks, uploads and every task type but those of `Desk` are not played.
+webhooks, `uploadEndpoint` and every task type but those of `Desk` are not played.
 """
 
 import asyncio
@@ -28,7 +28,8 @@ from simulators.runware.errors import (
     failure,
     platform_complaint,
 )
-from simulators.runware.tasks import SLUG, Task, Tasks, accept
+from simulators.runware.pictures import Gallery
+from simulators.runware.tasks import SLUG, Task, Tasks, accept, unfit_id
 from simulators.stage import Stage
 
 KEY = "simulated-runware-key"
@@ -42,7 +43,7 @@ class Runware:
     """Runware. Its ids are the caller's: a submission whose answer was lost can be asked about."""
 
     slug = SLUG
-    ability = Ability(frozenset({"submit", "generate", "status", "result", "download"}))
+    ability = Ability(frozenset({"submit", "generate", "status", "result", "download", "upload"}))
 
     def address(self, origin: str) -> dict[str, str]:
         return {"base_url": f"{origin}/{SLUG}/v1", "key": KEY}
@@ -62,7 +63,8 @@ class Desk:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._tasks = Tasks(stage)
+        self._gallery = Gallery()
+        self._tasks = Tasks(stage, self._gallery)
 
     async def step(self, request: Request) -> Step:
         """What a body is about: the first of its tasks decides."""
@@ -72,6 +74,8 @@ class Desk:
             task = self._tasks.find(first.get("taskUUID"))
             over = task is not None and self._tasks.finished(task, looks=task.looks + LATE) == len(task.pictures)
             return "result" if over else "status"
+        if first.get("taskType") == "imageUpload":
+            return "upload"
         return "submit" if first.get("deliveryMethod") == "async" else "generate"
 
     async def answer(self, request: Request, effect: PictureEffect | None) -> Response:
@@ -93,6 +97,8 @@ class Desk:
         match body.get("taskType"):
             case "imageInference":
                 return await self._inference(body, at, effect)
+            case "imageUpload":
+                return await self._upload(body)
             case "getResponse":
                 return await self._response(body, at, effect)
             case None:
@@ -102,7 +108,7 @@ class Desk:
                 return _complained(unknown, body)
 
     async def _inference(self, body: Body, at: str, effect: PictureEffect | None) -> Told:
-        task = accept(body, effect)
+        task = await accept(body, effect, self._gallery)
         if isinstance(task, Complaint):
             return _complained(task, body)
         if self._tasks.knows(task.uuid):
@@ -116,10 +122,8 @@ class Desk:
         return await self._results(task, len(task.pictures), at, None, polled=False)
 
     async def _response(self, body: Body, at: str, effect: PictureEffect | None) -> Told:
-        extra = set(body) - {"taskType", "taskUUID"}
-        if extra:
-            name = min(extra)
-            return _complained(Complaint("unsupportedParameter", f"{name} is not supported.", parameter=name), body)
+        if complaint := _extra(body, {"taskType", "taskUUID"}):
+            return _complained(complaint, body)
         task = self._tasks.find(body.get("taskUUID"))
         if task is None:
             return _complained(UNKNOWN_TASK, body)
@@ -127,6 +131,20 @@ class Desk:
         if effect in ("moderated", "failed"):
             self._tasks.fail_last(task, MODERATED if effect == "moderated" else FAILED)
         return await self._results(task, self._tasks.finished(task), at, effect, polled=True)
+
+    async def _upload(self, body: Body) -> Told:
+        """It costs nothing. An id is not used up by it: the same upload may be sent again."""
+        complaint = unfit_id(body) or _extra(body, {"taskType", "taskUUID", "image"})
+        if complaint:
+            return _complained(complaint, body)
+        text: object = body.get("image")
+        if not isinstance(text, str) or not text:
+            return _complained(Complaint("missingImage", "image is required.", parameter="image"), body)
+        picture = await self._gallery.read(text, "image")
+        if isinstance(picture, Complaint):
+            return _complained(picture, body)
+        told = {"taskType": "imageUpload", "taskUUID": body["taskUUID"]}
+        return [{**told, "imageUUID": self._gallery.upload(picture)}], [], 200
 
     async def _results(self, task: Task, finished: int, at: str, effect: PictureEffect | None, *, polled: bool) -> Told:
         """What is there of a task. Only an answer to `getResponse` says how far each result is."""
@@ -143,6 +161,13 @@ class Desk:
                 data.append(await task.result(place, self._stage, at, effect) | word)
         status = 200 if polled or not errors else task.failures[len(task.pictures) - 1].status
         return data, errors, status
+
+
+def _extra(body: Body, known: set[str]) -> Complaint | None:
+    extra = set(body) - known
+    if not extra:
+        return None
+    return Complaint("unsupportedParameter", f"{min(extra)} is not supported.", parameter=min(extra))
 
 
 def _complained(complaint: Complaint, body: Body) -> Told:
@@ -171,5 +196,5 @@ def _refuse(request: Request) -> Response | None:
 
 
 def _error(status: int, step: Step) -> Response:
-    about = "getResponse" if step in ("status", "result") else "imageInference"
+    about = {"status": "getResponse", "result": "getResponse", "upload": "imageUpload"}.get(step, "imageInference")
     return failure(platform_complaint(status), about)

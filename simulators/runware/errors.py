@@ -56,6 +56,11 @@ _PLATFORM: dict[int, Complaint] = {
 }
 
 
+def titled(name: str) -> str:
+    """A field as the codes have it: `seedImage` -> `SeedImage`."""
+    return name[:1].upper() + name[1:]
+
+
 def platform_complaint(status: int) -> Complaint:
     """The platform's own error for an HTTP status."""
     return _PLATFORM.get(status, Complaint("unknownError", "An unknown error occurred.", status))

@@ -158,12 +158,14 @@ COMMON: dict[str, FieldSpec] = {
     "ttl": (Annotated[int, Field(ge=60)], None),
     "includeCost": (bool, False),
     "numberResults": (whole(1, 20), 1),
-    "negativePrompt": (Text, None),
     "advancedFeatures": (AdvancedFeatures, None),
 }
 
+NEGATIVE: dict[str, FieldSpec] = {"negativePrompt": (Text, None)}
+
 # What the diffusion models that Runware runs itself take on top.
 SAMPLING: dict[str, FieldSpec] = {
+    **NEGATIVE,
     "seed": (whole(0, MAX_SEED), None),
     "steps": (whole(1, 50), 20),
     "CFGScale": (Annotated[float, Field(ge=1, le=20, multiple_of=0.01)], None),

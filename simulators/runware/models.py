@@ -11,10 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from simulators.runware.fields import (
     COMMON,
+    MAX_SEED,
+    NEGATIVE,
     SAMPLING,
     ControlNet,
     FieldSpec,
-    Fraction,
     Inputs,
     Outpaint,
     References,
@@ -57,10 +58,16 @@ _MAY_EDIT: dict[str, FieldSpec] = {"inputs": (References, None)}
 _FLUX: dict[str, FieldSpec] = {
     "steps": (whole(1, 100), None),
     "CFGScale": (Annotated[float, Field(ge=0, le=50)], None),
-    "strength": (Fraction, None),
-    "promptWeighting": (Literal["sdEmbeds"], None),
     "trueCFGScale": (float, None),
 }
+_EMBEDS: dict[str, FieldSpec] = {"promptWeighting": (Literal["sdEmbeds"], None)}
+_SDXL: dict[str, FieldSpec] = {
+    "clipSkip": (whole(0, 2), None),
+    "vae": (str, None),
+    "promptWeighting": (Literal["compel", "sdEmbeds"], None),
+}
+_SEED: dict[str, FieldSpec] = {"seed": (whole(0, MAX_SEED), None), "providerSettings": (dict[str, Any], None)}
+_LEVELS: dict[str, FieldSpec] = {"acceleration": (Literal["none", "low", "medium", "high"], None)}
 
 MODELS: dict[str, Model] = {
     each.air: each
@@ -68,9 +75,18 @@ MODELS: dict[str, Model] = {
         model("runware:108@1", 0.0077, SAMPLING, _SIZE, _MASKING, _CONTROL, _SETTINGS),
         model("runware:108@20", 0.0077, SAMPLING, _OPTIONAL_SIZE, _EDIT, _SETTINGS),
         model("runware:108@22", 0.0077, SAMPLING, _SIZE, _EDIT, _SETTINGS),
-        model("alibaba:qwen-image@2.0", 0.035, _OPTIONAL_SIZE, _MAY_EDIT, _FREE_FORM),
-        model("alibaba:qwen-image@2.0-pro", 0.075, _OPTIONAL_SIZE, _MAY_EDIT, _FREE_FORM),
-        model("runware:100@1", 0.0006, SAMPLING, _SIZE, _MASKING, _FLUX),
-        model("runware:101@1", 0.0038, SAMPLING, _SIZE, _MASKING, _CONTROL, _FLUX),
+        model("alibaba:qwen-image@2.0", 0.035, NEGATIVE, _OPTIONAL_SIZE, _MAY_EDIT, _FREE_FORM),
+        model("alibaba:qwen-image@2.0-pro", 0.075, NEGATIVE, _OPTIONAL_SIZE, _MAY_EDIT, _FREE_FORM),
+        model("alibaba:qwen-image@2512", 0.0051, SAMPLING, _SIZE, _MASKING, _SETTINGS),
+        model("alibaba:qwen-image-edit@2511", 0.0077, SAMPLING, _OPTIONAL_SIZE, _EDIT, _SETTINGS),
+        model("runware:100@1", 0.0006, SAMPLING, _SIZE, _MASKING, _FLUX, _EMBEDS),
+        model("runware:101@1", 0.0038, SAMPLING, _SIZE, _MASKING, _CONTROL, _FLUX, _EMBEDS),
+        model("runware:102@1", 0.0038, SAMPLING, _SIZE, _MASKING, _CONTROL, _FLUX, _EMBEDS),
+        model("runware:106@1", 0.0105, SAMPLING, _OPTIONAL_SIZE, _MAY_EDIT, _FLUX),
+        model("bfl:3@1", 0.04, _SIZE, _MAY_EDIT, _SEED),
+        model("bfl:4@1", 0.08, _SIZE, _MAY_EDIT, _SEED),
+        model("bfl:5@1", 0.03, _SIZE, _MAY_EDIT, _SEED),
+        model("runware:400@1", 0.02, SAMPLING, _SIZE, _MAY_EDIT, _LEVELS),
+        model("civitai:101055@128078", 0.0026, SAMPLING, _SIZE, _MASKING, _CONTROL, _SDXL),
     )
 }

@@ -13,14 +13,15 @@ from pydantic import ValidationError
 
 from simulators.drawing import Format, Picture, draw, spoilt
 from simulators.faults import PictureEffect, flaw_of
-from simulators.runware.errors import FAILED, MODERATED, Complaint
+from simulators.inputs import InputPicture
+from simulators.runware.errors import FAILED, MODERATED, Complaint, titled
 from simulators.runware.models import MODELS, Model
+from simulators.runware.pictures import Gallery, Sent, digest, drawn_at
 from simulators.stage import Stage
 
 SLUG = "runware"
 TASKS_KEPT = 4_096
 MEGAPIXEL = 1024 * 1024
-UNSIZED = (1024, 1024)  # what an edit without a size is drawn at: a hosted source picture is not fetched
 _FORMATS: dict[str, Format] = {"JPG": "jpeg", "PNG": "png", "WEBP": "webp"}
 
 State = Literal["processing", "success", "error"]
@@ -82,32 +83,42 @@ class Task:
         return told
 
 
-def accept(body: dict[str, Any], effect: PictureEffect | None) -> Task | Complaint:
+async def accept(body: dict[str, Any], effect: PictureEffect | None, gallery: Gallery) -> Task | Complaint:
     """The task of a body that its model takes; nothing is made or paid yet."""
-    if complaint := _unfit_id(body):
-        return complaint
-    air = body.get("model")
-    if not isinstance(air, str):
-        return Complaint("missingModel", "model is required.", parameter="model")
-    model = MODELS.get(air)
-    if model is None:
-        return Complaint("modelNotFound", "The model was not found.", 404, "model")
-    try:
-        given = model.input.model_validate(body).model_dump(
-            warnings=False
-        )  # an absent field is None, whatever its type
-    except ValidationError as wrong:
-        return _refused(wrong)
-    if (given["width"] is None) != (given["height"] is None):
-        return Complaint("incompatibleParameters", "Give both width and height.", parameter=["width", "height"])
-    task = Task(given, model, _pictures(given), effect)
+    model = _model(body)
+    given = model if isinstance(model, Complaint) else _read(body, model)
+    sent = given if isinstance(given, Complaint) else await gallery.read_all(given)
+    if isinstance(model, Complaint) or isinstance(given, Complaint) or isinstance(sent, Complaint):
+        return next(each for each in (model, given, sent) if isinstance(each, Complaint))
+    task = Task(given, model, _pictures(given, sent), effect)
     task.image_uuids = [str(uuid.uuid4()) for _picture in task.pictures]
     if effect in ("moderated", "failed"):
         task.fail(MODERATED if effect == "moderated" else FAILED, range(len(task.pictures)))
     return task
 
 
-def _unfit_id(body: dict[str, Any]) -> Complaint | None:
+def _model(body: dict[str, Any]) -> Model | Complaint:
+    if complaint := unfit_id(body):
+        return complaint
+    air = body.get("model")
+    if not isinstance(air, str):
+        return Complaint("missingModel", "model is required.", parameter="model")
+    return MODELS.get(air) or Complaint("modelNotFound", "The model was not found.", 404, "model")
+
+
+def _read(body: dict[str, Any], model: Model) -> dict[str, Any] | Complaint:
+    """Every field of the model, an absent one as None or its default."""
+    try:
+        given = model.input.model_validate(body).model_dump(warnings=False)  # None stands for any type
+    except ValidationError as wrong:
+        return _refused(wrong)
+    if (given["width"] is None) != (given["height"] is None):
+        return Complaint("incompatibleParameters", "Give both width and height.", parameter=["width", "height"])
+    return given
+
+
+def unfit_id(body: dict[str, Any]) -> Complaint | None:
+    """Why a body has no id to be known by."""
     given: object = body.get("taskUUID")
     if given is None:
         return Complaint("missingTaskUUID", "taskUUID is required.", parameter="taskUUID")
@@ -123,19 +134,19 @@ def _refused(wrong: ValidationError) -> Complaint:
     error = wrong.errors(include_url=False)[0]
     path = ".".join(str(step) for step in error["loc"])
     name = str(error["loc"][-1])
-    titled = name[:1].upper() + name[1:]
     match error["type"]:
         case "missing":
-            return Complaint(f"missing{titled}", f"{path} is required.", parameter=path)
+            return Complaint(f"missing{titled(name)}", f"{path} is required.", parameter=path)
         case "extra_forbidden":
             return Complaint("unsupportedParameter", f"{path} is not supported by this model.", parameter=path)
         case _:
-            return Complaint(f"invalid{titled}", f"{path}: {error['msg']}.", parameter=path)
+            return Complaint(f"invalid{titled(name)}", f"{path}: {error['msg']}.", parameter=path)
 
 
-def _pictures(given: dict[str, Any]) -> tuple[Picture, ...]:
+def _pictures(given: dict[str, Any], sent: Sent) -> tuple[Picture, ...]:
     """Each result has another seed: the asked one and those after it, or random ones of 32 bits."""
-    width, height = (given["width"], given["height"]) if given["width"] is not None else UNSIZED
+    width, height = drawn_at(given, sent)
+    source = digest(sent)
     first = cast("int | None", given.get("seed"))
     return tuple(
         Picture(
@@ -146,7 +157,7 @@ def _pictures(given: dict[str, Any]) -> tuple[Picture, ...]:
             height=height,
             format=_FORMATS[given["outputFormat"]],
             quality=given["outputQuality"],
-            source=repr(given.get("inputs") or ""),
+            source=source,
         )
         for index in range(given["numberResults"])
     )
@@ -155,13 +166,16 @@ def _pictures(given: dict[str, Any]) -> tuple[Picture, ...]:
 class Tasks:
     """The tasks by their id, the newest last."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, gallery: Gallery) -> None:
         self._stage = stage
+        self._gallery = gallery
         self._tasks: OrderedDict[str, Task] = OrderedDict()
 
     def add(self, task: Task) -> None:
         """An accepted task is paid for, whether or not anybody asks for its results."""
         self._tasks[task.uuid] = task
+        for image_uuid, picture in zip(task.image_uuids, task.pictures, strict=True):
+            self._gallery.keep(InputPicture((picture.width, picture.height), picture.name), image_uuid)
         self._stage.paid[SLUG] += task.paid
         while len(self._tasks) > TASKS_KEPT:
             self._tasks.popitem(last=False)

@@ -64,7 +64,7 @@ def runware(simulators: Simulators) -> Runware:
 
 
 LORA = {"model": "civitai:120096@135931"}
-GUIDE = {"model": "runware:36@1", "guideImage": "c64351d5-4c59-42f7-95e1-eace013eddab"}
+GUIDE = {"model": "runware:36@1", "guideImage": "https://example.com/edges.png"}
 WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"width": 1000}, "invalidWidth", "width"),
     ({"width": 112}, "invalidWidth", "width"),
