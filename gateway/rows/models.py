@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.rows.plans import named, price_row
 from normalizers.catalog import Entry
+from normalizers.convert_pictures import picture
 from normalizers.finishing import FORMATS
 from normalizers.fit import Canvas
 from normalizers.offer import Offer
@@ -43,6 +44,7 @@ def offer_row(offer: Offer, title: str, *, available: bool) -> dict[str, Any]:
             "native": list(offer.output.native),
             "emulated": [name for name in FORMATS if name not in offer.output.native],
         },
+        "sources": sources(offer),
         "price": price_row(offer.price),
         "request_schema": request_schema(offer),
     }
@@ -86,6 +88,22 @@ def sizes(canvas: Canvas) -> dict[str, Any]:
     return shown
 
 
+def sources(offer: Offer) -> dict[str, Any] | None:
+    """Which pictures the offer takes, how many and whether with a mask; null where it draws from text alone."""
+    if offer.operation == "generate":
+        return None
+    table = offer.rules["image"].table
+    one = offer.rules["image"].convert is picture
+    return {
+        "min": table.get("min_items", 1),
+        "max": 1 if one else table.get("max_items"),
+        "formats": list(offer.sources.formats),
+        "max_bytes": offer.sources.max_bytes,
+        "sides": list(offer.sources.sides),
+        "mask": offer.rules["mask"].works,
+    }
+
+
 def request_schema(offer: Offer) -> dict[str, Any]:
     """A JSON Schema of the bodies that this offer serves; refused parameters are not in it."""
     properties: dict[str, Any] = {"model": {"enum": [offer.model, offer.id]}}
@@ -101,7 +119,12 @@ def request_schema(offer: Offer) -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
-        "required": ["model", "prompt"],
+        "required": ["model", *(name for name in ("prompt", "image") if needed(name, offer))],
         "properties": properties,
         "additionalProperties": offer.unknown != "rejected",
     }
+
+
+def needed(name: str, offer: Offer) -> bool:
+    """A prompt where the offer reads one, a picture unless it draws from text."""
+    return offer.rules["prompt"].works if name == "prompt" else offer.operation != "generate"
