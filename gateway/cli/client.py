@@ -42,7 +42,8 @@ class Gateway:
         self._pictures.close()
 
     def generate(self, body: dict[str, Any], *, strict: bool) -> dict[str, Any]:
-        return self._ask("POST", "/v1/images/generations", body, strict=strict)
+        route = "edits" if "image" in body else "generations"
+        return self._ask("POST", f"/v1/images/{route}", body, strict=strict)
 
     def plan(self, body: dict[str, Any], *, strict: bool) -> dict[str, Any]:
         return self._ask("POST", "/v1/images/plan", body, strict=strict)

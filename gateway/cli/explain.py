@@ -28,6 +28,9 @@ def command(
     steps: options.Steps = None,
     cfg: options.Cfg = None,
     quality: options.Quality = None,
+    image: options.Image = None,
+    mask: options.Mask = None,
+    strength: options.Strength = None,
     more: options.More = None,
     strict: options.Strict = False,
     offline: options.Offline = False,
@@ -50,6 +53,9 @@ def command(
         num_inference_steps=steps,
         cfg_scale=cfg,
         quality=quality,
+        image=options.pictures(image),
+        mask=options.picture(mask, "--mask") if mask else None,
+        strength=strength,
     )
     told = ask(lambda source: source.plan(body, strict=strict), url, api_key, offline=offline)
     if as_json:

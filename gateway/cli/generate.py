@@ -34,6 +34,9 @@ def command(
     steps: options.Steps = None,
     cfg: options.Cfg = None,
     quality: options.Quality = None,
+    image: options.Image = None,
+    mask: options.Mask = None,
+    strength: options.Strength = None,
     more: options.More = None,
     strict: options.Strict = False,
     explain: Annotated[bool, typer.Option("--explain", help="Show every decision, also the plain ones.")] = False,
@@ -41,7 +44,7 @@ def command(
     url: options.Url = None,
     api_key: options.ApiKey = None,
 ) -> None:
-    """Draw pictures through a running gateway, into files."""
+    """Draw pictures through a running gateway, into files; with --image it edits."""
     body = options.request_body(
         model,
         more,
@@ -56,6 +59,9 @@ def command(
         num_inference_steps=steps,
         cfg_scale=cfg,
         quality=quality,
+        image=options.pictures(image),
+        mask=options.picture(mask, "--mask") if mask else None,
+        strength=strength,
     )
     try:
         output.mkdir(parents=True, exist_ok=True)

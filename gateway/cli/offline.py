@@ -54,6 +54,8 @@ class Tables:
 
     def plan(self, body: dict[str, Any], *, strict: bool) -> dict[str, Any]:
         """Also for providers that are not configured. Raises GatewayFailed for what no provider could mend."""
+        if "image" in body:
+            raise GatewayFailed("a plan with pictures needs a gateway; start one with `easel serve`")
         try:
             asked = read_asked(body)
             found = self.catalog.find(asked.model, "generate")

@@ -1,5 +1,6 @@
 """The options that describe pictures, the same for `generate` and `explain`, and the request that they make."""
 
+import base64
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +22,13 @@ Negative = Annotated[str | None, typer.Option("--negative", help="What the pictu
 Steps = Annotated[int | None, typer.Option("--steps", help="Inference steps.")]
 Cfg = Annotated[float | None, typer.Option("--cfg", help="Scale of the classifier-free guidance.")]
 Quality = Annotated[str | None, typer.Option("--quality", help="low, medium, high or auto, where a model has it.")]
+Image = Annotated[
+    list[str] | None, typer.Option("-i", "--image", help="A picture to edit: a file or an https URL; repeatable.")
+]
+Mask = Annotated[
+    str | None, typer.Option("--mask", help="A file or URL of the same size: what is transparent changes.")
+]
+Strength = Annotated[float | None, typer.Option("--strength", help="How far from its source, 0 to 1.")]
 More = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=JSON", help='Any other field, such as loras=[{"path": "…"}]; repeatable.'),
@@ -46,6 +54,22 @@ def request_body(model: str, more: list[str] | None, **named: Any) -> dict[str, 
             raise typer.BadParameter(f"{name} is given twice", param_hint="--set")
         body[name] = value
     return body
+
+
+def pictures(named: list[str] | None) -> list[str] | None:
+    """Each as a request can hold it. Raises typer.BadParameter."""
+    return [picture(name) for name in named] if named else None
+
+
+def picture(name: str, option: str = "--image") -> str:
+    """A URL as it is, a file as a data URI; the gateway looks at the bytes, so their type need not be told."""
+    if "://" in name:
+        return name
+    try:
+        content = Path(name).read_bytes()
+    except OSError as error:
+        raise typer.BadParameter(f"{name}: {error.strerror or error}", param_hint=option) from error
+    return f"data:application/octet-stream;base64,{base64.b64encode(content).decode()}"
 
 
 def one_more(entry: str) -> tuple[str, Any]:
