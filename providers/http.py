@@ -27,7 +27,7 @@ IDLE_SECONDS = 4.0  # shorter than the 5 s of uvicorn and node: a POST on a conn
 CHUNK_BYTES = 256 * 1024
 MAX_BYTES = 256 * 1024 * 1024  # of an answer: four pictures of 4096², hardly packed, in base64
 
-_REPEATABLE = frozenset({"GET", "HEAD", "PUT"})  # a PUT here is a cancellation
+_REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})  # a PUT or DELETE here is a cancellation
 
 
 @functools.cache
@@ -92,6 +92,19 @@ class Http:
             raise self._error(Kind.BAD_REQUEST, "the request cannot be written as JSON") from None
         return await self._send("POST", path_or_url, body, headers, within)
 
+    async def post_content(
+        self,
+        path_or_url: str,
+        *,
+        content: bytes,
+        content_type: str,
+        headers: Mapping[str, str] | None = None,
+        within: float | None = None,
+    ) -> HttpAnswer:
+        """POST of a body that is no JSON: a form, a file. It fails as `post` does."""
+        named = {**(headers or {}), "content-type": content_type}
+        return await self._send("POST", path_or_url, content, named, within)
+
     async def put(
         self,
         path_or_url: str,
@@ -102,6 +115,12 @@ class Http:
     ) -> HttpAnswer:
         """PUT; failures on the way are of kind BUSY, as for GET."""
         return await self._send("PUT", path_or_url, orjson.dumps(json) if json is not None else b"", headers, within)
+
+    async def delete(
+        self, path_or_url: str, *, headers: Mapping[str, str] | None = None, within: float | None = None
+    ) -> HttpAnswer:
+        """DELETE; failures on the way are of kind BUSY, as for GET."""
+        return await self._send("DELETE", path_or_url, None, headers, within)
 
     def follow(self, url: str) -> str:
         """The URL of a reply, checked: raises BROKEN unless it lies on an origin that is this provider's own."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
+from providers import multipart
 from providers.amounts import MOST_DOLLARS, amount
 from providers.base import Answer, Call, Json
 from providers.errors import Kind, ProviderError
@@ -81,8 +82,7 @@ class OpenAICompatible:
     async def generate(self, call: Call) -> Answer:
         """Sends the call and reads its pictures; raises `ProviderError`, LOST when the answer never came."""
         try:
-            path, body = self.dialect.path(call), self.dialect.body(call)
-            answer = await self.http.post(path, json=body)
+            answer = await self._post(call)
             if answer.status >= 300:
                 raise explain(answer, call)
             return _with_cost(read_answer(answer, self.http.base_url))
@@ -92,6 +92,17 @@ class OpenAICompatible:
 
     async def close(self) -> None:
         await self.http.close()
+
+    async def _post(self, call: Call) -> HttpAnswer:
+        """A payload with pictures in parts of their own goes out as a form, any other as JSON."""
+        path, body = self.dialect.path(call), self.dialect.body(call)
+        if not multipart.has_parts(body):
+            return await self.http.post(path, json=body)
+        try:
+            form = multipart.encode(body, repeat=self.dialect.repeats.get(call.operation, frozenset()))
+        except TypeError:
+            raise ProviderError(Kind.BAD_REQUEST, "the request cannot be written as a form") from None
+        return await self.http.post_content(path, content=form.body, content_type=form.content_type)
 
 
 def explain(answer: HttpAnswer, call: Call) -> ProviderError:

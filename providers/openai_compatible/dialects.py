@@ -1,8 +1,8 @@
 """How the servers that call themselves OpenAI-compatible differ on the wire.
 
-Facts read 2026-11-21: OpenAI API reference (Images); vLLM-Omni docs, Image Generation API; SGLang docs, Diffusion
-OpenAI API; stable-diffusion.cpp examples/server/api.md; LocalAI core/http/endpoints/openai/image.go; Xinference docs,
-Images; Lumenfall docs, OpenAI compatibility.
+Facts read 2026-11-21: OpenAI API reference (Images); vLLM-Omni docs, Image Generation API and Image Edit API; SGLang
+docs, Diffusion OpenAI API; stable-diffusion.cpp examples/server/api.md; LocalAI core/http/endpoints/openai/image.go;
+Xinference docs, Images; Lumenfall docs, OpenAI compatibility.
 """
 
 import re
@@ -16,7 +16,13 @@ from normalizers.offer import Operation
 from providers.base import Call, Json
 from providers.errors import Kind, ProviderError
 
-_GENERATIONS: Mapping[Operation, str] = {"generate": "/images/generations"}
+GENERATIONS, EDITS = "/images/generations", "/images/edits"
+_OPENAI: Mapping[Operation, str] = {"generate": GENERATIONS, "edit": EDITS}
+# sd-server's edits draw over their first picture, so that a strength makes them image-to-image; LocalAI takes pictures
+# within the JSON of a generation; Xinference has image-to-image under the name of variations.
+_SD_SERVER: Mapping[Operation, str] = {**_OPENAI, "image_to_image": EDITS}
+_LOCALAI: Mapping[Operation, str] = {"generate": GENERATIONS, "edit": GENERATIONS, "image_to_image": GENERATIONS}
+_XINFERENCE: Mapping[Operation, str] = {**_OPENAI, "image_to_image": "/images/variations"}
 
 SD_MARKER = "<sd_cpp_extra_args"
 
@@ -71,12 +77,14 @@ class Dialect:
     """`place` puts what OpenAI's API has no field for where this server reads it.
 
     `formatless` matches upstream ids that refuse `response_format`, so that it is left out: OpenAI's GPT image models
-    answer 400 `unknown_parameter` to it, and base64 always.
+    answer 400 `unknown_parameter` to it, and base64 always. `repeats` are the fields of an operation's form whose
+    several values are sent under one plain name, where OpenAI's clients would write `name[]`.
     """
 
     name: str
     place: Rewrite = as_it_is
-    paths: Mapping[Operation, str] = field(default_factory=lambda: _GENERATIONS)
+    paths: Mapping[Operation, str] = field(default_factory=lambda: _OPENAI)
+    repeats: Mapping[Operation, frozenset[str]] = field(default_factory=dict[Operation, frozenset[str]])
     names_model: bool = True
     formatless: re.Pattern[str] | None = None
 
@@ -102,9 +110,15 @@ DIALECTS: dict[str, Dialect] = {
         Dialect("openai", formatless=re.compile(r"(?:.*/)?(?:gpt|chatgpt)-image", re.IGNORECASE)),
         Dialect("vllm-omni"),
         Dialect("sglang"),
-        Dialect("sd-server", place=extras_in_prompt, names_model=False),  # one model, whatever the request names
-        Dialect("localai", place=negative_after_bar),
-        Dialect("xinference", place=kwargs_as_text),
+        # One model, whatever the request names.
+        Dialect("sd-server", place=extras_in_prompt, paths=_SD_SERVER, names_model=False),
+        Dialect("localai", place=negative_after_bar, paths=_LOCALAI),
+        Dialect(
+            "xinference",
+            place=kwargs_as_text,
+            paths=_XINFERENCE,
+            repeats={"image_to_image": frozenset({"image"})},
+        ),
         Dialect("lumenfall"),
     )
 }
