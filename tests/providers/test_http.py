@@ -53,14 +53,16 @@ async def test_a_post_sends_json_and_our_headers(upstream: Upstream, make: Make)
     assert "cookie" not in asked.headers
 
 
-async def test_get_and_put(upstream: Upstream, make: Make) -> None:
-    upstream.replies = [Reply(202, {"a": 1}), Reply(200, {})]
+async def test_get_put_and_delete(upstream: Upstream, make: Make) -> None:
+    upstream.replies = [Reply(202, {"a": 1}), Reply(200, {}), Reply(200, {})]
     http = make()
     assert (await http.get("/status?logs=0")).status == 202
     await http.put("/cancel")
+    await http.delete("/queue/1")
     assert [(asked.method, asked.path, asked.body) for asked in upstream.asked] == [
         ("GET", "/v1/status?logs=0", b""),
         ("PUT", "/v1/cancel", b""),
+        ("DELETE", "/v1/queue/1", b""),
     ]
 
 
@@ -126,6 +128,7 @@ async def test_a_broken_connection_is_lost_for_a_post_and_busy_for_a_get(
     posts = len(upstream.asked)
     assert posts == 1, "a POST is never sent twice"
     assert (await failure(http.get("/"))).kind is Kind.BUSY
+    assert (await failure(http.delete("/"))).kind is Kind.BUSY
 
 
 async def test_a_connection_that_the_server_closed_while_idle_is_lost_for_a_post(
