@@ -6,6 +6,7 @@ from typing import Any
 from starlette.applications import Starlette
 
 from simulators.alibaba import Alibaba
+from simulators.civitai import Civitai
 from simulators.control import control_routes
 from simulators.fal import Fal
 from simulators.faults import Providers
@@ -34,6 +35,7 @@ SIMULATORS: tuple[Simulator, ...] = (
     Alibaba(),
     Replicate(),
     Runware(),
+    Civitai(),
     Oxen(),
 )
 PROVIDERS: Providers = {simulator.slug: simulator.ability for simulator in SIMULATORS}
