@@ -2,6 +2,8 @@
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import fal_client
 import fal_client.client
@@ -16,18 +18,30 @@ MODEL = "fal-ai/qwen-image"
 
 @pytest.fixture
 def key(simulators: Simulators, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The client formats its addresses from two constants; there is no option."""
+    """The client formats its addresses from constants; there is no option."""
     fal = simulators.addresses["fal"]
     monkeypatch.setattr(fal_client.client, "RUN_URL_FORMAT", fal["base_url"] + "/")
     monkeypatch.setattr(fal_client.client, "QUEUE_URL_FORMAT", fal["queue_url"] + "/")
+    monkeypatch.setattr(fal_client.client, "REST_URL", fal["rest_url"])
+    monkeypatch.setattr(fal_client.client, "CDN_URL", fal["rest_url"].replace("fal-rest", "fal-cdn"))
     return fal["key"]
 
 
 @pytest.fixture
-def client(key: str) -> Iterator[fal_client.SyncClient]:
+def client(key: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[fal_client.SyncClient]:
+    """It leaves a connection open for each upload."""
     client = fal_client.SyncClient(key=key)
+    opened: list[httpx.Client] = []
+    for_uploads = fal_client.SyncClient._get_cdn_client  # pyright: ignore[reportPrivateUsage]
+
+    def counted(self: fal_client.SyncClient) -> httpx.Client:
+        opened.append(for_uploads(self))
+        return opened[-1]
+
+    monkeypatch.setattr(fal_client.SyncClient, "_get_cdn_client", counted)
     yield client
-    client._client.close()  # pyright: ignore[reportPrivateUsage]  # it has no close of its own
+    for connection in (client._client, *opened):  # pyright: ignore[reportPrivateUsage]  # it has no close of its own
+        connection.close()
 
 
 def test_subscribe_draws_what_was_asked(client: fal_client.SyncClient, simulators: Simulators) -> None:
@@ -59,6 +73,29 @@ def test_submit_status_result_by_id(client: fal_client.SyncClient) -> None:
     assert isinstance(client.status(MODEL, handle.request_id), fal_client.InProgress)
     assert isinstance(client.status(MODEL, handle.request_id), fal_client.Completed)
     assert len(client.result(f"{MODEL}/image-to-image", handle.request_id)["images"]) == 1
+
+
+@pytest.mark.parametrize("repository", ["fal_v3", "fal"])
+def test_an_edit_of_an_uploaded_file(
+    client: fal_client.SyncClient, simulators: Simulators, tmp_path: Path, repository: Any
+) -> None:
+    Image.new("RGB", (320, 200)).save(tmp_path / "source.png")
+
+    url = client.upload_file(tmp_path / "source.png", repository=repository)  # pyright: ignore[reportUnknownMemberType]  # a bare PathLike
+    result = client.subscribe("fal-ai/qwen-image-edit", {"prompt": "make it red", "image_url": url, "seed": 7})
+
+    [image] = result["images"]
+    assert (image["width"], image["height"]) == (320, 200)
+    assert Image.open(io.BytesIO(httpx.get(image["url"]).content)).size == (320, 200)
+    sent = [call["path"].rpartition("/")[0] for call in simulators.calls("fal", "upload")]
+    assert sent == {"fal_v3": ["/fal-cdn/files"], "fal": ["/fal-rest/storage/upload", "/fal-cdn/signed"]}[repository]
+    assert simulators.paid("fal") == 1
+
+
+def test_a_data_uri_of_the_clients_own(client: fal_client.SyncClient) -> None:
+    url = fal_client.encode_image(Image.new("RGB", (96, 64)), "png")
+    result = client.run("fal-ai/flux/dev/image-to-image", {"prompt": "x", "image_url": url, "strength": 0.5})
+    assert (result["images"][0]["width"], result["images"][0]["height"]) == (96, 64)
 
 
 def test_run_is_direct(client: fal_client.SyncClient, simulators: Simulators) -> None:
