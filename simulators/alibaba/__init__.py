@@ -1,12 +1,12 @@
 """A stand-in for Alibaba's DashScope under `/alibaba/api/v1`, with pictures under `/alibaba-media/…`.
 
-Source: Model Studio docs, "Qwen text-to-image API reference", "Asynchronous task management API" and "Error codes",
-read 2026-11-21. Served are Qwen-Image's models: the messages form, which answers with the pictures, and the older
+Source: Model Studio docs, "Qwen text-to-image API reference", "Qwen image editing API reference", "Qwen image
+generation and editing 3.0 API reference", "Asynchronous task management API" and "Error codes", read 2026-11-21. Served
+are Qwen-Image's models: messages, which are answered with the pictures or, from 3.0 on, taken as tasks, and the older
 text2image form, which hands out tasks. Not served: uploads, the list of tasks, events, and the OpenAI-like form.
 """
 
 import asyncio
-from typing import Any
 
 import orjson
 from starlette.requests import Request
@@ -26,8 +26,8 @@ from simulators.alibaba.errors import (
     invalid,
     usual_error,
 )
-from simulators.alibaba.run import SLUG, Run, read
-from simulators.alibaba.tasks import Task, Tasks
+from simulators.alibaba.run import SLUG, Form, read
+from simulators.alibaba.tasks import Task, Tasks, choices, usage
 from simulators.faults import Ability, PictureEffect, Step
 from simulators.front import Front, origin
 from simulators.stage import Stage
@@ -56,6 +56,7 @@ class Alibaba:
         return [
             front.route(f"{services}/multimodal-generation/generation", ["POST"], "generate", desk.generate),
             front.route(f"{services}/text2image/image-synthesis", ["POST"], "submit", desk.submit),
+            front.route(f"{services}/image-generation/generation", ["POST"], "submit", desk.submit_messages),
             front.route(task, ["GET"], "status", desk.status),
             front.route(f"{task}/", ["GET"], "status", desk.status),  # so asks the SDK's asyncio half
             front.route(f"{task}/cancel", ["POST"], "cancel", desk.cancel),
@@ -76,8 +77,7 @@ class Desk:
         body = await _body(request)
         if isinstance(body, Failure):
             return body.answer()
-        uploads = request.headers.get("x-dashscope-ossresourceresolve") == "enable"
-        run = read(body, "messages", uploads=uploads)
+        run = await read(body, "messages")
         if isinstance(run, Failure):
             return run.answer()
         if effect in ("moderated", "failed"):
@@ -85,16 +85,23 @@ class Desk:
         pace = self._stage.pace(SLUG)
         await asyncio.sleep(pace.queue_seconds + pace.seconds_per_image * len(run.pictures))
         self._stage.paid[SLUG] += len(run.pictures)
-        return answered(_choices(run, run.urls(self._stage, origin(request), effect)))
+        urls = run.urls(self._stage, origin(request), effect)
+        return answered({"output": {"choices": choices(urls)}, "usage": usage(run)})
 
     async def submit(self, request: Request, effect: PictureEffect | None) -> Response:
+        return await self._submit(request, effect, "text")
+
+    async def submit_messages(self, request: Request, effect: PictureEffect | None) -> Response:
+        return await self._submit(request, effect, "messages")
+
+    async def _submit(self, request: Request, effect: PictureEffect | None, form: Form) -> Response:
         if not _wants_task(request):
             return ONLY_ASYNC.answer()
         body = await _body(request)
-        run = body if isinstance(body, Failure) else read(body, "text", uploads=False)
+        run = body if isinstance(body, Failure) else await read(body, form)
         if isinstance(run, Failure):
             return run.answer()
-        if not run.model.tasks:
+        if run.model.tasks != form:
             return ONLY_SYNC.answer()
         task = Task(run, effect)
         self._tasks.add(task)
@@ -115,15 +122,6 @@ class Desk:
         if task is None or not self._tasks.cancel(task):
             return TOO_LATE.answer()
         return answered({})
-
-
-def _choices(run: Run, urls: list[str]) -> dict[str, Any]:
-    """All pictures in the one choice, as the documents' newer answers have them."""
-    content = [{"image": url} for url in urls]
-    choice = {"finish_reason": "stop", "message": {"role": "assistant", "content": content}}
-    width, height = run.size
-    usage = {"image_count": len(run.pictures), "width": width, "height": height}
-    return {"output": {"choices": [choice]}, "usage": usage}
 
 
 async def _body(request: Request) -> object | Failure:

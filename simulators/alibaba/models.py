@@ -1,6 +1,7 @@
 """The Qwen-Image models as a table: what each takes, and over which of DashScope's two forms.
 
-Source: Model Studio docs, "Qwen text-to-image API reference" and "Qwen image editing API reference", read 2026-11-21.
+Source: Model Studio docs, "Qwen text-to-image API reference", "Qwen image editing API reference" and "Qwen image
+generation and editing 3.0 API reference", read 2026-11-21.
 """
 
 import re
@@ -10,11 +11,13 @@ from typing import Literal
 from simulators.alibaba.errors import Failure, invalid
 
 Size = tuple[int, int]
-Sizing = Literal["list", "area", "sides", "none"]
+Sizing = Literal["list", "area", "ratio", "sides", "none"]
+Tasks = Literal["text", "messages"]
 
 SIZES: tuple[Size, ...] = ((1664, 928), (1472, 1104), (1328, 1328), (1104, 1472), (928, 1664))
 AREA = (512 * 512, 2048 * 2048)
 SIDE = (512, 2048)
+LONGEST_RATIO = 8
 EDIT_AREA = 1024 * 1024  # of an edit without a size: about that, in the shape of its last picture
 
 _SIZE = re.compile(r"([1-9]\d{0,4})\*([1-9]\d{0,4})", re.ASCII)
@@ -22,11 +25,11 @@ _SIZE = re.compile(r"([1-9]\d{0,4})\*([1-9]\d{0,4})", re.ASCII)
 
 @dataclass(frozen=True)
 class Model:
-    """One model. `tasks`: it can be called asynchronously too; `inputs` is the least and the most pictures it takes."""
+    """One model. `tasks` is the form in which it can be asked for a task; `inputs` the fewest and most pictures."""
 
     name: str
     sizing: Sizing
-    tasks: bool = False
+    tasks: Tasks | None = None
     most_images: int = 1
     inputs: tuple[int, int] = (0, 0)
     longest_prompt: int | None = 800  # characters; more is cut off without a word
@@ -47,7 +50,7 @@ class Model:
     def _usual(self, inputs: list[Size]) -> Size:
         if self.sizing == "list":
             return SIZES[0]
-        if self.sizing == "area":
+        if self.sizing == "area" or not inputs:
             return 2048, 2048
         width, height = inputs[-1]
         scale = (EDIT_AREA / (width * height)) ** 0.5
@@ -59,7 +62,9 @@ class Model:
             case "list" if size not in SIZES:
                 allowed = ", ".join(f"{wide}*{high}" for wide, high in SIZES)
                 return f"size must be one of {allowed}"
-            case "area" if not AREA[0] <= width * height <= AREA[1]:
+            case "ratio" if max(size) > LONGEST_RATIO * min(size):
+                return "The aspect ratio must be between 1:8 and 8:1"
+            case "area" | "ratio" if not AREA[0] <= width * height <= AREA[1]:
                 return f"Image area must be between {AREA[0]} (512x512) and {AREA[1]} (2048x2048) pixels"
             case "sides" if not all(SIDE[0] <= side <= SIDE[1] for side in size):
                 return f"width and height must be between {SIDE[0]} and {SIDE[1]}"
@@ -70,12 +75,16 @@ class Model:
 MODELS: dict[str, Model] = {
     model.name: model
     for model in (
-        Model("qwen-image", "list", tasks=True),
-        Model("qwen-image-plus", "list", tasks=True),
+        Model("qwen-image", "list", tasks="text"),
+        Model("qwen-image-plus", "list", tasks="text"),
         Model("qwen-image-max", "list"),
         *(
             Model(name, "area", most_images=6, inputs=(0, 3), longest_prompt=None)
             for name in ("qwen-image-2.0", "qwen-image-2.0-pro")
+        ),
+        *(
+            Model(name, "ratio", tasks="messages", most_images=6, inputs=(0, 3), longest_prompt=None)
+            for name in ("qwen-image-3.0", "qwen-image-3.0-pro")
         ),
         Model("qwen-image-edit", "none", inputs=(1, 3)),
         *(

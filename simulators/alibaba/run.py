@@ -12,13 +12,16 @@ from simulators.alibaba.errors import NO_MODEL, Failure, invalid
 from simulators.alibaba.models import MODELS, Model, Size
 from simulators.drawing import Picture, spoilt
 from simulators.faults import PictureEffect, flaw_of
-from simulators.images_api.asked import from_data_uri, picture_size
+from simulators.inputs import InputPicture, NoPicture, NotLoaded, load
 from simulators.stage import Stage
 
 SLUG = "alibaba"
 INPUT_SIDES = (384, 3072)
 INPUT_BYTES = 10 * 1024 * 1024
-UNKNOWN_INPUT = (1024, 1024)  # a hosted input is not fetched: the simulators call nobody
+INPUT_FORMATS = frozenset({"JPEG", "PNG", "WEBP", "GIF"})  # and BMP and TIFF, which are not read here
+
+
+Form = Literal["messages", "text"]
 
 
 class Parameters(BaseModel, strict=True):
@@ -28,6 +31,7 @@ class Parameters(BaseModel, strict=True):
     n: Annotated[int, Field(ge=1)] = 1
     negative_prompt: str | None = None
     prompt_extend: bool = True
+    prompt_extend_mode: Literal["direct", "agent"] = "direct"
     watermark: bool = False
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
 
@@ -71,6 +75,7 @@ class Run:
     pictures: tuple[Picture, ...]
     asked_prompt: str
     prompt: str
+    form: Form
 
     @property
     def size(self) -> Size:
@@ -86,8 +91,8 @@ class Run:
         return [f"{origin}/{SLUG}-media/{stage.keep(SLUG, each)}?Expires={expires}" for each in pictures]
 
 
-def read(raw: object, form: Literal["messages", "text"], *, uploads: bool) -> Run | Failure:
-    """Check a body as the model's page has it. `uploads`: the header that resolves `oss://` inputs was sent."""
+async def read(raw: object, form: Form) -> Run | Failure:
+    """Check a body as the model's page has it."""
     try:
         body = Body.model_validate(raw)
         model = MODELS.get(body.model)
@@ -95,15 +100,15 @@ def read(raw: object, form: Literal["messages", "text"], *, uploads: bool) -> Ru
             return NO_MODEL
         if form == "text":
             text = TextInput.model_validate(body.input)
-            return _run(model, body.parameters, text.prompt, [])
+            return _run(model, body.parameters, text.prompt, [], form)
         content = MessagesInput.model_validate(body.input).messages[0].content
     except ValidationError as wrong:
         return _invalid(wrong)
     texts = [part.text for part in content if part.text is not None]
     if len(texts) != 1 or not texts[0]:
         return invalid("The content must contain exactly one text.")
-    inputs = _inputs(model, [part.image for part in content if part.image is not None], uploads=uploads)
-    return inputs if isinstance(inputs, Failure) else _run(model, body.parameters, texts[0], inputs)
+    inputs = await _inputs(model, [part.image for part in content if part.image is not None])
+    return inputs if isinstance(inputs, Failure) else _run(model, body.parameters, texts[0], inputs, form)
 
 
 def _invalid(wrong: ValidationError) -> Failure:
@@ -116,46 +121,43 @@ def _invalid(wrong: ValidationError) -> Failure:
     return invalid(f"{'.'.join(map(str, first['loc'])) or 'body'}: {first['msg']}")
 
 
-@dataclass(frozen=True)
-class Input:
-    """A picture that was sent along."""
-
-    size: Size
-    digest: str
-
-
-def _inputs(model: Model, urls: list[str], *, uploads: bool) -> list[Input] | Failure:
+async def _inputs(model: Model, urls: list[str]) -> list[InputPicture] | Failure:
     least, most = model.inputs
     if not least <= len(urls) <= most:
         return invalid(f"The content must contain {least} to {most} images.")
-    inputs: list[Input] = []
+    inputs: list[InputPicture] = []
     for url in urls:
-        each = _input(url, uploads=uploads)
+        each = await _input(url)
         if isinstance(each, Failure):
             return each
         inputs.append(each)
     return inputs
 
 
-def _input(url: str, *, uploads: bool) -> Input | Failure:
-    digest = hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
-    if url.startswith(("http://", "https://")) or (uploads and url.startswith("oss://")):
-        return Input(UNKNOWN_INPUT, digest)
-    content = from_data_uri(url)
-    if content is None:
+async def _input(url: str) -> InputPicture | Failure:
+    try:
+        picture = await load(url, _nothing)
+    except NotLoaded:
         return invalid("The image URL is invalid.", "InvalidURL")
-    if len(content) > INPUT_BYTES:
+    except NoPicture:
+        return invalid("The image format is illegal and cannot be opened.", "InvalidImageFormat")
+    if picture.length > INPUT_BYTES:
         return invalid("The image is larger than 10 MB.", "BadRequest.TooLarge")
-    size = picture_size(content)
-    if size is None:
+    if picture.format and picture.format not in INPUT_FORMATS:
         return invalid("The image format is illegal and cannot be opened.", "InvalidImageFormat")
     low, high = INPUT_SIDES
-    if not all(low <= side <= high for side in size):
+    if not all(low <= side <= high for side in picture.size):
         return invalid(f"The image's sides must be from {low} to {high} pixels.", "InvalidImageResolution")
-    return Input(size, digest)
+    return picture
 
 
-def _run(model: Model, asked: Parameters, prompt: str, inputs: list[Input]) -> Run | Failure:
+def _nothing(_url: str) -> bytes | None:
+    return None
+
+
+def _run(model: Model, asked: Parameters, prompt: str, inputs: list[InputPicture], form: Form) -> Run | Failure:
+    if inputs and asked.prompt_extend_mode == "agent":
+        return invalid("prompt_extend_mode agent does not support image input.")
     if asked.n > model.most_images:
         most = model.most_images
         return invalid("num_images_per_prompt must be 1" if most == 1 else f"n must be from 1 to {most}")
@@ -167,4 +169,4 @@ def _run(model: Model, asked: Parameters, prompt: str, inputs: list[Input]) -> R
     seed = secrets.randbelow(2**31) if asked.seed is None else asked.seed
     source = hashlib.sha256("".join(each.digest for each in inputs).encode()).hexdigest() if inputs else ""
     pictures = (Picture(drawn, seed, index, size[0], size[1], "png", source=source) for index in range(asked.n))
-    return Run(model, tuple(pictures), prompt, drawn)
+    return Run(model, tuple(pictures), prompt, drawn, form)

@@ -23,6 +23,20 @@ def _now() -> str:
     return f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3]
 
 
+def choices(urls: list[str]) -> list[dict[str, Any]]:
+    """All pictures in the one choice, as the documents' newer answers have them."""
+    content = [{"image": url} for url in urls]
+    return [{"finish_reason": "stop", "message": {"role": "assistant", "content": content}}]
+
+
+def usage(run: Run) -> dict[str, Any]:
+    """What was drawn; the newest models have words of their own for it."""
+    width, height = run.size
+    if run.model.tasks == "messages":
+        return {"output_width": width, "output_height": height, "output_image_count": len(run.pictures)}
+    return {"image_count": len(run.pictures), "width": width, "height": height}
+
+
 @dataclass
 class Task:
     """One task, and what will come of it."""
@@ -100,9 +114,12 @@ class Tasks:
             return {"output": output | {"code": task.failure.code, "message": task.failure.message}}
         if task.state != "SUCCEEDED":
             return {"output": output}
-        prompts = {"orig_prompt": task.run.asked_prompt, "actual_prompt": task.run.prompt}
-        results = [{**prompts, "url": url} for url in task.run.urls(self._stage, origin, task.effect)]
         output["task_metrics"]["SUCCEEDED"] = count
+        urls = task.run.urls(self._stage, origin, task.effect)
+        if task.run.form == "messages":
+            return {"output": output | {"finished": True, "choices": choices(urls)}, "usage": usage(task.run)}
+        prompts = {"orig_prompt": task.run.asked_prompt, "actual_prompt": task.run.prompt}
+        results = [{**prompts, "url": url} for url in urls]
         return {"output": output | {"results": results}, "usage": {"image_count": count}}
 
     def _paced(self) -> bool:

@@ -13,6 +13,7 @@ from simulators.running import Simulators
 
 TEXT = "/services/aigc/text2image/image-synthesis"
 MESSAGES = "/services/aigc/multimodal-generation/generation"
+LATER = "/services/aigc/image-generation/generation"
 ASYNC = {"X-DashScope-Async": "enable"}
 URL = "https://example.com/a.png"
 WIRE = httpx.Client()  # one for all: making one costs more than a request
@@ -80,10 +81,13 @@ def images_of(answer: httpx.Response) -> list[Image.Image]:
     return [Image.open(io.BytesIO(WIRE.get(url).content)) for url in urls]
 
 
-def data_uri(width: int, height: int) -> str:
+def data_uri(width: int, height: int, format: str = "PNG") -> str:
     out = io.BytesIO()
-    Image.new("RGB", (width, height)).save(out, "PNG")
-    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+    Image.new("RGB", (width, height)).save(out, format)
+    return f"data:image/{format.lower()};base64," + base64.b64encode(out.getvalue()).decode()
+
+
+LARGE = data_uri(400, 400)[: -len("AA==")] + "A" * (15 * 1024 * 1024)  # a picture with much behind its end
 
 
 WRONG: list[tuple[str, dict[str, Any], str]] = [
@@ -143,6 +147,8 @@ def test_edges_and_unknown_parameters_pass(
         ("qwen-image-edit-plus", [URL, data_uri(400, 400)], {"n": 1}, (1024, 1024)),
         ("qwen-image-edit-plus", [URL] * 3, {"size": "512*2048"}, (512, 2048)),
         ("qwen-image-2.0", [URL], {"size": "1024*1024"}, (1024, 1024)),
+        ("qwen-image-2.0-pro", [data_uri(400, 400, "WEBP")] * 3, {"size": "512*512", "n": 1}, (512, 512)),
+        ("qwen-image-3.0", [data_uri(3072, 384, "JPEG")], {}, (2896, 362)),
     ],
 )
 def test_an_edit(
@@ -163,12 +169,47 @@ def test_an_edit(
         ("qwen-image-2.0", ["oss://a/b.png"], {}, "InvalidURL"),
         ("qwen-image-2.0", ["data:image/png;base64,AAAA"], {}, "InvalidImageFormat"),
         ("qwen-image-2.0", [data_uri(383, 500)], {}, "InvalidImageResolution"),
+        ("qwen-image-2.0", [data_uri(3073, 500)], {}, "InvalidImageResolution"),
+        ("qwen-image-2.0", [data_uri(400, 400, "AVIF")], {}, "InvalidImageFormat"),
+        ("qwen-image-2.0", [LARGE], {}, "BadRequest.TooLarge"),
+        ("qwen-image-3.0", [URL], {"prompt_extend_mode": "agent"}, "InvalidParameter"),
+        ("qwen-image-3.0", [URL], {"size": "4608*512"}, "InvalidParameter"),
+        ("qwen-image-3.0", [URL] * 4, {}, "InvalidParameter"),
     ],
 )
 def test_an_edit_is_refused(
     dashscope: DashScope, model: str, images: list[str], parameters: dict[str, Any], code: str
 ) -> None:
     assert code_of(dashscope.say(model, *({"image": image} for image in images), **parameters)) == code
+
+
+def test_the_pictures_and_their_order_change_what_is_drawn(dashscope: DashScope) -> None:
+    one, other = {"image": data_uri(400, 400)}, {"image": data_uri(400, 401)}
+    made = [
+        images_of(dashscope.say("qwen-image-edit-max", *content, seed=7, size="512*512"))[0].tobytes()
+        for content in ([one, other], [other, one], [one], [one, other])
+    ]
+    assert made[0] == made[3]
+    assert len(set(made)) == 3
+
+
+def test_messages_are_taken_as_a_task_too(dashscope: DashScope, simulators: Simulators) -> None:
+    said = [{"role": "user", "content": [{"image": data_uri(400, 400)}, {"text": "a fox"}]}]
+    body = {"model": "qwen-image-3.0", "input": {"messages": said}, "parameters": {"n": 2, "seed": 7}}
+    output = dashscope.end(dashscope.post(LATER, body, ASYNC))
+    assert (output["task_status"], output["finished"]) == ("SUCCEEDED", True)
+    [choice] = output["choices"]
+    urls = [part["image"] for part in choice["message"]["content"]]
+    assert [Image.open(io.BytesIO(WIRE.get(url).content)).size for url in urls] == [(1024, 1024)] * 2
+    assert simulators.paid("alibaba") == 2
+    simulators.set_faults([{"provider": "alibaba", "on": "submit", "effect": "moderated"}])
+    output = dashscope.end(dashscope.post(LATER, body, ASYNC))
+    assert (output["task_status"], output["code"]) == ("FAILED", "DataInspectionFailed")
+    assert code_of(dashscope.post(LATER, body), 403) == "AccessDenied"
+    for model in ("qwen-image-edit", "qwen-image-2.0"):
+        answer = dashscope.post(LATER, {**body, "model": model, "parameters": {}}, ASYNC)
+        assert code_of(answer, 403) == "AccessDenied"
+    assert simulators.paid("alibaba") == 2
 
 
 def test_what_is_missing_has_a_code_of_its_own(dashscope: DashScope) -> None:

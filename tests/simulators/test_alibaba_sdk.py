@@ -1,5 +1,6 @@
 """DashScope's own SDK draws against the simulator: as a task, and at once."""
 
+import base64
 import io
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -8,7 +9,9 @@ from typing import Any
 import dashscope
 import httpx
 import pytest
+from dashscope.aigc.image_generation import ImageGeneration
 from dashscope.aigc.image_synthesis import AioImageSynthesis
+from dashscope.api_entities.dashscope_response import Message
 from PIL import Image
 
 from simulators.running import Simulators
@@ -16,6 +19,16 @@ from simulators.running import Simulators
 # The SDK's annotations say less than it returns.
 SDK: Any = dashscope
 ASYNCIO: Any = AioImageSynthesis
+LATER: Any = ImageGeneration
+
+
+def data_uri(width: int, height: int) -> str:
+    out = io.BytesIO()
+    Image.new("RGB", (width, height)).save(out, "PNG")
+    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+PICTURE = data_uri(600, 400)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -89,6 +102,36 @@ def test_a_message_is_answered_with_pictures(options: dict[str, Any], simulators
     assert sent["body"]["input"]["messages"] == [{"role": "user", "content": [{"text": "a fox"}]}]
     assert "x-dashscope-async" not in sent["headers"]
     assert simulators.paid("alibaba") == 2
+
+
+def test_an_edit_at_once(options: dict[str, Any], simulators: Simulators) -> None:
+    said = [{"role": "user", "content": [{"image": PICTURE}, {"image": PICTURE}, {"text": "swap them"}]}]
+    answer = SDK.MultiModalConversation.call(model="qwen-image-edit-plus", messages=said, n=2, **options)
+    assert answer.status_code == HTTPStatus.OK, answer.message
+    [choice] = answer.output.choices
+    assert [size_of(part["image"]) for part in choice.message.content] == [(1254, 836)] * 2
+    [sent] = simulators.calls("alibaba", "generate")
+    assert sent["body"]["input"]["messages"] == said
+    assert simulators.paid("alibaba") == 2
+
+
+def test_an_edit_as_a_task(options: dict[str, Any], simulators: Simulators) -> None:
+    message = Message(role="user", content=[{"image": PICTURE}, {"text": "paint it blue"}])
+    submitted = LATER.async_call(model="qwen-image-3.0", messages=[message], n=1, size="600*512", **options)
+    answer = LATER.wait(submitted, **options)
+    assert (answer.status_code, answer.output.task_status) == (HTTPStatus.OK, "SUCCEEDED")
+    assert size_of(answer.output.choices[0].message.content[0]["image"]) == (600, 512)
+    [sent] = simulators.calls("alibaba", "submit")
+    assert sent["path"] == "/alibaba/api/v1/services/aigc/image-generation/generation"
+    assert sent["headers"]["x-dashscope-async"] == "enable"
+    assert simulators.paid("alibaba") == 1
+
+
+def test_a_picture_that_is_refused(options: dict[str, Any], simulators: Simulators) -> None:
+    said = [{"role": "user", "content": [{"image": "data:image/png;base64,AAAA"}, {"text": "swap them"}]}]
+    answer = SDK.MultiModalConversation.call(model="qwen-image-edit", messages=said, **options)
+    assert (answer.status_code, answer.code) == (HTTPStatus.BAD_REQUEST, "InvalidImageFormat")
+    assert simulators.paid("alibaba") == 0
 
 
 def test_errors_are_read(options: dict[str, Any]) -> None:
