@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from normalizers.offer import Operation
+from normalizers.price import Currency
 
 Json = dict[str, Any]  # the wire's own shape; a step inward it becomes a dataclass
 
@@ -92,13 +93,14 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call brought. `cost` is in dollars where the provider says it; `units` is its own billing quantity.
+    """What a call brought. `cost` in `currency` where the provider says it; `units` is its own billing quantity.
 
     `extra` holds what else of the answer is read further on: OpenAI's `usage`, Lumenfall's `metadata`.
     """
 
     images: tuple[Image, ...]
     cost: float | None = None
+    currency: Currency = "USD"
     units: float | None = None
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
@@ -139,6 +141,15 @@ class Queued(Protocol):
 
 
 Adapter = Direct | Queued
+
+
+@runtime_checkable
+class Waits(Protocol):
+    """A queued adapter whose provider can be asked to answer when the job is over, instead of again and again."""
+
+    async def wait(self, ticket: Ticket, seconds: float) -> Progress:
+        """Like `check`, at the latest after so many seconds."""
+        ...
 
 
 @runtime_checkable

@@ -6,16 +6,17 @@ route, a key that is refused for a moment) ends it; only the provider's own word
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from providers.base import Answer, Call, Progress, Queued, Ticket
+from providers.base import Answer, Call, Progress, Queued, Ticket, Waits
 from providers.errors import Kind, ProviderError
 
-FIRST_PAUSE = 0.05  # seconds
-GROWTH = 1.3
+FIRST_PAUSE = 0.02  # seconds
+SHARE = 0.1  # of the time that the job has taken so far: what a pause costs stays in proportion to what it belongs to
 LONGEST_PAUSE = 1.0
+WAIT_SECONDS = 20.0  # of one look at a provider that lets us wait for the end; proxies cut silent connections at 60
 CANCEL_SECONDS = 2.0
 UNKNOWN_CHECKS = 3  # a status route may lag behind the submission: so many answers of "unknown" are not believed
 
@@ -79,9 +80,10 @@ class _Following:
     unknown: int = 0
 
     async def to_the_end(self) -> Answer:
-        pause = FIRST_PAUSE
+        began = self.clock()
         while True:
             wish: float | None = None
+            looked = self.clock()
             try:
                 answer = await self._ask()
                 if answer is not None:
@@ -90,15 +92,15 @@ class _Following:
                 if not self._passes(error):
                     raise
                 wish = error.retry_after
-            left = self.deadline - self.clock()
-            if left <= 0:
+            now = self.clock()
+            if now >= self.deadline:
                 raise self._too_late()
-            await self.sleep(min(max(pause, wish or 0.0), left))
-            pause = min(pause * GROWTH, LONGEST_PAUSE)
+            pause = min(max(FIRST_PAUSE, SHARE * (now - began)), LONGEST_PAUSE)
+            await self.sleep(min(max(pause - (now - looked), wish or 0.0, 0.0), self.deadline - now))
 
     async def _ask(self) -> Answer | None:
         try:
-            progress = await self._in_time(self.adapter.check(self.ticket))
+            progress = await self._in_time(self._look())
         except ProviderError as error:
             if error.kind is Kind.BROKEN:  # a page of some proxy says nothing about the job
                 return None
@@ -109,6 +111,11 @@ class _Following:
             self.unknown = 0
             return None
         return await self._in_time(self.adapter.result(self.ticket, self.call))
+
+    def _look(self) -> Coroutine[Any, Any, Progress]:
+        if isinstance(self.adapter, Waits):
+            return self.adapter.wait(self.ticket, min(WAIT_SECONDS, self.deadline - self.clock()))
+        return self.adapter.check(self.ticket)
 
     async def _in_time(self, asking: Awaitable[T]) -> T:
         try:

@@ -9,7 +9,7 @@ import pytest
 
 from providers.base import Answer, Call, Image, Progress, Ticket
 from providers.errors import Kind, ProviderError
-from providers.polling import FIRST_PAUSE, LONGEST_PAUSE, UNKNOWN_CHECKS, follow
+from providers.polling import FIRST_PAUSE, LONGEST_PAUSE, SHARE, UNKNOWN_CHECKS, WAIT_SECONDS, follow
 
 Said = TypeVar("Said", Progress, Answer)
 CALL = Call("req_1.1", "acme/paint", "generate", {"prompt": "x"}, 1, "url")
@@ -93,9 +93,48 @@ async def test_it_waits_longer_and_longer_until_the_job_is_done() -> None:
     assert await followed(queue, clock, on_progress=seen.append) is ANSWER
     assert clock.slept[0] == FIRST_PAUSE
     assert clock.slept == sorted(clock.slept)
-    assert clock.slept[-1] == LONGEST_PAUSE
+    assert clock.slept[-1] == pytest.approx(SHARE * (clock.now - clock.slept[-1] - 1000.0))  # pyright: ignore[reportUnknownMemberType] - pytest's own
     assert [each.position for each in seen[:3]] == [20, 19, 18]
     assert seen[-1].done
+
+
+async def test_no_pause_is_longer_than_the_longest() -> None:
+    clock = Clock()
+    assert await followed(Queue([Progress()] * 80 + [Progress(done=True)], [ANSWER]), clock) is ANSWER
+    assert clock.slept[-1] == LONGEST_PAUSE
+
+
+class Waiting(Queue):
+    """It can be asked to answer at the end."""
+
+    def __init__(self, clock: Clock, looks: Sequence[tuple[float, Progress]]) -> None:
+        super().__init__((), [ANSWER])
+        self.clock = clock
+        self.looks = list(looks)
+        self.asked: list[float] = []
+
+    async def wait(self, ticket: Ticket, seconds: float) -> Progress:
+        assert ticket is TICKET
+        self.asked.append(seconds)
+        took, progress = self.looks.pop(0)
+        self.clock.now += took
+        return progress
+
+
+async def test_a_provider_that_can_be_waited_for_is_not_asked_again_and_again() -> None:
+    clock = Clock()
+    queue = Waiting(clock, [(20.0, Progress()), (5.0, Progress(done=True))])
+    assert await followed(queue, clock) is ANSWER
+    assert queue.asked == [WAIT_SECONDS, WAIT_SECONDS]
+    assert clock.slept == [0.0], "the wait itself was pause enough"
+
+
+async def test_one_that_answers_at_once_instead_of_waiting_is_not_hammered() -> None:
+    clock = Clock()
+    queue = Waiting(clock, [(0.0, Progress()), (0.0, Progress()), (0.0, Progress(done=True))])
+    assert await followed(queue, clock, seconds=5.0) is ANSWER
+    assert clock.slept == [FIRST_PAUSE, FIRST_PAUSE]
+    assert queue.asked[0] == 5.0, "no longer than until the deadline"
 
 
 @pytest.mark.parametrize("kind", [Kind.BUSY, Kind.RATE, Kind.KEY, Kind.CREDIT, Kind.LOST, Kind.BROKEN])
