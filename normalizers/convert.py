@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from normalizers.checks import is_type, make_check
+from normalizers.convert_messages import picture_message, user_message
 from normalizers.convert_pictures import mask, picture, pictures
 from normalizers.errors import CannotConvert
 
@@ -19,10 +20,16 @@ CONTROL_NAMES = {"model": "a model", "guideImage": "an image"}
 
 
 def lookup(value: Any, table: Mapping[str, Any]) -> Any:
-    """A word for a word: `low` -> 12."""
-    if not isinstance(value, str) or value not in table:
+    """A word for a word: `low` -> 12. A number is looked up as it is written: 2 -> `2x`."""
+    word = as_word(value)
+    if not isinstance(word, str) or word not in table:
         raise CannotConvert(f"must be one of {', '.join(table)}")
-    return table[value]
+    return table[word]
+
+
+def as_word(value: Any) -> Any:
+    """A number as the words of a `lookup` write it: 2.0 is `2`. Anything else stays as it is."""
+    return f"{value:g}" if is_type(value, "number") else value
 
 
 def switch(value: Any, _table: Mapping[str, Any]) -> bool:
@@ -38,11 +45,6 @@ def inverse_switch(value: Any, _table: Mapping[str, Any]) -> bool:
 def text(value: Any, _table: Mapping[str, Any]) -> str:
     """A number that the provider wants as a string."""
     return str(value)
-
-
-def user_message(value: Any, _table: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A prompt as the one message of a conversation."""
-    return [{"role": "user", "content": [{"text": value}]}]
 
 
 def filled(value: Any, _table: Mapping[str, Any]) -> str:
@@ -190,11 +192,12 @@ CONVERTERS: dict[str, Converter] = {
     "air_control_nets": air_control_nets,
     "picture": picture,
     "pictures": pictures,
+    "picture_message": picture_message,
     "mask": mask,
 }
 
 # These take pictures, which need a way to the provider.
-PICTURES = frozenset({"picture", "pictures", "mask"})
+PICTURES = frozenset({"picture", "pictures", "picture_message", "mask"})
 
 # These give several wire fields of one parameter, in an object that is spread over the payload.
 SPREAD = frozenset({"weights_and_scales"})
@@ -210,5 +213,6 @@ TABLE_KEYS: dict[str, frozenset[str]] = {
     "weights_and_scales": frozenset({"max_items", "scale"}),
     "air_loras": frozenset({"max_items", "scale"}),
     "pictures": frozenset({"min_items", "max_items"}),
+    "picture_message": frozenset({"min_items", "max_items"}),
     "mask": frozenset({"edited"}),
 }

@@ -1,10 +1,11 @@
 """A plan in the making: what the caller gave, and the six words applied to it one parameter after the other."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from normalizers.asked import Options
+from normalizers.convert_messages import JOINED, join_messages
 from normalizers.errors import BadValue, CannotConvert, Refused
 from normalizers.offer import Offer
 from normalizers.parameters import GATEWAY_FIELDS, PARAMETERS
@@ -85,9 +86,7 @@ def apply_rule(draft: Draft, name: str, entry: Given, rule: Rule) -> None:
             sent = value if rule.convert is None else converted(draft.offer, entry, rule)
             if name in PICTURED:
                 sent = readable_pictures(draft.offer, entry, sent)
-            for path, part in wire_fields(rule, sent):
-                claim(draft, entry, ".".join(path), part)
-                put(draft.aside if rule.aside else draft.payload, path, part)
+            send(draft, entry, rule, sent)
             draft.sent(name, rule.sent_as, sent)
         case "emulated":
             draft.decide(name, "emulated")
@@ -100,6 +99,16 @@ def apply_rule(draft: Draft, name: str, entry: Given, rule: Rule) -> None:
             if value not in rule.neutral:
                 raise Refused(entry.as_, f"cannot be honoured by {draft.offer.id}: {rule.because}")
             draft.decide(name, "dropped", note="asks for nothing that the provider does not do anyway")
+
+
+def send(draft: Draft, entry: Given, rule: Rule, sent: Any) -> None:
+    """Into the payload; where several parameters make up one message, each adds its part to it."""
+    for path, part in wire_fields(rule, sent):
+        if rule.convert in JOINED:
+            put(draft.payload, path, join_messages(value_at(draft.payload, path) or [], part))
+            continue
+        claim(draft, entry, ".".join(path), part)
+        put(draft.aside if rule.aside else draft.payload, path, part)
 
 
 def wire_fields(rule: Rule, sent: Any) -> list[tuple[tuple[str, ...], Any]]:
@@ -138,6 +147,14 @@ def readable_pictures(offer: Offer, entry: Given, sent: Any) -> Any:
         as_png = not source.prepare and source.format not in offer.sources.formats
         forms[source] = source.prepared("png") if as_png else source
     return with_pictures(sent, forms)
+
+
+def value_at(payload: Mapping[str, Any], path: Sequence[str]) -> Any:
+    """A wire field by its path, or None."""
+    value: Any = payload
+    for step in path:
+        value = value.get(step) if isinstance(value, Mapping) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    return value  # pyright: ignore[reportUnknownVariableType]
 
 
 def put_at(payload: dict[str, Any], field: str, value: Any) -> None:
