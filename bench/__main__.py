@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from http.client import HTTPException
 from pathlib import Path
 
-from bench import plan, profiled, report, scenarios
+from bench import plan, profiled, protocols, report, scenarios
 from bench.measure import Bench, WrongAnswer
 from bench.proc import pinned, two_cores
 from bench.scenarios import B64, QUICK, SMALL, Figures, Pace
@@ -24,7 +24,7 @@ from bench.servers import DidNotStart, Server, gateway, proxy, upstream
 
 OUTPUT = Path("bench-output")
 ROOM = 8_000_000_000  # bytes; kept pictures are deleted after each window
-SCENARIOS = ("plan", "small", "b64", "hit", "memory", "fanout", "keep")
+SCENARIOS = ("plan", "protocols", "small", "b64", "hit", "memory", "fanout", "keep")
 
 
 class Run:
@@ -44,6 +44,8 @@ class Run:
         if "plan" in self.wanted:
             with pinned(self.server_core):
                 self.results["plan"] = plan.measure(self.pace.repeats)
+        if "protocols" in self.wanted:
+            self.take("protocols", self.protocols)
         for keep in (False, True):
             if self.wanted & ({"keep"} if keep else {"small", "b64", "hit", "memory", "fanout"}):
                 with (
@@ -51,6 +53,11 @@ class Run:
                     ExitStack() as stack,
                 ):
                     self.group(stack, Path(folder), keep=keep)
+
+    def protocols(self) -> Figures:
+        with tempfile.TemporaryDirectory(prefix="easel-bench-", dir=self.storage) as folder:
+            repeats = 4 if self.pace is QUICK else 16
+            return protocols.figures_of((self.server_core, self.load_core), Path(folder), repeats)
 
     def group(self, stack: ExitStack, folder: Path, *, keep: bool) -> None:
         """Everything that is measured with this setting of keep, on servers that all run from the start."""

@@ -5,6 +5,7 @@ import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bench.protocols import MODELS
 from bench.scenarios import Figures
 
 COLUMNS = ("direct", "S", "F", "hit", "gateway")
@@ -33,6 +34,7 @@ TARGETS = (
     Target("keep small", CPU, 1.3, "F"),
     Target("keep b64", CPU, 1.3, "S"),
     Target("keep b64", CPU, 1.3, "F"),
+    *(Target("protocols", f"added p50 ms, {slug}", 15.0) for slug in MODELS),
     Target("plan", "µs for ten parameters", 50.0),
 )
 

@@ -5,6 +5,7 @@
 | `GET  /_control/faults` | the faults still in the script |
 | `POST /_control/faults` | replaces the script by a JSON list |
 | `GET  /_control/calls`  | `{"calls": [...], "paid": {slug: pictures made}}` |
+| `GET  /_control/spans`  | `[[slug, step, began, ended], …]`: when each request since the last look was answered |
 | `POST /_control/pace`   | `{"provider", "seconds_per_image", "queue_seconds", "keep_seconds"}`; absent: default |
 | `POST /_control/reset`  | no faults, no calls, nothing paid, no pace |
 
@@ -31,6 +32,9 @@ def control_routes(stage: Stage) -> list[Route]:
     async def told_calls(_request: Request) -> Response:
         return Response(orjson.dumps(stage.told()), media_type="application/json")
 
+    async def take_spans(_request: Request) -> Response:
+        return JSONResponse(stage.take_spans())
+
     async def set_faults(body: Any) -> None:
         stage.set_faults(body)
 
@@ -47,6 +51,7 @@ def control_routes(stage: Stage) -> list[Route]:
         Route("/_control/faults", told_faults, methods=["GET"]),
         Route("/_control/faults", _writing(set_faults), methods=["POST"]),
         Route("/_control/calls", told_calls, methods=["GET"]),
+        Route("/_control/spans", take_spans, methods=["GET"]),
         Route("/_control/pace", _writing(set_pace), methods=["POST"]),
         Route("/_control/reset", _writing(reset), methods=["POST"]),
     ]

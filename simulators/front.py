@@ -1,6 +1,7 @@
 """What every route of a simulated provider passes through: recording, the key, the script of faults."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -14,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from simulators.drawing import draw, spoilt
 from simulators.faults import Ability, Due, Fault, PictureEffect, Step, flaw_of
 from simulators.multipart import form_of, is_form
-from simulators.stage import Call, Stage
+from simulators.stage import Call, Span, Stage
 
 # The ASGI extension under which the server hands us the means to cut a connection (see `running.py`).
 CUT = "easel.cut"
@@ -87,6 +88,13 @@ class Front:
         """One request through the door, for a route whose step shows only in the body."""
         also: tuple[Step, ...] = ("generate",) if step == "submit" else ()
         steps: tuple[Step, ...] = (step, *also) if step else ()
+        began = time.monotonic()
+        try:
+            return await self._answered(request, step, steps, answer)
+        finally:
+            self.stage.spans.append(Span(self.slug, step or "other", began, time.monotonic()))
+
+    async def _answered(self, request: Request, step: Step | None, steps: tuple[Step, ...], answer: Answer) -> Response:
         self.stage.calls.append(await _recorded(self.slug, step or "other", request))
         refused = self.refuse(request)
         if refused is not None:

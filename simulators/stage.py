@@ -3,7 +3,7 @@
 import time
 from collections import Counter, OrderedDict, deque
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, Field
 
@@ -42,6 +42,15 @@ class Call:
     body: Any
 
 
+class Span(NamedTuple):
+    """When a request was being answered, in seconds of `time.monotonic()`."""
+
+    provider: str
+    step: str
+    began: float
+    ended: float
+
+
 @dataclass
 class Stage:
     """The state of all simulators; one per running server."""
@@ -49,6 +58,7 @@ class Stage:
     providers: Providers
     script: Script = field(default_factory=Script)
     calls: deque[Call] = field(default_factory=lambda: deque[Call](maxlen=CALLS_KEPT))
+    spans: deque[Span] = field(default_factory=lambda: deque[Span](maxlen=CALLS_KEPT))
     paid: Counter[str] = field(default_factory=Counter[str])
     paces: dict[str, Pace] = field(default_factory=dict[str, Pace])
     _kept: OrderedDict[tuple[str, str], tuple[Picture, float]] = field(
@@ -85,9 +95,16 @@ class Stage:
         paid = {provider: self.paid[provider] for provider in self.providers}
         return {"calls": [asdict(call) for call in list(self.calls)], "paid": paid}
 
+    def take_spans(self) -> list[Span]:
+        """All since the last time this was asked."""
+        spans = list(self.spans)
+        self.spans.clear()
+        return spans
+
     def reset(self) -> None:
         """No faults, no calls, nothing paid, no pace. Jobs and pictures stay."""
         self.script.replace(())
         self.calls.clear()
+        self.spans.clear()
         self.paid.clear()
         self.paces.clear()
