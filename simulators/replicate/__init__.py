@@ -1,7 +1,7 @@
 """A stand-in for Replicate's HTTP API under `/replicate/v1`; pictures lie under `/replicate-media/…`.
 
 Source: Replicate's OpenAPI 1.0.0-a1 and docs (Create a prediction, Prediction lifecycle), read 2026-11-21. Official
-models run by their name, community models by a version. Webhooks are not delivered, and files not uploaded.
+models run by their name, community models by a version. Webhooks are not delivered.
 """
 
 import asyncio
@@ -13,9 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from simulators.drawing import draw
 from simulators.faults import Ability, PictureEffect, Step
 from simulators.front import Front, json_answer, origin
 from simulators.replicate.errors import Invalid, bad_version, problem, refused
+from simulators.replicate.files import Files
 from simulators.replicate.headers import BadHeader, cancel_after, seconds_to_wait
 from simulators.replicate.models import MODELS, Model, of_version
 from simulators.replicate.predictions import SLUG, Prediction, Predictions, begin, stamp
@@ -32,13 +34,14 @@ class Replicate:
     """replicate.com."""
 
     slug = SLUG
-    ability = Ability(frozenset({"submit", "generate", "status", "cancel", "download"}))
+    ability = Ability(frozenset({"submit", "generate", "status", "cancel", "download", "upload"}))
 
     def address(self, origin: str) -> dict[str, str]:
         return {"base_url": f"{origin}/replicate/v1", "key": KEY}
 
     def routes(self, stage: Stage) -> list[Route]:
-        desk = Desk(stage)
+        files = Files()
+        desk = Desk(stage, files)
         front = Front(SLUG, stage, _refuse, _error)
         one = "/replicate/v1/predictions/{prediction_id}"
         return [
@@ -47,6 +50,7 @@ class Replicate:
             front.route("/replicate/v1/predictions", ["GET"], None, desk.listed),
             front.route(f"{one}/cancel", ["POST"], "cancel", desk.cancel),
             front.route(one, ["GET"], "status", desk.get),
+            *files.routes(front),
             front.route("/replicate/v1/{anything:path}", ["GET", "POST"], None, desk.nothing),
             front.media(),
         ]
@@ -55,8 +59,9 @@ class Replicate:
 class Desk:
     """What the routes do."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, files: Files) -> None:
         self._stage = stage
+        self._files = files
         self._predictions = Predictions(stage)
 
     async def create_by_model(self, request: Request, effect: PictureEffect | None) -> Response:
@@ -90,12 +95,19 @@ class Desk:
             wait, limit = seconds_to_wait(request.headers), cancel_after(request.headers)
         except BadHeader as bad:
             return bad.answer
-        prediction = begin(model, body["input"], effect, self._predictions.now())
+        born = self._predictions.now()
+        prediction = await begin(model, body["input"], effect, born=born, kept=self._kept)
         prediction.cancel_after = limit
         self._predictions.add(prediction)
         applied = {} if wait is None else {"Preference-Applied": f"wait={wait}"}
         await self._hold(prediction, wait or 0)
         return self._answer(request, prediction, 201 if prediction.drawn or prediction.over else 202, applied)
+
+    def _kept(self, url: str) -> bytes | None:
+        """A file that was uploaded, or a picture that was drawn here."""
+        _before, media, name = url.partition(f"/{SLUG}-media/")
+        picture = self._stage.kept(SLUG, name) if media else None
+        return draw(picture) if picture else self._files.content_at(url)
 
     async def _hold(self, prediction: Prediction, seconds: float) -> None:
         """Keeps a request with `Prefer: wait` open until the prediction is over, or its time is."""

@@ -16,6 +16,7 @@ MODERATED = "The input or output was flagged as sensitive. Please try again with
 NSFW = "NSFW content detected. Try running it again, or try a different prompt."
 FAILED = "Prediction failed for an unknown reason. (E1000)"
 UNREADABLE = "cannot identify image file"
+NOT_FETCHED = "HTTP error: the input file could not be downloaded"  # a wording of ours
 
 _PROBLEMS: dict[int, dict[str, Any]] = {
     401: {"title": "Unauthenticated", "detail": "You did not pass a valid authentication token"},
@@ -24,6 +25,7 @@ _PROBLEMS: dict[int, dict[str, Any]] = {
         "detail": "You have insufficient credit to run this model. Go to the billing page to purchase credit.",
     },
     404: {"detail": "The requested resource could not be found."},
+    413: {"detail": "Uploaded files must be under 100 MB."},
     429: {"detail": "Request was throttled. Your rate limit resets in ~30s."},
 }
 

@@ -1,42 +1,13 @@
 """Replicate's models as a table: what each takes, what size that draws, and whether it answers a list or one URL.
 
 Source: the models' pages and version API tabs on replicate.com, read 2026-11-21; for qwen/qwen-image also Oxen's
-page of it, which repeats its schema. The pixels of FLUX's ratios are those of replicate/cog-flux. Qwen's are not
-published: Lumenfall's 1K table stands in for them.
+page of it, which repeats its schema.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from simulators.replicate.schema import Field, Input
-from simulators.replicate.source import Size, size_of
-
-Sizing = Callable[[Mapping[str, Any]], Size]
-
-SQUARE: Size = (1024, 1024)
-QWEN_SIZES: dict[str, Size] = {
-    "1:1": SQUARE,
-    "16:9": (1365, 768),
-    "9:16": (768, 1365),
-    "4:3": (1183, 887),
-    "3:4": (887, 1182),
-    "3:2": (1254, 836),
-    "2:3": (836, 1254),
-}
-FLUX_SIZES: dict[str, Size] = {
-    "1:1": SQUARE,
-    "16:9": (1344, 768),
-    "21:9": (1536, 640),
-    "3:2": (1216, 832),
-    "2:3": (832, 1216),
-    "4:5": (896, 1088),
-    "5:4": (1088, 896),
-    "3:4": (896, 1152),
-    "4:3": (1152, 896),
-    "9:16": (768, 1344),
-    "9:21": (640, 1536),
-}
+from simulators.replicate.sizing import FLUX_SIZES, QWEN_SIZES, Sizing, by_ratio, by_sides, by_star, like_the_source
 
 
 @dataclass(frozen=True)
@@ -62,41 +33,10 @@ def number(low: float | None, high: float | None, default: float) -> Field:
     return Field("number", default, low=low, high=high)
 
 
-def by_ratio(sizes: Mapping[str, Size], source: str = "image") -> Sizing:
-    """The ratio's pixels, a quarter of them at 0.25 megapixels; an input picture's own where that is asked for."""
-
-    def size(given: Mapping[str, Any]) -> Size:
-        ratio = given["aspect_ratio"]
-        if ratio == "match_input_image":
-            return size_of(given.get(source)) or SQUARE
-        width, height = sizes[ratio]
-        return (width // 2, height // 2) if given.get("megapixels") == "0.25" else (width, height)
-
-    return size
-
-
-def like_the_source(otherwise: Sizing) -> Sizing:
-    """Image-to-image keeps the shape of its source."""
-
-    def size(given: Mapping[str, Any]) -> Size:
-        return size_of(given.get("image")) or otherwise(given)
-
-    return size
-
-
-def by_sides(given: Mapping[str, Any]) -> Size:
-    return int(given["width"]), int(given["height"])
-
-
-def by_star(given: Mapping[str, Any]) -> Size:
-    """`1024*768`."""
-    width, _star, height = str(given["size"]).partition("*")
-    return int(width), int(height)
-
-
 FORMATS = ("webp", "jpg", "png")
 PROMPT = Field("string", required=True)
 SEED = Field("integer")
+PICTURE = Field("uri")
 COMMON: dict[str, Field] = {
     "prompt": PROMPT,
     "seed": SEED,
@@ -110,125 +50,149 @@ FLUX: dict[str, Field] = COMMON | {
     "num_outputs": whole(1, 4, 1),
     "megapixels": one_of("1", "0.25", default="1"),
 }
-EDIT_RATIOS = one_of("match_input_image", *QWEN_SIZES, default="match_input_image")
-
-MODELS: dict[str, Model] = {
-    model.name: model
-    for model in (
-        Model(
-            "qwen/qwen-image",
-            {
-                **COMMON,
-                "output_format": one_of(*FORMATS, default="jpg"),
-                "negative_prompt": Field("string", " "),
-                "aspect_ratio": one_of(*QWEN_SIZES, default="16:9"),
-                "image_size": one_of("optimize_for_quality", "optimize_for_speed", default="optimize_for_quality"),
-                "num_inference_steps": whole(1, 50, 30),
-                "guidance": number(0, 10, 3),
-                "enhance_prompt": Field("boolean", default=False),
-                "image": Field("uri"),
-                "strength": number(None, 1, 0.9),
-                "lora_weights": Field("string"),
-                "replicate_weights": Field("string"),
-                "lora_scale": number(None, None, 1),
-                "extra_lora_weights": Field("array", items="uri"),
-                "extra_lora_scale": Field("array", items="number"),
-            },
-            like_the_source(by_ratio(QWEN_SIZES)),
-        ),
-        Model(
-            "qwen/qwen-image-edit",
-            {
-                **COMMON,
-                "output_quality": whole(0, 100, 95),
-                "image": Field("uri", required=True),
-                "aspect_ratio": EDIT_RATIOS,
-            },
-            by_ratio(QWEN_SIZES),
-        ),
-        Model(
-            "qwen/qwen-image-edit-plus",
-            {
-                **COMMON,
-                "output_quality": whole(0, 100, 95),
-                "image": Field("array", required=True),
-                "aspect_ratio": EDIT_RATIOS,
-            },
-            by_ratio(QWEN_SIZES),
-        ),
-        Model(
-            "qwen/qwen-image-2-pro",
-            {
-                "prompt": PROMPT,
-                "size": Field("string", "1024*1024"),
-                "negative_prompt": Field("string", ""),
-                "enable_prompt_expansion": Field("boolean", default=True),
-                "seed": Field("integer", low=0, high=2147483647),
-                "image": Field("uri"),
-            },
-            by_star,
-            several=False,
-        ),
-        Model(
-            "black-forest-labs/flux-schnell",
-            {**FLUX, "num_inference_steps": whole(1, 4, 4)},
-            by_ratio(FLUX_SIZES),
-        ),
-        Model(
-            "black-forest-labs/flux-dev",
-            {
-                **FLUX,
-                "num_inference_steps": whole(1, 50, 28),
-                "guidance": number(0, 10, 3),
-                "image": Field("uri"),
-                "prompt_strength": number(0, 1, 0.8),
-            },
-            like_the_source(by_ratio(FLUX_SIZES)),
-        ),
-        Model(
-            "black-forest-labs/flux-kontext-pro",
-            {
-                "prompt": PROMPT,
-                "input_image": Field("uri"),
-                "aspect_ratio": one_of("match_input_image", *FLUX_SIZES, default="match_input_image"),
-                "output_format": one_of("jpg", "png", default="png"),
-                "safety_tolerance": whole(0, 6, 2),
-                "seed": SEED,
-            },
-            by_ratio(FLUX_SIZES, "input_image"),
-            several=False,
-        ),
-        Model(
-            "black-forest-labs/flux-2-pro",
-            {
-                "prompt": PROMPT,
-                "input_images": Field("array"),
-                "width": whole(256, 1440, 1024),
-                "height": whole(256, 1440, 768),
-                "output_format": one_of(*FORMATS, default="webp"),
-                "seed": SEED,
-            },
-            by_sides,
-            several=False,
-        ),
-        Model(
-            "stability-ai/sdxl",
-            {
-                "prompt": PROMPT,
-                "negative_prompt": Field("string", ""),
-                "width": Field("integer", 1024),
-                "height": Field("integer", 1024),
-                "num_outputs": whole(1, 4, 1),
-                "guidance_scale": number(1, 50, 7.5),
-                "num_inference_steps": whole(1, 500, 50),
-                "seed": SEED,
-                "disable_safety_checker": Field("boolean", default=False),
-            },
-            by_sides,
-            version="5d11" * 16,  # made up; a community model runs by its version alone
-        ),
-    )
+EDIT: dict[str, Field] = COMMON | {
+    "output_quality": whole(0, 100, 95),
+    "aspect_ratio": one_of("match_input_image", *QWEN_SIZES, default="match_input_image"),
 }
+CUSTOM_SIDE = Field("integer", low=256, high=1440)
+
+QWEN_MODELS: tuple[Model, ...] = (
+    Model(
+        "qwen/qwen-image",
+        {
+            **COMMON,
+            "output_format": one_of(*FORMATS, default="jpg"),
+            "negative_prompt": Field("string", " "),
+            "aspect_ratio": one_of(*QWEN_SIZES, default="16:9"),
+            "image_size": one_of("optimize_for_quality", "optimize_for_speed", default="optimize_for_quality"),
+            "num_inference_steps": whole(1, 50, 30),
+            "guidance": number(0, 10, 3),
+            "enhance_prompt": Field("boolean", default=False),
+            "image": PICTURE,
+            "strength": number(None, 1, 0.9),
+            "lora_weights": Field("string"),
+            "replicate_weights": Field("string"),
+            "lora_scale": number(None, None, 1),
+            "extra_lora_weights": Field("array"),
+            "extra_lora_scale": Field("array", items="number"),
+        },
+        like_the_source(by_ratio(QWEN_SIZES)),
+    ),
+    Model("qwen/qwen-image-edit", {**EDIT, "image": Field("uri", required=True)}, by_ratio(QWEN_SIZES)),
+    Model("qwen/qwen-image-edit-plus", {**EDIT, "image": Field("array", required=True)}, by_ratio(QWEN_SIZES)),
+    Model(
+        "qwen/qwen-image-2-pro",
+        {
+            "prompt": PROMPT,
+            "size": Field("string", "1024*1024"),
+            "negative_prompt": Field("string", ""),
+            "enable_prompt_expansion": Field("boolean", default=True),
+            "seed": Field("integer", low=0, high=2147483647),
+            "image": PICTURE,
+        },
+        by_star,
+        several=False,
+    ),
+)
+
+FLUX_MODELS: tuple[Model, ...] = (
+    Model(
+        "black-forest-labs/flux-schnell",
+        {**FLUX, "num_inference_steps": whole(1, 4, 4)},
+        by_ratio(FLUX_SIZES),
+    ),
+    Model(
+        "black-forest-labs/flux-dev",
+        {
+            **FLUX,
+            "num_inference_steps": whole(1, 50, 28),
+            "guidance": number(0, 10, 3),
+            "image": PICTURE,
+            "prompt_strength": number(0, 1, 0.8),
+        },
+        like_the_source(by_ratio(FLUX_SIZES)),
+    ),
+    Model(
+        "black-forest-labs/flux-1.1-pro",
+        {
+            "prompt": PROMPT,
+            "aspect_ratio": one_of("custom", *FLUX_SIZES, default="1:1"),
+            "width": CUSTOM_SIDE,
+            "height": CUSTOM_SIDE,
+            "output_format": one_of(*FORMATS, default="webp"),
+            "output_quality": whole(0, 100, 80),
+            "safety_tolerance": whole(1, 6, 2),
+            "prompt_upsampling": Field("boolean", default=False),
+            "image_prompt": PICTURE,
+            "seed": SEED,
+        },
+        by_ratio(FLUX_SIZES),
+        several=False,
+    ),
+    Model(
+        "black-forest-labs/flux-kontext-pro",
+        {
+            "prompt": PROMPT,
+            "input_image": PICTURE,
+            "aspect_ratio": one_of("match_input_image", *FLUX_SIZES, default="match_input_image"),
+            "output_format": one_of("jpg", "png", default="png"),
+            "safety_tolerance": whole(0, 6, 2),
+            "seed": SEED,
+        },
+        by_ratio(FLUX_SIZES),
+        several=False,
+    ),
+    Model(
+        "black-forest-labs/flux-2-pro",
+        {
+            "prompt": PROMPT,
+            "input_images": Field("array", most=4),
+            "width": whole(256, 1440, 1024),
+            "height": whole(256, 1440, 768),
+            "output_format": one_of(*FORMATS, default="webp"),
+            "seed": SEED,
+        },
+        by_sides,
+        several=False,
+    ),
+    Model(
+        "black-forest-labs/flux-2-dev",
+        {
+            **COMMON,
+            "input_images": Field("array", most=4),
+            "aspect_ratio": one_of("match_input_image", "custom", *FLUX_SIZES, default="1:1"),
+            "width": CUSTOM_SIDE,
+            "height": CUSTOM_SIDE,
+        },
+        by_ratio(FLUX_SIZES),
+        several=False,
+    ),
+)
+
+SDXL = Model(
+    "stability-ai/sdxl",
+    {
+        "prompt": PROMPT,
+        "negative_prompt": Field("string", ""),
+        "width": Field("integer", 1024),
+        "height": Field("integer", 1024),
+        "num_outputs": whole(1, 4, 1),
+        "guidance_scale": number(1, 50, 7.5),
+        "num_inference_steps": whole(1, 500, 50),
+        "image": PICTURE,
+        "mask": PICTURE,
+        "prompt_strength": number(0, 1, 0.8),
+        "seed": SEED,
+        "lora_scale": number(0, 1, 0.6),
+        "high_noise_frac": number(0, 1, 0.8),
+        "apply_watermark": Field("boolean", default=True),
+        "disable_safety_checker": Field("boolean", default=False),
+    },
+    like_the_source(by_sides),
+    version="5d11" * 16,  # made up; a community model runs by its version alone
+)
+
+MODELS: dict[str, Model] = {model.name: model for model in (*QWEN_MODELS, *FLUX_MODELS, SDXL)}
 
 
 def of_version(version: object) -> Model | None:

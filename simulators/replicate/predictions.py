@@ -8,17 +8,18 @@ import itertools
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from simulators.drawing import Picture, as_format, spoilt
 from simulators.faults import PictureEffect, flaw_of
+from simulators.inputs import InputPicture, Kept
 from simulators.replicate.errors import FAILED, MODERATED, NSFW, UNREADABLE
 from simulators.replicate.models import Model
 from simulators.replicate.schema import filled
-from simulators.replicate.source import digest
+from simulators.replicate.source import Unreadable, digest, read_pictures
 from simulators.stage import Stage
 
 SLUG = "replicate"
@@ -48,8 +49,10 @@ class Prediction:
         return self.status in OVER
 
 
-def begin(model: Model, given: dict[str, Any], effect: PictureEffect | None, born: float) -> Prediction:
-    """A prediction for an input that fits the model's schema."""
+async def begin(
+    model: Model, given: dict[str, Any], effect: PictureEffect | None, *, born: float, kept: Kept
+) -> Prediction:
+    """A prediction for an input that fits the model's schema; `kept` knows the files that were uploaded."""
     asked = filled(model.input, given)
     match effect:
         case "moderated":
@@ -58,7 +61,10 @@ def begin(model: Model, given: dict[str, Any], effect: PictureEffect | None, bor
             pictures, error = (), FAILED
         case _:
             try:
-                pictures, error = _pictures(model, asked, effect), None
+                sources = await read_pictures(model.input, given, kept)
+                pictures, error = _pictures(model, asked, sources, effect), None
+            except Unreadable as wrong:
+                pictures, error = (), str(wrong)
             except ValueError:
                 pictures, error = (), UNREADABLE
     if effect == "nsfw":
@@ -67,8 +73,10 @@ def begin(model: Model, given: dict[str, Any], effect: PictureEffect | None, bor
     return Prediction(model, given, pictures, error, born)
 
 
-def _pictures(model: Model, asked: dict[str, Any], effect: PictureEffect | None) -> tuple[Picture, ...]:
-    width, height = model.size(asked)
+def _pictures(
+    model: Model, asked: dict[str, Any], sources: Sequence[InputPicture], effect: PictureEffect | None
+) -> tuple[Picture, ...]:
+    width, height = model.size(asked, [source.size for source in sources])
     if not 0 < width * height <= 2048 * 2048:
         raise ValueError("no such size")
     seed: int | None = asked["seed"]
@@ -84,7 +92,7 @@ def _pictures(model: Model, asked: dict[str, Any], effect: PictureEffect | None)
             height=height,
             format=as_format(word) or "png",
             quality=asked.get("output_quality") or 80,
-            source=digest(*(asked.get(name) for name in ("image", "input_image", "input_images"))),
+            source=digest(sources),
         )
         for index in range(asked.get("num_outputs", 1))
     )

@@ -15,7 +15,7 @@ Type = Literal["string", "uri", "integer", "number", "boolean", "array"]
 
 @dataclass(frozen=True)
 class Field:
-    """One field of an input. The items of an array are URIs, except where `items` says `number`."""
+    """One field of an input. The items of an array, at most `most` of them, are URIs where `items` says nothing."""
 
     type: Type
     default: Any = None
@@ -24,6 +24,7 @@ class Field:
     high: float | None = None
     words: tuple[str, ...] = ()
     items: Literal["uri", "number"] = "uri"
+    most: int | None = None
 
 
 Input = Mapping[str, Field]
@@ -53,6 +54,8 @@ def _value(field: Field, name: str, path: str, value: object) -> list[Invalid]:
     if isinstance(value, list):
         item = Field(field.items)
         listed = cast("list[object]", value)
+        if field.most is not None and len(listed) > field.most:
+            return [Invalid("array_max_items", path, f"Array must have at most {field.most} items")]
         return [each for place, entry in enumerate(listed) for each in _value(item, name, f"{path}.{place}", entry)]
     return _limits(field, name, path, value)
 

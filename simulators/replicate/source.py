@@ -1,37 +1,42 @@
-"""The pictures that an input brings along, as far as a size needs them."""
+"""The pictures that an input brings along: a URL, a data URI, or a file uploaded before."""
 
 import hashlib
-import io
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
-import pybase64
-from PIL import Image, UnidentifiedImageError
+from simulators.inputs import InputPicture, Kept, NoPicture, NotLoaded, load
+from simulators.replicate.errors import NOT_FETCHED, UNREADABLE
+from simulators.replicate.schema import Input
 
-Size = tuple[int, int]
-UNKNOWN: Size = (1024, 1024)  # a hosted picture is not fetched: the simulators call nobody
+PICTURES = ("image", "input_image", "input_images", "image_prompt", "mask")
 
 
 class Unreadable(ValueError):
-    """What was sent along is no picture; a real prediction fails over it, too."""
+    """A picture cannot be used, over which the prediction fails; the text is its `error`."""
 
 
-def size_of(source: object) -> Size | None:
-    """The size of a picture, of the first where there are several; None without one. Raises Unreadable."""
-    listed = cast("list[object]", source) if isinstance(source, list) else [source]
-    first = next(iter(listed), None)
-    if not isinstance(first, str):
-        return None
-    if not first.startswith("data:"):
-        return UNKNOWN
+async def read_pictures(schema: Input, given: Mapping[str, Any], kept: Kept) -> list[InputPicture]:
+    """Those that the model knows, a mask last. Raises Unreadable."""
+    read: list[InputPicture] = []
+    for name in PICTURES:
+        if name not in schema or name not in given:
+            continue
+        value: object = given[name]
+        for url in cast("list[str]", value) if isinstance(value, list) else [str(value)]:
+            read.append(await _read(url, kept))
+    return read
+
+
+async def _read(url: str, kept: Kept) -> InputPicture:
     try:
-        content = pybase64.b64decode(first.partition(",")[2], validate=True)
-        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "WEBP", "GIF", "AVIF")) as image:
-            return image.size
-    except (ValueError, OSError, UnidentifiedImageError, Image.DecompressionBombError) as wrong:
-        raise Unreadable from wrong
+        return await load(url, kept)
+    except NotLoaded as wrong:
+        raise Unreadable(NOT_FETCHED) from wrong
+    except NoPicture as wrong:
+        raise Unreadable(UNREADABLE) from wrong
 
 
-def digest(*sources: object) -> str:
+def digest(pictures: Sequence[InputPicture]) -> str:
     """Stands for the input pictures in what is drawn; empty without any."""
-    texts = [repr(source) for source in sources if source]
-    return hashlib.sha256("".join(texts).encode("utf-8", "surrogatepass")).hexdigest() if texts else ""
+    texts = "".join(picture.digest for picture in pictures)
+    return hashlib.sha256(texts.encode()).hexdigest() if texts else ""

@@ -117,11 +117,13 @@ class Clock:
     ("queue", "drawing", "status", "paid"),
     [(10, 10, "aborted", 0), (1, 10, "canceled", 1), (1, 3, "succeeded", 1)],
 )
-def test_cancel_after_ends_it_before_or_while_it_runs(queue: float, drawing: float, status: str, paid: int) -> None:
+async def test_cancel_after_ends_it_before_or_while_it_runs(
+    queue: float, drawing: float, status: str, paid: int
+) -> None:
     stage, clock = Stage({"replicate": MODELS}), Clock()  # pyright: ignore[reportArgumentType]  # only the name counts
     stage.set_pace("replicate", Pace(queue_seconds=queue, seconds_per_image=drawing))
     predictions = Predictions(stage, clock)
-    made: Prediction = begin(MODELS[QWEN], {"prompt": "x"}, None, clock())
+    made: Prediction = await begin(MODELS[QWEN], {"prompt": "x"}, None, born=clock(), kept=lambda url: None)
     made.cancel_after = 5
     predictions.add(made)
     clock.now += 60

@@ -2,7 +2,8 @@
 
 import io
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -47,6 +48,27 @@ def test_run_draws_what_was_asked(client: Client, simulators: Simulators) -> Non
 def test_a_model_with_one_output_gives_one(client: Client) -> None:
     url = client.run("qwen/qwen-image-2-pro", input={"prompt": "x", "size": "512*640"})
     assert opened(str(url)).size == (512, 640)
+
+
+@pytest.mark.parametrize("strategy", ["url", "base64"])
+def test_an_edit_of_an_open_file(
+    client: Client, simulators: Simulators, tmp_path: Path, strategy: Literal["url", "base64"]
+) -> None:
+    """The client uploads it, or writes it into the input."""
+    Image.new("RGB", (320, 200)).save(tmp_path / "source.png")
+    with (tmp_path / "source.png").open("rb") as file:
+        [url] = client.run(
+            "qwen/qwen-image-edit-plus",
+            input={"prompt": "make it red", "image": [file], "output_format": "png"},
+            file_encoding_strategy=strategy,
+        )
+    assert opened(str(url)).size == (320, 200)
+    [submitted] = simulators.calls("replicate", "submit")
+    [sent] = submitted["body"]["input"]["image"]
+    assert sent.startswith("data:image/png;base64,") == (strategy == "base64")
+    uploads = [call["body"] for call in simulators.calls("replicate", "upload")]
+    assert [upload["content"]["filename"] for upload in uploads] == (["source.png"] if strategy == "url" else [])
+    assert simulators.paid("replicate") == 1
 
 
 def test_a_version_runs_through_the_other_route(client: Client, simulators: Simulators) -> None:
