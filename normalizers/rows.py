@@ -3,7 +3,7 @@
 from typing import Any
 
 from normalizers.checks import Check, Type, make_check, make_schema
-from normalizers.convert import CONVERTERS, SPREAD
+from normalizers.convert import CONVERTERS, SPREAD, as_word
 from normalizers.errors import TableError
 from normalizers.offer import INT32
 from normalizers.parameters import GATEWAY_FIELDS, PARAMETERS
@@ -43,23 +43,31 @@ def make_rule(name: str, row: Row, path: str) -> Rule:
         spread=row.by in SPREAD,
         schema={**(known.schema if known else {}), **make_schema(kind, **limits)},
     )
-    for key, value in values_of(row):
+    for key, value in values_of(row, kind):
         checks: tuple[Check | None, ...] = (known.check if known else None, rule.check)
         if wrong := next((said for check in checks if check and (said := check(value))), None):
             raise TableError(f"{path}.{key}", f"{value!r} {wrong}")
     return rule
 
 
-def values_of(row: Row) -> list[tuple[str, Any]]:
+def values_of(row: Row, kind: Type) -> list[tuple[str, Any]]:
     """The values in our form that a row names, each of which must be a legal one; a lookup's words are legal ones."""
     values = [("enum", value) for value in row.enum]
     if row.by == "lookup":
-        values += [("table", word) for word in row.table]
+        values += [("table", number_in(word) if kind in {"integer", "number"} else word) for word in row.table]
     if row.default is not ABSENT:
         values.append(("default", row.default))
     if row.send is not ABSENT and row.how != "converted":
         values.append(("send", row.send))
     return values
+
+
+def number_in(word: str) -> Any:
+    """The number that a lookup's word stands for; a word that stands for none is no legal value of a number."""
+    try:
+        return int(word) if word.isdecimal() else float(word)
+    except ValueError:
+        return word
 
 
 def unfit(name: str, kind: Type, row: Row) -> str | None:
@@ -68,7 +76,7 @@ def unfit(name: str, kind: Type, row: Row) -> str | None:
     for limit, kinds in LIMITED.items():
         if limits[limit] is not None and kind not in kinds:
             return f"`{limit}` is for {' and '.join(kinds)}, and this is {kind}"
-    if row.by == "lookup" and row.default is not ABSENT and row.default not in row.table:
+    if row.by == "lookup" and row.default is not ABSENT and as_word(row.default) not in row.table:
         return f"the default {row.default!r} is not in the `table`"
     if name == "seed" and row.how == "converted":
         return "seeds are counted up, so they are sent as numbers"

@@ -8,7 +8,7 @@ from normalizers.canvas import Shape, combine, read_ratio, read_size, read_tier
 from normalizers.draft import Draft, put_at
 from normalizers.errors import Refused
 from normalizers.fit import Canvas, Fitted, Pixels, fit, knows
-from normalizers.rules import Default
+from normalizers.rules import ABSENT, Default
 from normalizers.source import pictures_in
 
 SIZE_PARAMETERS = ("size", "aspect_ratio", "resolution")
@@ -48,8 +48,10 @@ def canvas_of(draft: Draft) -> Canvas:
     source = next(iter(pictures_in(draft.value("image"))), None)
     if source is None:
         return canvas
-    factor = draft.value("scale_factor") if draft.offer.rules["scale_factor"].works else None
-    width, height = (round(side * (factor or 1)) for side in source.pixels)
+    rule = draft.offer.rules["scale_factor"]
+    usual = rule.default if rule.works and rule.default is not ABSENT else 1
+    factor = (draft.value("scale_factor") if rule.works else None) or usual
+    width, height = (round(side * factor) for side in source.pixels)
     return replace(canvas, default=(width, height), keeps_source=canvas.keeps_source or canvas.kind == "source")
 
 

@@ -12,11 +12,13 @@ from normalizers.offer import Offer
 from normalizers.parameters import NEEDS_ROW, STRUCTURED
 from normalizers.plan import Plan, plan
 from normalizers.rules import Decision
+from normalizers.source import Source
 from normalizers.tables import merge, parse, read_models, read_offer, read_offers
 
 PROVIDERS = Path(__file__).parents[2] / "providers"
-BUILT_IN = ("local", "fal", "openai", "lumenfall", "alibaba", "replicate", "runware")
+BUILT_IN = ("local", "fal", "openai", "lumenfall", "alibaba", "replicate", "runware", "oxen")
 MODELS = read_models((PROVIDERS / "models.toml").read_bytes(), "providers/models.toml")
+FOX = Source("f" * 64, "png", 1200, 800, 90_000)
 
 
 def built_in_offers() -> list[Offer]:
@@ -44,9 +46,19 @@ OFFERS: dict[str, Offer] = {f"{offer.id} {offer.operation}": offer for offer in 
 GENERATE: dict[str, Offer] = {offer.id: offer for offer in ALL_OFFERS if offer.operation == "generate"}
 
 
-def planned(body: dict[str, Any], offer: str | Offer, *, strict: bool = False, keep: bool = True) -> Plan:
-    """The plan of a body, to which a model and a prompt are added where they are missing."""
-    asked = read_asked({"model": "m", "prompt": "a fox", **body})
+def with_picture(offer: Offer) -> dict[str, Any]:
+    """What an edit needs beside its prompt; a table without `sources` has not learned to take pictures yet."""
+    if offer.operation == "generate":
+        return {}
+    return {"image": [FOX] if offer.sources.ways else "https://example.com/a.png"}
+
+
+def planned(
+    body: dict[str, Any], offer: str | Offer, *, strict: bool = False, keep: bool = True, prompted: bool = True
+) -> Plan:
+    """The plan of a body, to which a model is added if it is missing, and so is a prompt unless it needs none."""
+    fields = {"model": "m", **({"prompt": "a fox"} if prompted else {}), **body}
+    asked = read_asked(fields, prompt_needed=prompted)
     found = GENERATE[offer] if isinstance(offer, str) else offer
     return plan(asked, found, Options(strict=strict, keep=keep), CATALOG.known)
 

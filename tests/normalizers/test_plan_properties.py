@@ -13,7 +13,7 @@ from normalizers.errors import NormalizerError
 from normalizers.offer import Offer
 from normalizers.plan import Plan
 from normalizers.rules import How
-from tests.normalizers.offers import ALL_OFFERS, GENERATE, OFFERS, planned, sent_at
+from tests.normalizers.offers import ALL_OFFERS, GENERATE, OFFERS, planned, sent_at, with_picture
 
 SIX_WORDS = get_args(How)
 
@@ -192,10 +192,7 @@ def test_what_changes_the_picture_changes_the_fingerprint() -> None:
 
 
 def test_offers_do_not_share_fingerprints() -> None:
-    prints = [
-        planned({"image": "https://example.com/a.png"} if offer.operation != "generate" else {}, offer).fingerprint
-        for offer in OFFERS.values()
-    ]
+    prints = [planned(with_picture(offer), offer).fingerprint for offer in OFFERS.values()]
     assert len(set(prints)) == len(prints)
 
 

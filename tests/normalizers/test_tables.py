@@ -2,7 +2,6 @@
 
 import re
 from datetime import date
-from typing import Any
 
 import pytest
 
@@ -23,6 +22,7 @@ from tests.normalizers.offers import (
     planned,
     refusal,
     sent_at,
+    with_picture,
 )
 
 
@@ -46,9 +46,10 @@ def test_every_offer_names_its_source_and_the_day_it_was_checked(offer: Offer) -
 
 @pytest.mark.parametrize("offer", ALL_OFFERS, ids=repr)
 def test_every_offer_serves_the_plainest_request(offer: Offer) -> None:
-    body: dict[str, Any] = {} if offer.operation == "generate" else {"image": "https://example.com/a.png"}
-    (call,) = planned(body, offer, strict=True).calls()
-    assert "a fox" in str(sent_at(call.payload, ".".join(offer.rules["prompt"].to)))
+    prompted = offer.rules["prompt"].works
+    (call,) = planned(with_picture(offer), offer, strict=True, prompted=prompted).calls()
+    if prompted:
+        assert "a fox" in str(sent_at(call.payload, ".".join(offer.rules["prompt"].to)))
     assert not offer.count.to or sent_at(call.payload, offer.count.to) == 1
 
 
