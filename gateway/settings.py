@@ -121,7 +121,7 @@ class Settings(BaseSettings):
             max_concurrency=given.max_concurrency,
             allow_http=given.allow_http,
             prices={model: price.model_dump(exclude_none=True) for model, price in given.prices.items()},
-            usd_per={"CNY": self.pricing.usd_per_cny},
+            usd_per={"CNY": self.pricing.usd_per_cny, "BUZZ": self.pricing.usd_per_buzz},
             models=given.models,
             offers=given.offers,
             workers=tuple(given.workers),

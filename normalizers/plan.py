@@ -17,6 +17,8 @@ from normalizers.finishing import Finishing
 from normalizers.fit import Pixels
 from normalizers.offer import Offer
 from normalizers.output import choose_delivery, choose_output
+from normalizers.price import Quote
+from normalizers.price_facts import facts_of
 from normalizers.resolve import Given, resolve
 from normalizers.rules import Decision, Default
 from normalizers.sizing import choose_size
@@ -38,7 +40,7 @@ class Plan:
     """Everything about serving a request with one offer, decided before anything is sent.
 
     `payload` is what every call has in common and what makes the picture; `aside` goes out too but changes nothing;
-    `price` is micro-dollars per picture, None when nobody can say; `pixels` is what will be drawn, where that is known.
+    `quote` is the price of a picture and what it rests on; `pixels` is what will be drawn, where that is known.
     """
 
     offer: Offer
@@ -51,10 +53,15 @@ class Plan:
     response_format: ResponseFormat
     way: Literal["url", "bytes"]
     cache: str | None
-    price: int | None
+    quote: Quote
     fingerprint: str
     decisions: tuple[Decision, ...]
     defaults: tuple[Default, ...]
+
+    @property
+    def price(self) -> int | None:
+        """Of one picture, in micro-dollars; None when nobody can say."""
+        return self.quote.micros
 
     @property
     def cost(self) -> int | None:
@@ -124,7 +131,7 @@ def plan(asked: Asked, offer: Offer, options: Options, known: Known = NOBODY) ->
         response_format=response_format,
         way=way,
         cache=draft.value("cache"),
-        price=offer.price.one(*(fitted.pixels or (None, None))),
+        quote=offer.price.one(facts_of(draft, fitted.pixels)),
         fingerprint=fingerprint(offer, draft.payload, finishing),
         decisions=in_order(asked, draft.decided),
         defaults=tuple(draft.defaults),

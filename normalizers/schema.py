@@ -12,7 +12,7 @@ from normalizers.canvas_schema import CanvasTable, Name, Size, Sizes
 from normalizers.checks import Type
 from normalizers.convert import CONVERTERS, OWN_KEYS, PICTURES, TABLE_KEYS
 from normalizers.offer import Operation, Unknown
-from normalizers.price import Currency
+from normalizers.price_table import PriceTable
 from normalizers.rules import ABSENT, How
 from normalizers.source import Way
 from normalizers.split import BatchSeeds
@@ -124,18 +124,6 @@ class DeliveryTable(BaseModel):
         if self.to and set(self.ways) != set(self.words):
             raise ValueError("`words` needs the provider's word for each of the ways")
         return self
-
-
-class PriceTable(BaseModel):
-    """Units of `currency`. `whole_megapixels`: begun ones are billed."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    currency: Currency = "USD"
-    whole_megapixels: bool = False
-    per_image: float | None = Field(default=None, ge=0, le=1000, allow_inf_nan=False)
-    per_megapixel: float | None = Field(default=None, ge=0, le=1000, allow_inf_nan=False)
-    max: float | None = Field(default=None, ge=0, le=1000, allow_inf_nan=False)
 
 
 class SourcesTable(BaseModel):

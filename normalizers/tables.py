@@ -16,7 +16,6 @@ from normalizers.errors import TableError
 from normalizers.fit import Canvas, Pixels
 from normalizers.offer import INT32, Count, Delivery, ModelFacts, Offer, Output
 from normalizers.parameters import NEEDS_ROW, STRUCTURED
-from normalizers.price import make_price
 from normalizers.rows import make_rule
 from normalizers.rules import ABSENT, Default, Rule
 from normalizers.schema import ModelRow, OfferTable
@@ -75,6 +74,8 @@ def read_offer(row: Mapping[str, Any], path: str, provider: str, models: Mapping
     if doubled := STRUCTURED & set(table.params):
         raise TableError(path, f"{', '.join(sorted(doubled))} belongs in [canvas], [count] or [output]")
     rules = {name: make_rule(name, entry, f"{path}.params.{name}") for name, entry in table.params.items()}
+    if unknown := table.price.price.names - set(rules):
+        raise TableError(f"{path}.price", f"goes by {min(unknown)}, which has no row")
     seed = table.params["seed"].range or INT32
     if rules["seed"].works and table.count.seeds == "none":
         raise TableError(f"{path}.count.seeds", "none would leave out the seed that its row sends")
@@ -95,13 +96,7 @@ def read_offer(row: Mapping[str, Any], path: str, provider: str, models: Mapping
             table.output.compression_range,
         ),
         delivery=Delivery(tuple(table.delivery.ways), table.delivery.to, table.delivery.words),
-        price=make_price(
-            table.price.per_image,
-            table.price.per_megapixel,
-            table.price.max,
-            whole=table.price.whole_megapixels,
-            currency=table.price.currency,
-        ),
+        price=table.price.price,
         sources=Sources(
             tuple(table.sources.ways),
             tuple(table.sources.formats),

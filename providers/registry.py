@@ -8,20 +8,21 @@ from typing import Any
 from normalizers.catalog import Catalog, make_catalog
 from normalizers.errors import TableError
 from normalizers.offer import ModelFacts, Offer
-from normalizers.price import make_price
+from normalizers.price import configured_price
 from normalizers.tables import merge, parse, read_models, read_offer, read_offers
 from providers.alibaba.adapter import Alibaba
 from providers.base import Adapter
 from providers.fal.adapter import Fal
 from providers.local.adapter import Local
 from providers.openai_compatible.adapter import OpenAICompatible
+from providers.oxen.adapter import Oxen
 from providers.replicate.adapter import Replicate
 from providers.runware.adapter import Runware
 
 HERE = Path(__file__).parent
 
 # The order in which providers are asked when the configuration names no route: what costs nothing first.
-BUILT_IN = ("local", "fal", "openai", "lumenfall", "alibaba", "replicate", "runware")
+BUILT_IN = ("local", "fal", "openai", "lumenfall", "alibaba", "replicate", "runware", "oxen")
 PROVIDER_NAMES = {
     "fal": "fal.ai",
     "openai": "OpenAI",
@@ -30,6 +31,7 @@ PROVIDER_NAMES = {
     "alibaba": "Alibaba Cloud Model Studio",
     "replicate": "Replicate",
     "runware": "Runware",
+    "oxen": "Oxen",
 }
 BASE_URLS = {
     "fal": "https://fal.run",
@@ -38,6 +40,7 @@ BASE_URLS = {
     "alibaba": "https://dashscope-intl.aliyuncs.com/api/v1",
     "replicate": "https://api.replicate.com/v1",
     "runware": "https://api.runware.ai/v1",
+    "oxen": "https://hub.oxen.ai/api",
 }
 FAL_QUEUE = "https://queue.fal.run"
 
@@ -109,10 +112,12 @@ def offers_of(provider: ProviderSettings, models: Mapping[str, ModelFacts]) -> I
 
 def priced(offer: Offer, price: Mapping[str, float] | None, usd_per: Mapping[str, float]) -> Offer:
     """With the price in dollars: the configured one, else the table's."""
+    known = offer.price
+    if known.currency != "USD":
+        known = known.in_dollars(usd_per[known.currency])
     if price is None:
-        known = offer.price
-        return offer if known.currency == "USD" else replace(offer, price=known.in_dollars(usd_per[known.currency]))
-    made = make_price(price.get("per_image"), price.get("per_megapixel"), price.get("max"), whole=offer.price.whole)
+        return replace(offer, price=known)
+    made = configured_price(price.get("per_image"), price.get("per_megapixel"), price.get("max"), known)
     return replace(offer, price=made)
 
 
@@ -147,6 +152,8 @@ def build_adapter(provider: ProviderSettings) -> Adapter:
             return Fal(base_url=base_url, queue_url=queue_url, key=provider.api_key or "", **common)
         case "alibaba":
             return Alibaba(base_url=base_url, key=provider.api_key or "", **common)
+        case "oxen":
+            return Oxen(base_url=base_url, key=provider.api_key or "", **common)
         case "replicate":
             return Replicate(base_url=base_url, key=provider.api_key or "", **common)
         case "local":

@@ -16,26 +16,28 @@ def estimate(plan: Plan) -> dict[str, Any]:
         "provider": plan.offer.provider,
         "total_cost_micros": plan.cost,
         "currency": "USD",
+        "cost_basis": plan.quote.basis,
         "components": [component(plan)],
     }
 
 
 def component(plan: Plan) -> dict[str, Any]:
+    """Megapixels where they alone are billed, else pictures; `max` where the figure is the most that they may cost."""
     price = plan.offer.price
-    metric, quantity, unit = "image", float(plan.n), price.per_image
+    metric, quantity, unit = "image", float(plan.n), plan.price
     if plan.price is None:
-        metric, unit = "unknown", 0
-    elif not price.published:
-        metric, unit = "max", price.max or 0
-    elif price.per_megapixel:
-        metric, unit = "megapixel", price.per_megapixel
-        quantity = plan.n * (plan.price - price.per_image) / price.per_megapixel
+        metric = "unknown"
+    elif price.max is not None and plan.quote.basis == "estimated" and plan.price == price.micros(price.max):
+        metric = "max"
+    elif price.plain and price.per_megapixel and not price.per_image:
+        metric, unit = "megapixel", price.micros(price.per_megapixel)
+        quantity = plan.n * plan.price / unit
     return {
         "type": "image",
         "metric": metric,
         "quantity": quantity,
         "billable_quantity": quantity,
-        "unit_price": None if plan.price is None else unit,
+        "unit_price": unit,
         "total_cost": plan.cost,
     }
 

@@ -48,11 +48,11 @@ def prices(providers: list[dict[str, Any]]) -> str:
     return ", ".join(dict.fromkeys(price(offer["price"]) for offer in providers))
 
 
-def price(known: Mapping[str, float | None]) -> str:
-    """`$0.02/MP`, `$0.04`, or `at most $0.25` where no formula is published."""
+def price(known: Mapping[str, Any]) -> str:
+    """`$0.02/MP`, `$0.04`, `at most $0.25` where no formula is published, or the formula of what is less simple."""
     image, megapixel, most = known.get("per_image"), known.get("per_megapixel"), known.get("max")
     if image is None and megapixel is None:
-        return "unknown" if most is None else f"at most {money(most)}"
+        return known.get("formula") or ("unknown" if most is None else f"at most {money(most)}")
     parts = [f"{money(megapixel)}/MP"] if megapixel else []
     return " + ".join([*([money(image)] if image or not parts else []), *parts])
 

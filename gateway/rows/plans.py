@@ -30,6 +30,7 @@ def planned_row(plan: Plan, title: str, *, available: bool = True) -> dict[str, 
         "cost": in_dollars(plan.cost),
         "cost_micros": plan.cost,
         "cost_currency": "USD",
+        "cost_basis": plan.quote.basis,
         "price": price_row(plan.offer.price),
         "width": width,
         "height": height,
@@ -50,6 +51,7 @@ def excluded_row(offer: Offer, title: str, *, available: bool, param: str | None
         "cost": None,
         "cost_micros": None,
         "cost_currency": "USD",
+        "cost_basis": "unknown",
         "price": price_row(offer.price),
         "width": None,
         "height": None,
@@ -65,12 +67,17 @@ def rows(decided: Sequence[Decision] | Sequence[Default]) -> list[dict[str, Any]
     return [row._asdict() for row in decided]
 
 
-def price_row(price: Price) -> dict[str, float | None]:
-    """In dollars."""
+def price_row(price: Price) -> dict[str, Any]:
+    """In dollars, but for `formula`, which is in the provider's own currency.
+
+    Where more decides than the number and size of the pictures, only the formula says it.
+    """
     return {
-        "per_image": price.per_image / MICROS if price.published else None,
-        "per_megapixel": price.per_megapixel / MICROS if price.published else None,
-        "max": in_dollars(price.max),
+        "basis": price.basis,
+        "per_image": float(price.per_image * price.rate) if price.plain else None,
+        "per_megapixel": float(price.per_megapixel * price.rate) if price.plain else None,
+        "max": None if price.max is None else float(price.max * price.rate),
+        "formula": price.formula(),
     }
 
 

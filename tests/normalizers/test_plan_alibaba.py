@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from normalizers.errors import BadValue, NormalizerError, Owned, Refused
+from normalizers.price import Facts
 from normalizers.rules import How
 from tests.normalizers.offers import OFFERS, planned, refusal, row_of, sent_at
 
@@ -135,6 +136,6 @@ def test_an_edit_sends_its_pictures_beside_the_message(model: str) -> None:
 def test_prices_are_in_yuan_until_the_configuration_says_what_those_are_worth() -> None:
     prices = {offer.model: offer.price for offer in OFFERS.values() if offer.provider == "alibaba"}
     assert {price.currency for price in prices.values()} == {"CNY"}
-    assert prices["qwen-image-2"].one(2048, 2048) == 257_000
+    assert prices["qwen-image-2"].one(Facts()) == (257_000, "published")
     assert not prices["qwen-image"].published
-    assert prices["qwen-image"].one(1328, 1328) == 550_000
+    assert prices["qwen-image"].one(Facts()) == (550_000, "estimated")

@@ -1,0 +1,60 @@
+"""What the price of a plan's pictures depends on, read from what the plan sends."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any, cast
+
+from normalizers.checks import is_type
+from normalizers.draft import Draft
+from normalizers.fit import Pixels
+from normalizers.price import LEFT_OUT, Facts, exact, word
+from normalizers.rules import ABSENT
+
+
+def facts_of(draft: Draft, pixels: Pixels | None) -> Facts:
+    """`pixels` is what the provider draws. What the caller left out has the value that the provider gives it."""
+    price = draft.offer.price
+    prompt: object = draft.value("prompt") if price.tokens else None
+    return Facts(
+        pixels=pixels,
+        steps=number(value_at(draft, "num_inference_steps")) if price.at_steps or price.per_step else None,
+        sources=how_many(draft.value("image")),
+        prompt=len(prompt.encode(errors="replace")) if isinstance(prompt, str) else 0,
+        words={name: word_of(draft, name) for name in price.names},
+    )
+
+
+def word_of(draft: Draft, name: str) -> str:
+    value = value_at(draft, name)
+    return LEFT_OUT if value is ABSENT else word(value)
+
+
+def value_at(draft: Draft, name: str) -> Any:
+    """What goes out for a parameter, in the provider's own words; ABSENT where nothing does and no default is known."""
+    rule = draft.offer.rules.get(name)
+    if rule is None or not rule.works:
+        return ABSENT
+    for sent in (draft.payload, draft.aside):
+        value = at(sent, rule.to)
+        if value is not ABSENT:
+            return value
+    return rule.default
+
+
+def at(payload: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    place: Any = payload
+    for step in path:
+        if not isinstance(place, Mapping) or step not in place:
+            return ABSENT
+        place = cast("Mapping[str, Any]", place)[step]
+    return place
+
+
+def number(value: object) -> Fraction | None:
+    return exact(cast("float", value)) if is_type(value, "number") else None
+
+
+def how_many(pictures: object) -> int:
+    if pictures is None:
+        return 0
+    return len(cast("list[object]", pictures)) if isinstance(pictures, list) else 1
