@@ -1,9 +1,9 @@
 """Which providers there are: reads their tables and builds their adapters."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from normalizers.catalog import Catalog, make_catalog
 from normalizers.errors import TableError
@@ -42,7 +42,15 @@ BASE_URLS = {
     "runware": "https://api.runware.ai/v1",
     "oxen": "https://hub.oxen.ai/api",
 }
+DIALECT_OPERATIONS = ("edit", "image_to_image")  # beside `generate`, which every dialect has
 FAL_QUEUE = "https://queue.fal.run"
+# Adapters that an address and a key are enough for.
+BY_KEY: dict[str, Callable[..., Adapter]] = {
+    "alibaba": Alibaba,
+    "oxen": Oxen,
+    "replicate": Replicate,
+    "runware": Runware,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,20 +130,35 @@ def priced(offer: Offer, price: Mapping[str, float] | None, usd_per: Mapping[str
 
 
 def dialect_offers(provider: ProviderSettings, models: Mapping[str, ModelFacts]) -> list[Offer]:
-    """A server of the user's own: the rows of its dialect, with the user's over them, for each model it names."""
+    """A server of the user's own: the rows of its dialect, with the user's over them, for each model it names.
+
+    A model is offered for every operation that the dialect documents, or for those of `operations` in the user's table.
+    """
     path = "providers/openai_compatible/models.toml"
     document = parse((HERE / "openai_compatible" / "models.toml").read_bytes(), path)
     dialect = next(row for row in document["dialect"] if row["name"] == provider.dialect)
-    common = merge(document["common"], {key: value for key, value in dialect.items() if key != "name"})
+    shared = {key: value for key, value in dialect.items() if key not in {"name", *DIALECT_OPERATIONS}}
+    common = merge(document["common"], shared)
     if unknown := set(provider.offers) - set(provider.models):
         raise TableError(f"providers.{provider.name}.offers.{min(unknown)}", "is not among its models")
+    rows: dict[str, Mapping[str, Any]] = {"generate": common}
+    rows |= {name: merge(common, dialect[name]) for name in DIALECT_OPERATIONS if name in dialect}
     offers: list[Offer] = []
     for model, upstream in provider.models.items():
-        own = provider.offers.get(model, {})
-        row = {**merge(common, own), "model": model, "upstream": upstream}
+        own = dict(provider.offers.get(model, {}))
         where = f"providers.{provider.name}.offers" if own else f"{path}: dialect {provider.dialect}"
-        offers.append(read_offer(row, where, provider.name, models))
+        for operation in wanted_operations(own.pop("operations", list(rows)), rows, where):
+            row = {**merge(rows[operation], own), "operation": operation, "model": model, "upstream": upstream}
+            offers.append(read_offer(row, where, provider.name, models))
     return offers
+
+
+def wanted_operations(listed: Any, known: Collection[str], where: str) -> list[str]:
+    """The user's `operations`. Raises TableError for what the dialect does not document."""
+    names = cast("list[Any]", listed) if isinstance(listed, list) else []
+    if not names or not all(name in known for name in names):
+        raise TableError(f"{where}.operations", f"must be a list of {', '.join(known)}")
+    return list(dict.fromkeys(names))
 
 
 def build_adapter(provider: ProviderSettings) -> Adapter:
@@ -146,20 +169,14 @@ def build_adapter(provider: ProviderSettings) -> Adapter:
         "max_concurrency": provider.max_concurrency,
         "allow_http": provider.allow_http,
     }
+    if provider.kind in BY_KEY:
+        return BY_KEY[provider.kind](base_url=base_url, key=provider.api_key or "", **common)
     match provider.kind:
         case "fal":
             queue_url = provider.queue_url or FAL_QUEUE
             return Fal(base_url=base_url, queue_url=queue_url, key=provider.api_key or "", **common)
-        case "alibaba":
-            return Alibaba(base_url=base_url, key=provider.api_key or "", **common)
-        case "oxen":
-            return Oxen(base_url=base_url, key=provider.api_key or "", **common)
-        case "replicate":
-            return Replicate(base_url=base_url, key=provider.api_key or "", **common)
         case "local":
             return Local(workers=provider.workers, **common)
-        case "runware":
-            return Runware(base_url=base_url, key=provider.api_key or "", **common)
         case _:
             dialect = provider.kind if provider.kind in {"openai", "lumenfall"} else provider.dialect
             return OpenAICompatible(
