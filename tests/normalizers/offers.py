@@ -13,7 +13,9 @@ from normalizers.parameters import NEEDS_ROW, STRUCTURED
 from normalizers.plan import Plan, plan
 from normalizers.rules import Decision
 from normalizers.source import Source
-from normalizers.tables import merge, parse, read_models, read_offer, read_offers
+from normalizers.tables import parse, read_models, read_offer, read_offers
+from providers import registry
+from providers.registry import ProviderSettings
 
 PROVIDERS = Path(__file__).parents[2] / "providers"
 BUILT_IN = ("local", "fal", "openai", "lumenfall", "alibaba", "replicate", "runware", "oxen")
@@ -32,12 +34,11 @@ def built_in_offers() -> list[Offer]:
 def dialect_offers() -> list[Offer]:
     """`qwen-image` on a server of each dialect; the server is named after it."""
     document = parse((PROVIDERS / "openai_compatible" / "models.toml").read_bytes(), "dialects")
-    offers: list[Offer] = []
-    for dialect in document["dialect"]:
-        name = dialect["name"]
-        row = merge(document["common"], {key: value for key, value in dialect.items() if key != "name"})
-        offers.append(read_offer({**row, "model": "qwen-image", "upstream": "qwen"}, name, f"my-{name}", MODELS))
-    return offers
+    servers = [
+        ProviderSettings(f"my-{row['name']}", "openai_compatible", dialect=row["name"], models={"qwen-image": "qwen"})
+        for row in document["dialect"]
+    ]
+    return [offer for server in servers for offer in registry.dialect_offers(server, MODELS)]
 
 
 ALL_OFFERS = [*built_in_offers(), *dialect_offers()]

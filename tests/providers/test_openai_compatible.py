@@ -117,9 +117,9 @@ async def test_markers_of_a_caller_are_never_forwarded(
     assert not upstream.connections
 
 
-async def test_edits_are_not_sent_as_generations(upstream: Upstream, make: Make) -> None:
-    edit = Call("req_1.1", "m", "edit", {"prompt": "x"}, 1, "bytes")
-    assert (await failure(make().generate(edit))).kind is Kind.BAD_REQUEST
+async def test_what_a_server_does_not_speak_is_not_sent_as_something_else(upstream: Upstream, make: Make) -> None:
+    varied = Call("req_1.1", "m", "image_to_image", {"prompt": "x"}, 1, "bytes")
+    assert (await failure(make().generate(varied))).kind is Kind.BAD_REQUEST
     assert not upstream.connections
 
 
