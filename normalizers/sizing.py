@@ -55,6 +55,13 @@ def canvas_of(draft: Draft) -> Canvas:
     return replace(canvas, default=(width, height), keeps_source=canvas.keeps_source or canvas.kind == "source")
 
 
+def scale_factor(draft: Draft) -> float:
+    """The asked one, else the offer's own; 1 where nothing is scaled up."""
+    rule = draft.offer.rules["scale_factor"]
+    usual = next((value for value in (rule.send, rule.default) if isinstance(value, (int, float))), 1)
+    return (draft.value("scale_factor") or usual) if rule.works else 1
+
+
 def read_part(draft: Draft, name: str) -> Shape | None:
     entry = draft.given.get(name)
     if entry is None:

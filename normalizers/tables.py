@@ -59,8 +59,10 @@ def parse(content: bytes, path: str) -> dict[str, Any]:
 
 
 def merge(common: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
-    """The offer's own settings over the common ones; `params` row by row."""
+    """The offer's own settings over the common ones; `params` row by row, and a canvas without a kind key by key."""
     merged = {**common, **row}
+    if "canvas" in row and "kind" not in mapping(row["canvas"], "canvas"):
+        merged["canvas"] = {**mapping(common.get("canvas", {}), "canvas"), **row["canvas"]}
     merged["params"] = {**mapping(common.get("params", {}), "params"), **mapping(row.get("params", {}), "params")}
     return merged
 
@@ -169,7 +171,7 @@ def native_fields(rules: Mapping[str, Rule], table: OfferTable) -> dict[str, str
     same_value = {
         name
         for name, rule in rules.items()
-        if rule.how == "renamed" or table.params[name].by in {"picture", "pictures"}
+        if rule.how == "renamed" or table.params[name].by in {"picture", "pictures", "mask"}
     }
     native = {rules[name].to[0]: name for name in same_value if len(rules[name].to) == 1}
     if table.canvas.kind in {"names", "names_and_free", "free", "pixels"} and len(table.canvas.to) == 1:
