@@ -1,6 +1,6 @@
 """The body of a request: read within its bounds, parsed, and checked for what would hurt further in."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
 from typing import Any, cast
 
 import orjson
@@ -15,13 +15,8 @@ MAX_COMMAS = 10_000  # megabytes of tiny values would hold everyone up for secon
 
 async def read_json(headers: Headers, receive: Receive, max_bytes: int) -> Any:
     """The parsed body. Raises RequestTooLarge, UnsupportedMediaType, InvalidJson."""
-    for name, value in headers:
-        if name == b"content-type":
-            check_type(value.decode("latin-1"))
-        elif name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}:
-            raise UnsupportedMediaType(f"content-encoding is {value.decode('latin-1')[:100]}; send the body as it is")
-        elif name == b"content-length" and value.isdigit() and int(value) > max_bytes:
-            raise too_large(max_bytes)
+    check_headers(headers, max_bytes)
+    check_type(content_type(headers))
     content = await read_bytes(receive, max_bytes)
     if content.count(b",") > MAX_COMMAS:
         raise InvalidJson(f"the body has more than {MAX_COMMAS:,} commas, so too many values; a request has dozens")
@@ -36,26 +31,50 @@ async def read_json(headers: Headers, receive: Receive, max_bytes: int) -> Any:
     return cast("Any", body)
 
 
+def check_headers(headers: Headers, max_bytes: int) -> None:
+    """Raises for a body that is known beforehand to be too large, or to be compressed."""
+    for name, value in headers:
+        if name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}:
+            raise UnsupportedMediaType(f"content-encoding is {value.decode('latin-1')[:100]}; send the body as it is")
+        if name == b"content-length" and value.isdigit() and int(value) > max_bytes:
+            raise too_large(max_bytes)
+
+
+def content_type(headers: Headers) -> str:
+    """The header as it came; empty without one."""
+    return next((value.decode("latin-1") for name, value in headers if name == b"content-type"), "")
+
+
+def media_type(content_type: str) -> str:
+    """`Multipart/Form-Data; boundary=x` -> `multipart/form-data`."""
+    return content_type.partition(";")[0].strip().lower()
+
+
 def check_type(value: str) -> None:
-    media = value.partition(";")[0].strip().lower()
+    media = media_type(value)
     if media and media != "application/json" and not media.endswith("+json"):
         raise UnsupportedMediaType(f"content-type is {media[:100]}; send application/json")
 
 
 async def read_bytes(receive: Receive, max_bytes: int) -> bytes:
-    """All of it: what came before a connection broke is no request, even where it happens to parse."""
-    chunks: list[bytes] = []
+    """All of it; a single chunk is not copied."""
+    return b"".join([chunk async for chunk in chunks(receive, max_bytes)])
+
+
+async def chunks(receive: Receive, max_bytes: int) -> AsyncGenerator[bytes]:
+    """The body as it arrives: what came before a connection broke is no request, even where it happens to parse."""
     size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise InvalidJson("the connection was closed before the whole body had come")
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
         if size > max_bytes:
             raise too_large(max_bytes)
+        yield chunk
         if not message.get("more_body"):
-            return b"".join(chunks)  # a single chunk is not copied
+            return
 
 
 def too_large(max_bytes: int) -> RequestTooLarge:
