@@ -40,7 +40,7 @@ Side = Annotated[int, Field(ge=64, le=2048, multiple_of=8)]
 class Input(BaseModel, frozen=True, strict=True, extra="forbid"):
     """What every engine takes. `typical` is the seconds that one picture takes, by the docs."""
 
-    typical: ClassVar[float] = 20.0
+    typical: ClassVar[float] = 25.0
 
     engine: str
     operation: str

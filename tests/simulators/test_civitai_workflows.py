@@ -42,8 +42,8 @@ def test_without_a_wait_every_look_sees_the_next_state(simulators: Simulators) -
         (QWEN, 60, 200),
         (QWEN, 5, 202),
         ({**QWEN, "quantity": 4}, 60, 202),
-        ({**QWEN, "quantity": 5}, 100, 200),
-        ({**QWEN, "quantity": 6}, 1000, 202),  # a request is cut at 100 s, whatever it asks for
+        ({**QWEN, "quantity": 4}, 100, 200),
+        ({**QWEN, "quantity": 5}, 1000, 202),  # a request is cut at 100 s, whatever it asks for
         ({**FAL, "operation": "proCreateImage"}, 30, 202),
     ],
 )
