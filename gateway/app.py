@@ -30,6 +30,7 @@ from providers.guard import Guard
 from providers.registry import build_adapter, own_origins, read_catalog
 
 PREFIXES = ("/v1", "/openai/v1")
+SOURCE_CONNECTIONS = 16  # pictures that callers point to, fetched at once by all requests together
 
 
 class App:
@@ -94,6 +95,8 @@ async def build(settings: Settings, telemetry: Telemetry, stack: AsyncExitStack)
     downloads = {name: Guard(own_origins(provider)) for name, provider in providers.items() if provider.configured}
     for guard in downloads.values():
         stack.push_async_callback(guard.close)
+    foreign = Guard(max_connections=SOURCE_CONNECTIONS)
+    stack.push_async_callback(foreign.close)
     finisher = Finisher()
     stack.callback(finisher.close)
     redis = await connect(settings.redis.url, settings.server.data_dir)
@@ -107,6 +110,7 @@ async def build(settings: Settings, telemetry: Telemetry, stack: AsyncExitStack)
         titles={name: provider.title for name, provider in providers.items()},
         missing={name: provider.remedy for name, provider in providers.items()},
         downloads=downloads,
+        foreign=foreign,
         finisher=finisher,
         pictures=Pictures.open(settings.storage.url, settings.server.data_dir),
         claims=Claims(redis),

@@ -18,7 +18,10 @@ from providers.base import Adapter, Downloads
 
 @dataclass(frozen=True, slots=True)
 class Deps:
-    """`adapters` holds the configured providers; `titles` are names for people, `missing` what to set for the rest."""
+    """`adapters` holds the configured providers; `titles` are names for people, `missing` what to set for the rest.
+
+    `downloads` fetch what a provider points to, `foreign` what a caller does: it trusts no host.
+    """
 
     settings: Settings
     catalog: Catalog
@@ -26,6 +29,7 @@ class Deps:
     titles: Mapping[str, str]
     missing: Mapping[str, str]
     downloads: Mapping[str, Downloads]
+    foreign: Downloads
     finisher: Finisher
     pictures: Pictures
     claims: Claims
