@@ -45,13 +45,14 @@ class Oxen:
             allow_http=allow_http,
             provider=self.name,
         )
+        self._key = key  # so that an echo of it is recognised
         self._over: OrderedDict[str, Json] = OrderedDict()
 
     async def submit(self, call: Call) -> Ticket:
         """Enqueues the generation; from the reply on it may cost. Raises `ProviderError`, LOST without a reply."""
         answer = await self.http.post("/ai/queue", json={**call.payload, "model": call.upstream})
         if answer.status >= 300:
-            raise explain(answer, call, "submission")
+            raise explain(answer, call, "submission", self._key)
         ticket = Ticket(_first_id(answer.json_object()))
         if not _ID.fullmatch(ticket.id):
             raise answer.broken("Oxen answered without a generation's id")
@@ -75,7 +76,7 @@ class Oxen:
         if not _is_over(generation):
             raise ProviderError(Kind.BUSY, "the generation is not finished", provider=self.name)
         if generation.get("status") != "succeeded":
-            raise explain_end(generation, call)
+            raise explain_end(generation, call, self._key)
         try:
             image = data_uri.from_url(generation.get("result_url"), self.http.base_url)
         except ValueError:
@@ -86,7 +87,7 @@ class Oxen:
         """Asks Oxen to stop the generation; one that is over stays as it is."""
         answer = await self.http.delete(f"/ai/queue/{ticket.id}")
         if answer.status >= 300 and answer.status != 404:
-            raise explain(answer, None, "status")
+            raise explain(answer, None, "status", self._key)
 
     async def close(self) -> None:
         await self.http.close()
@@ -94,7 +95,7 @@ class Oxen:
     async def _get(self, ticket: Ticket) -> Json:
         answer = await self.http.get(f"/ai/queue/{ticket.id}")
         if answer.status >= 300:
-            raise explain(answer, None, "status")
+            raise explain(answer, None, "status", self._key)
         generation = answer.json_object()
         if generation.get("generation_id") != ticket.id:
             raise answer.broken("Oxen answered with another generation")

@@ -30,11 +30,11 @@ _OUR_TEXT: dict[Kind, str] = {
 About = Literal["submission", "status"]
 
 
-def explain(answer: HttpAnswer, call: Call | None, about: About) -> ProviderError:
-    """An error answer in our words. Only the answer to a submission is about the request."""
+def explain(answer: HttpAnswer, call: Call | None, about: About, key: str) -> ProviderError:
+    """An error answer in our words, and never with our key. Only the answer to a submission is about the request."""
     said = next(_sentences(answer.error_object()), "")
     kind = _kind_of_submission(answer.status, said) if about == "submission" else _kind_of_question(answer.status)
-    theirs = public_text(said, hide=texts_of(call.payload)) if call else ""
+    theirs = public_text(said, hide=[key, *texts_of(call.payload)]) if call else ""
     return ProviderError(
         kind,
         _OUR_TEXT.get(kind) or (f"Oxen: {theirs}" if theirs else f"Oxen answered {answer.status}"),
@@ -44,13 +44,13 @@ def explain(answer: HttpAnswer, call: Call | None, about: About) -> ProviderErro
     )
 
 
-def explain_end(generation: Json, call: Call) -> ProviderError:
+def explain_end(generation: Json, call: Call, key: str) -> ProviderError:
     """Why a generation that is over has no picture. Whether Oxen bills one that failed is not documented."""
     told = generation.get("error_message")
     said = told if isinstance(told, str) else ""
     kind = _kind_of_end(generation.get("status"), said.lower())
     message = _OUR_TEXT.get(Kind.CREDIT if _NO_CREDIT in said.lower() else kind)
-    theirs = public_text(said, hide=texts_of(call.payload)) or "the generation ended without a picture"
+    theirs = public_text(said, hide=[key, *texts_of(call.payload)]) or "the generation ended without a picture"
     return ProviderError(kind, message or f"Oxen: {theirs}", provider=NAME)
 
 
