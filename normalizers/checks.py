@@ -2,10 +2,14 @@
 
 import math
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from typing import Any, Literal
 
 Type = Literal["integer", "number", "string", "boolean", "object", "array", "any"]
 Check = Callable[[Any], str | None]
+
+MOST_WORDS = 20  # of an enum in an error
+TOLERANCE = 1e-6  # of a step: 0.29 / 0.01 is not quite 29
 
 JSON_TYPES: dict[str, tuple[type, ...]] = {
     "integer": (int,),
@@ -44,6 +48,7 @@ def make_check(
     *,
     low: float | None = None,
     high: float | None = None,
+    step: float | None = None,
     words: Sequence[Any] = (),
     min_length: int = 0,
     max_length: int | None = None,
@@ -57,11 +62,13 @@ def make_check(
         if type(value) not in plain and not is_type(value, kind):
             return f"must be {ARTICLE.get(kind, f'a {kind}')}"
         if allowed and value not in allowed:
-            return f"must be one of {', '.join(map(str, allowed))}"
+            return f"must be one of {listed(value, allowed)}"
         if low is not None and value < low:
             return f"must be {span(low, high)}"
         if high is not None and value > high:
             return f"must be {span(low, high)}"
+        if step is not None and abs(value / step - round(value / step)) > TOLERANCE:
+            return f"must be a multiple of {step}, such as {round(round(value / step) * step, 9):g}"
         if max_length is not None and len(value) > max_length:
             return f"is {len(value)} characters long; at most {max_length} are allowed"
         if min_length and len(value) < min_length:
@@ -71,6 +78,17 @@ def make_check(
         return None
 
     return check
+
+
+def listed(value: Any, words: Sequence[Any]) -> str:
+    """The legal words; of very many those that are most like the value, and how many others there are."""
+    if len(words) <= MOST_WORDS:
+        return ", ".join(map(str, words))
+    by_case = {str(word).casefold(): str(word) for word in words}
+    near = get_close_matches(str(value)[:100].casefold(), by_case, n=MOST_WORDS // 2, cutoff=0.4)
+    first = dict.fromkeys([*(by_case[word] for word in near), *map(str, words)])
+    named = list(first)[:MOST_WORDS]
+    return f"{', '.join(named)} and {len(words) - len(named)} others, which /v1/models lists"
 
 
 def span(low: float | None, high: float | None) -> str:
@@ -85,6 +103,7 @@ def make_schema(
     *,
     low: float | None = None,
     high: float | None = None,
+    step: float | None = None,
     words: Sequence[Any] = (),
     min_length: int = 0,
     max_length: int | None = None,
@@ -95,6 +114,7 @@ def make_schema(
         "type": None if kind == "any" else kind,
         "minimum": low,
         "maximum": high,
+        "multipleOf": step,
         "enum": list(words) or None,
         "minLength": min_length or None,
         "maxLength": max_length,

@@ -4,10 +4,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from normalizers.checks import is_type, make_check
+from normalizers.checks import Check, is_type, make_check
 from normalizers.convert_messages import picture_message, user_message
 from normalizers.convert_pictures import mask, picture, pictures
+from normalizers.convert_samplers import sampler_and_schedule
+from normalizers.convert_urns import read_urn
 from normalizers.errors import CannotConvert
+from normalizers.source import Source
 
 Converter = Callable[[Any, Mapping[str, Any]], Any]
 Lora = dict[str, Any]
@@ -53,7 +56,10 @@ def filled(value: Any, _table: Mapping[str, Any]) -> str:
 
 
 def checked_object(value: Any, table: Mapping[str, Any]) -> dict[str, Any]:
-    """An object of the provider's own, field by field: `{teaCache = {type = "boolean"}}`; one within has `fields`."""
+    """An object of the provider's own, field by field: `{teaCache = {type = "boolean"}}`; one within has `fields`.
+
+    `after` names a field that, if it is there, must be less.
+    """
     if not isinstance(value, dict):
         raise CannotConvert("must be an object")
     given = cast("dict[str, Any]", value)
@@ -64,12 +70,21 @@ def checked_object(value: Any, table: Mapping[str, Any]) -> dict[str, Any]:
         if "fields" in limits:
             checked_object(inner, limits["fields"])
             continue
-        check = make_check(
-            limits.get("type", "any"), low=limits.get("min"), high=limits.get("max"), words=limits.get("enum", ())
-        )
-        if wrong := check(inner):
+        if wrong := field_check(limits)(inner):
             raise CannotConvert(f"holds a {name} that {wrong}")
+        if (start := limits.get("after")) in given and inner <= given[start]:
+            raise CannotConvert(f"holds a {name} that must be greater than its {start}")
     return given
+
+
+def field_check(limits: Mapping[str, Any]) -> Check:
+    return make_check(
+        limits.get("type", "any"),
+        low=limits.get("min"),
+        high=limits.get("max"),
+        step=limits.get("step"),
+        words=limits.get("enum", ()),
+    )
 
 
 def read_loras(value: Any, table: Mapping[str, Any]) -> list[Lora]:
@@ -96,8 +111,8 @@ def read_lora(entry: Any, table: Mapping[str, Any]) -> Lora:
     if "://" in path and not path.lower().startswith("https://"):
         raise CannotConvert("each path that is a URL must be https")  # whoever loads it must not read files or hosts
     low, high = table.get("scale", (-100, 100))
-    if not is_type(scale, "number") or not low <= scale <= high:
-        raise CannotConvert(f"each scale must be a number from {low} to {high}")
+    if wrong := make_check("number", low=low, high=high, step=table.get("step"))(scale):
+        raise CannotConvert(f"each scale {wrong}")
     return {"path": path, "scale": scale}
 
 
@@ -152,6 +167,20 @@ def air_lora(entry: Any, table: Mapping[str, Any]) -> Lora:
     return {"model": read_air(lora["path"]), "weight": lora["scale"], **stage}
 
 
+def urn_loras(value: Any, table: Mapping[str, Any]) -> dict[str, float]:
+    """Civitai's `loras`: `{urn: scale}`, for models of the `ecosystem` that the table names.
+
+    `civitai:123456@789012` -> `{"urn:air:qwen:lora:civitai:123456@789012": 1}`.
+    """
+    urns: dict[str, float] = {}
+    for lora in read_loras(value, table):
+        urn = read_urn(lora["path"], table["ecosystem"])
+        if urn in urns:
+            raise CannotConvert("names the same LoRA twice")
+        urns[urn] = lora["scale"]
+    return urns
+
+
 def air_control_nets(value: Any, table: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Runware's `controlNet`, from `[{model, image, weight, start, end, mode}]` or its own form, which `table` checks.
 
@@ -170,7 +199,8 @@ def air_control_net(entry: Any, table: Mapping[str, Any]) -> dict[str, Any]:
             if not is_type(part, "number") or not 0 <= part <= 1:
                 raise CannotConvert(f"holds a {name} that must be a number from 0 to 1")
             given[field] = round(100 * part)
-    given = checked_object(given, table)
+    pictures = {name: given.pop(name) for name in ("guideImage",) if isinstance(given.get(name), Source)}
+    given = {**checked_object(given, table), **pictures}
     if missing := [name for name in ("model", "guideImage") if name not in given]:
         raise CannotConvert(f"has an item without {CONTROL_NAMES[missing[0]]}")
     return {**given, "model": read_air(given["model"])}
@@ -190,6 +220,8 @@ CONVERTERS: dict[str, Converter] = {
     "checked_object": checked_object,
     "air_loras": air_loras,
     "air_control_nets": air_control_nets,
+    "urn_loras": urn_loras,
+    "sampler_and_schedule": sampler_and_schedule,
     "picture": picture,
     "pictures": pictures,
     "picture_message": picture_message,
@@ -200,7 +232,7 @@ CONVERTERS: dict[str, Converter] = {
 PICTURES = frozenset({"picture", "pictures", "picture_message", "mask"})
 
 # These give several wire fields of one parameter, in an object that is spread over the payload.
-SPREAD = frozenset({"weights_and_scales"})
+SPREAD = frozenset({"weights_and_scales", "sampler_and_schedule"})
 
 # Converters whose table has keys of the row's own, and what these are.
 OWN_KEYS = {"lookup": "words", "checked_object": "fields", "air_control_nets": "fields"}
@@ -211,7 +243,7 @@ TABLE_KEYS: dict[str, frozenset[str]] = {
     "single_lora": frozenset({"scale"}),
     "path_and_multiplier": frozenset({"max_items", "scale"}),
     "weights_and_scales": frozenset({"max_items", "scale"}),
-    "air_loras": frozenset({"max_items", "scale"}),
+    "air_loras": frozenset({"max_items", "scale", "step"}),
     "pictures": frozenset({"min_items", "max_items"}),
     "picture_message": frozenset({"min_items", "max_items"}),
     "mask": frozenset({"edited"}),

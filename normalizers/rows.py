@@ -23,6 +23,7 @@ def make_rule(name: str, row: Row, path: str) -> Rule:
     limits: dict[str, Any] = {
         "low": low,
         "high": high,
+        "step": row.step,
         "words": row.enum,
         "max_length": row.max_length,
         "max_items": row.max_items,
@@ -72,7 +73,7 @@ def number_in(word: str) -> Any:
 
 def unfit(name: str, kind: Type, row: Row) -> str | None:
     """Limits that the type does not have, and a seed in another form than the number that is counted up."""
-    limits = {"range": row.range, "max_length": row.max_length, "max_items": row.max_items}
+    limits = {"range": row.range, "step": row.step, "max_length": row.max_length, "max_items": row.max_items}
     for limit, kinds in LIMITED.items():
         if limits[limit] is not None and kind not in kinds:
             return f"`{limit}` is for {' and '.join(kinds)}, and this is {kind}"
@@ -87,6 +88,7 @@ def unfit(name: str, kind: Type, row: Row) -> str | None:
 
 LIMITED: dict[str, tuple[Type, ...]] = {
     "range": ("integer", "number"),
+    "step": ("integer", "number"),
     "max_length": ("string",),
     "max_items": ("array",),
 }

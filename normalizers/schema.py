@@ -29,6 +29,7 @@ class Row(BaseModel):
     table: dict[str, Any] = {}
     type: Type | None = None
     range: tuple[float | int, float | int] | None = None
+    step: float | None = Field(default=None, gt=0)
     enum: list[Any] = []
     max_length: int | None = None
     max_items: int | None = None
@@ -57,7 +58,7 @@ class Row(BaseModel):
             raise ValueError(f"{self.how} sends nothing, so it cannot have `send`")
         if self.neutral and self.how not in {"dropped", "refused"}:
             raise ValueError(f"{self.how} honours every value, so it cannot have `neutral`")
-        limits = [name for name in ("range", "enum", "max_length", "max_items", "aside") if getattr(self, name)]
+        limits = [name for name in ("range", "step", "enum", "max_length", "max_items", "aside") if getattr(self, name)]
         if limits and not self.sends:
             raise ValueError(f"{self.how} sends nothing, so it cannot have `{limits[0]}`")
         return self
