@@ -130,13 +130,13 @@ class Price:
         """The price of one picture; at least what it will cost, to the micro-dollar."""
         amount = self.amount(facts)
         if amount is not None:
-            return Quote(self.micros(amount), self.basis)
+            return Quote(self.micros(amount + self.sent(facts)), self.basis)
         if self.max is None:
             return Quote(None, "unknown")
-        return Quote(self.micros(self.max), "estimated")
+        return Quote(self.micros(self.max + self.sent(facts)), "estimated")
 
     def amount(self, facts: Facts) -> Fraction | None:
-        """Units of the currency; None where there is no formula, or it needs what is not known."""
+        """Units of the currency, without tokens; None where there is no formula, or it needs what is not known."""
         if not self.figures:
             return None
         parts = (self.figure(facts), self.area(facts), self.effort(facts), self.wording(facts))
@@ -145,12 +145,14 @@ class Price:
             if part is None:
                 return None
             amount *= part
-        if self.whole_units:
-            amount = Fraction(math.ceil(amount))
-        if self.tokens:
-            text = math.ceil(facts.prompt / BYTES_PER_TOKEN)
-            amount += self.tokens.amount(text_in=text, image_in=facts.sources * self.tokens.source)
-        return amount
+        return Fraction(math.ceil(amount)) if self.whole_units else amount
+
+    def sent(self, facts: Facts) -> Fraction:
+        """What goes in is billed too, where tokens are."""
+        if self.tokens is None:
+            return ZERO
+        text = math.ceil(facts.prompt / BYTES_PER_TOKEN)
+        return self.tokens.amount(text_in=text, image_in=facts.sources * self.tokens.source)
 
     def figure(self, facts: Facts) -> Fraction | None:
         """What adds up."""

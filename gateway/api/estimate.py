@@ -27,7 +27,7 @@ def component(plan: Plan) -> dict[str, Any]:
     metric, quantity, unit = "image", float(plan.n), plan.price
     if plan.price is None:
         metric = "unknown"
-    elif price.max is not None and plan.quote.basis == "estimated" and plan.price == price.micros(price.max):
+    elif price.max is not None and plan.quote.basis == "estimated" and plan.price >= price.micros(price.max):
         metric = "max"
     elif price.plain and price.per_megapixel and not price.per_image:
         metric, unit = "megapixel", price.micros(price.per_megapixel)

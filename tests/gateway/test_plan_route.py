@@ -120,7 +120,7 @@ def test_a_dry_run_says_what_it_would_cost(easel: RunningGateway, simulators: Si
         "provider": "fal",
         "total_cost_micros": price,
         "currency": "USD",
-        "cost_basis": "published",
+        "cost_basis": "estimated",
     }
     assert set(component) == {"type", "metric", "quantity", "billable_quantity", "unit_price", "total_cost"}
     assert component["total_cost"] == price
