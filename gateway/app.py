@@ -16,6 +16,7 @@ from gateway.api.models import Model, Models
 from gateway.flow.deps import Deps
 from gateway.flow.finish import Finisher
 from gateway.flow.gate import Gate
+from gateway.flow.routing import Routing, places_of
 from gateway.flow.shared import SharedRuns
 from gateway.keys import hash_key
 from gateway.settings import Settings
@@ -118,6 +119,7 @@ async def build(settings: Settings, telemetry: Telemetry, stack: AsyncExitStack)
         runs=runs,
         shared=SharedRuns(),
         gate=Gate(settings.server.max_in_flight),
+        routing=Routing(settings.models, places_of(providers)),
         telemetry=telemetry,
         signing_keys=signing_keys(settings),
     )

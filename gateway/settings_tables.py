@@ -1,11 +1,12 @@
 """The tables of easel.toml: their keys, defaults and bounds. A key that nobody knows is a mistake."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 Dollars = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 
 
@@ -108,12 +109,17 @@ class Provider(Part):
 
 
 class Route(Part):
+    """Who draws a model, and in which order they are asked."""
+
     route: list[str] | None = None
     policy: Literal["priority", "cheapest", "fastest", "weighted"] = "priority"
+    weights: dict[str, Weight] = {}
 
-    @field_validator("policy")
-    @classmethod
-    def served(cls, policy: str) -> str:
-        if policy != "priority":
-            raise ValueError(f"{policy} is not served yet; use priority, the order of the route")
-        return policy
+    @model_validator(mode="after")
+    def weights_are_used(self) -> Self:
+        if self.weights and self.policy != "weighted":
+            raise ValueError(f'weights are not used with policy {self.policy}; set policy = "weighted"')
+        outside = sorted(set(self.weights) - set(self.route)) if self.route is not None else []
+        if outside:
+            raise ValueError(f"weights: {', '.join(outside)} is not in the route")
+        return self

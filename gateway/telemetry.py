@@ -4,7 +4,7 @@ Never a prompt, a key, a URL or a picture: labels are providers, models of the c
 """
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -17,6 +17,7 @@ log = structlog.stdlib.get_logger()
 Metric = TypeVar("Metric", Counter, Gauge, Histogram)
 
 SECONDS = (0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+BREAKER_STATES = ("closed", "half_open", "open")
 STAGES = (0.0005, 0.002, 0.01, 0.05, 0.2, 1, 5, 30, 120, 600)
 
 
@@ -56,6 +57,12 @@ class Telemetry:
         self._calls = Counter("easel_upstream_calls", "Calls to providers", ["provider", "outcome"], registry=registry)
         self._call_seconds = Histogram(
             "easel_upstream_seconds", "Time of a call to a provider", ["provider"], buckets=SECONDS, registry=registry
+        )
+        self._skipped = Counter(
+            "easel_upstream_skipped", "Candidates that were passed over", ["provider", "reason"], registry=registry
+        )
+        self._breakers = Gauge(
+            "easel_breaker_state", "0 closed, 1 half open, 2 open", ["provider", "model"], registry=registry
         )
         self._calling = Gauge("easel_upstream_in_flight", "Calls under way", ["provider"], registry=registry)
         self._stage_seconds = Histogram(
@@ -98,6 +105,10 @@ class Telemetry:
         self.child(self._calls, provider, outcome).inc()
         self.child(self._call_seconds, provider).observe(seconds)
 
+    def skipped(self, provider: str, reason: str) -> None:
+        """Count a candidate that was passed over."""
+        self.child(self._skipped, provider, reason).inc()
+
     def downloaded(self, size: int) -> None:
         self.child(self._bytes, "in").inc(size)
 
@@ -134,7 +145,9 @@ class Telemetry:
             found = self._children[key] = metric.labels(*labels)
         return cast("Metric", found)
 
-    def exposition(self, *, redis_up: bool) -> bytes:
-        """Prometheus's text format."""
+    def exposition(self, *, redis_up: bool, breakers: Iterable[tuple[str, str, str]] = ()) -> bytes:
+        """Prometheus's text format; `breakers` are provider, model (empty for the provider's own) and state."""
         self._redis_up.set(redis_up)
+        for provider, model, state in breakers:
+            self.child(self._breakers, provider, model).set(BREAKER_STATES.index(state))
         return generate_latest(self.registry)

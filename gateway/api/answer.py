@@ -66,9 +66,9 @@ def metadata(served: Served, at: Deps) -> dict[str, Any]:
         "cost": in_dollars(drawn.cost),
         "cost_currency": "USD",
         "cache": served.cache,
-        "attempts": [attempt._asdict() for attempt in drawn.attempts],
+        "attempts": [attempt.row() for attempt in drawn.attempts],
         "defaults": rows(plan.defaults),
-        "parameters": rows(plan.decisions),
+        "parameters": rows(drawn.decisions),
     }
 
 

@@ -66,7 +66,8 @@ class Metrics:
         self.redis = redis
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = self.at.telemetry.exposition(redis_up=self.redis.up)
+        breakers = self.at.routing.health.states()
+        body = self.at.telemetry.exposition(redis_up=self.redis.up, breakers=breakers)
         headers = [
             (b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),
             (b"content-length", str(len(body)).encode()),

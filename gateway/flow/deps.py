@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gateway.flow.finish import Finisher
 from gateway.flow.gate import Gate
+from gateway.flow.routing import Routing
 from gateway.flow.shared import SharedRuns
 from gateway.settings import Settings
 from gateway.store.claims import Claims
@@ -37,5 +38,6 @@ class Deps:
     runs: Runs
     shared: SharedRuns
     gate: Gate
+    routing: Routing
     telemetry: Telemetry
     signing_keys: tuple[bytes, ...]

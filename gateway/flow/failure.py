@@ -2,13 +2,22 @@
 
 from collections.abc import Sequence
 
-from gateway.errors import ContentPolicyViolation, DeadlinePassed, GatewayError, InvalidValue, ProviderFailed
+from gateway.errors import (
+    ContentPolicyViolation,
+    DeadlinePassed,
+    GatewayError,
+    InvalidValue,
+    Overloaded,
+    ProviderFailed,
+)
 from gateway.flow.order import Order
 from providers.errors import Kind, ProviderError
 
 
 def failure(order: Order, errors: Sequence[ProviderError], *, missing: int, made: int) -> GatewayError:
     """Moderation decides over a deadline, a deadline over the rest; a made picture is a paid one."""
+    if not errors and not made:
+        return Overloaded("every provider of this model has as many calls as it may have; nothing was sent")
     kinds = {error.kind for error in errors}
     if Kind.MODERATED in kinds:
         error = next(error for error in errors if error.kind is Kind.MODERATED)

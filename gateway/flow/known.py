@@ -3,32 +3,17 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gateway.flow.deps import Deps
+from gateway.flow.drawn import Drawn, Found, mixes
 from gateway.flow.failure import deadline_passed
 from gateway.flow.intake import handed_on
 from gateway.flow.order import Order
 from gateway.flow.picture import Picture, from_record, to_record
-from gateway.flow.spread import Drawn, draw, mixes
+from gateway.flow.spread import draw
 from gateway.store.records import Record, record_key
 from normalizers.plan import Plan
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Pictures by their place among the n, and the plan whose they are."""
-
-    plan: Plan
-    pictures: Mapping[int, Picture]
-
-    @property
-    def whole(self) -> bool:
-        return len(self.pictures) == self.plan.n
-
-    @property
-    def missing(self) -> list[int]:
-        return [index for index in range(self.plan.n) if index not in self.pictures]
 
 
 def cacheable(order: Order, plan: Plan, at: Deps) -> bool:
@@ -83,7 +68,8 @@ async def look_up_or_draw(order: Order, plans: Sequence[Plan], at: Deps) -> Draw
     while True:
         claim = await at.claims.claim(order.caller.team, run, order.id, keys, plans[0].n)
         if claim.held:
-            return await draw_and_remember(order, plans, dict(zip(keys, claim.records, strict=True)), run, at)
+            known_records = dict(zip(keys, claim.records, strict=True))
+            return await draw_and_remember(order, plans, known_records, run, at, waited=waited_with is not None)
         records = await still_there(keys, claim.records, order, at)
         found = best(plans, records)
         if found.whole:
@@ -126,30 +112,38 @@ def known(row: Sequence[Record | None]) -> dict[int, Picture]:
 
 
 async def draw_and_remember(
-    order: Order, plans: Sequence[Plan], records: Mapping[str, Record | None], run: str, at: Deps
+    order: Order, plans: Sequence[Plan], records: Mapping[str, Record | None], run: str, at: Deps, *, waited: bool
 ) -> Drawn:
-    """What is missing is drawn under the lease; what was drawn is kept, also when the rest fails."""
+    """What is missing is drawn under the lease; what was drawn is kept, also when the rest fails.
+
+    `waited`: another run of this request has just ended.
+    """
     drawn = Drawn(plans[0])
     try:
         found = of_each(plans, await still_there(tuple(records), tuple(records.values()), order, at))
-        if mixes(order):  # what the first candidate's pictures lack may come from any other
-            found = [replace(found[0], plan=plan) for plan in plans]
+        pooled = {index: picture for each in reversed(found) for index, picture in each.pictures.items()}
+        # With the caller's leave, what one candidate's pictures lack may be another's; and a run whose provider failed
+        # on the way was completed by another: what it brought is not drawn again.
+        if mixes(order) or (waited and len(pooled) == plans[0].n):
+            found = [Found(plan, pooled) for plan in plans]
         with at.runs.kept_alive(run, order.id):
-            await draw(order, [(candidate.plan, candidate.missing) for candidate in found], drawn, at)
+            await draw(order, found, drawn, at)
     finally:
-        await remember(order, drawn, run, at)
-    drawn.pictures.update(next(candidate.pictures for candidate in found if candidate.plan is drawn.plan))
+        await remember(order, plans, drawn, run, at)
+    known_there = next(candidate.pictures for candidate in found if candidate.plan is drawn.plan)
+    drawn.pictures = {**known_there, **drawn.pictures}
     return drawn
 
 
-async def remember(order: Order, drawn: Drawn, run: str, at: Deps) -> None:
+async def remember(order: Order, plans: Sequence[Plan], drawn: Drawn, run: str, at: Deps) -> None:
     """Not what could not be stored: it would be answered without a URL of ours for as long as the record lives."""
-    keys = keys_of(drawn.plan, order)
+    offers = {picture.offer for picture in drawn.pictures.values()}
+    keys = {plan.offer.id: keys_of(plan, order) for plan in plans if plan.offer.id in offers}
     created = int(time.time())
     records = {
-        keys[index]: to_record(picture, created)
+        keys[picture.offer][index]: to_record(picture, created)
         for index, picture in drawn.pictures.items()
-        if picture.offer == drawn.plan.offer.id and (picture.hash or not order.options.keep)
+        if picture.cache == "miss" and (picture.hash or not order.options.keep)
     }
     await at.claims.finish(order.caller.team, run, order.id, records, at.settings.cache.ttl)
 

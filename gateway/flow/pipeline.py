@@ -17,10 +17,11 @@ from gateway.errors import DeadlinePassed, NotCached
 from gateway.flow.candidates import candidates
 from gateway.flow.deliver import Delivered, deliver
 from gateway.flow.deps import Deps
+from gateway.flow.drawn import Drawn, Found
 from gateway.flow.failure import deadline_passed
 from gateway.flow.known import as_shared, cacheable, keys_of, look_up, look_up_or_draw
 from gateway.flow.order import Order
-from gateway.flow.spread import Drawn, draw, mixes
+from gateway.flow.spread import draw
 from normalizers.plan import Plan
 
 CacheSummary = Literal["hit", "partial", "shared", "miss", "off"]
@@ -67,17 +68,18 @@ async def pictures(order: Order, plans: Sequence[Plan], at: Deps) -> tuple[Drawn
 
 
 def same_fate(order: Order, plans: Sequence[Plan]) -> str:
-    """Requests share a run when they may be served by the same offers in the same order.
+    """Requests share a run when they may be served by the same offers, listed here in the order of the route: the
+    order in which they are asked may be another one each time.
 
     A request that forces a provider, or whose strictness excludes one, must not get what another's failover brought.
     """
-    mixed = "mixed" if mixes(order) else ""
+    mixed = str(order.asked.fields.get("mix_providers"))
     return ",".join([order.caller.team, mixed, *(key for plan in plans for key in keys_of(plan, order))])
 
 
 async def draw_all(order: Order, plans: Sequence[Plan], at: Deps) -> Drawn:
     drawn = Drawn(plans[0])
-    await draw(order, [(plan, range(plan.n)) for plan in plans], drawn, at)
+    await draw(order, [Found(plan, {}) for plan in plans], drawn, at)
     return drawn
 
 

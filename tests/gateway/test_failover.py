@@ -107,20 +107,39 @@ def test_when_all_fail_all_are_named(easel: RunningGateway, simulators: Simulato
     assert [simulators.paid(name) for name in ("fal", "lumenfall", "vllm-omni")] == [0, 0, 0]
 
 
-def test_with_mix_providers_the_missing_ones_come_from_the_next(easel: RunningGateway, simulators: Simulators) -> None:
+@pytest.mark.parametrize("wish", [{}, {"mix_providers": True}], ids=["silent", "mixes"])
+def test_what_is_missing_comes_from_the_next_and_is_told(
+    easel: RunningGateway, simulators: Simulators, wish: dict[str, Any]
+) -> None:
     refused = {"provider": "fal", "on": "submit", "effect": "status", "status": 422, "body": {"detail": "no"}}
     simulators.set_faults([refused])
-    body = asked(seed=1, n=3)
-    failed(easel.generate(body, prompt="unmixed"), 502, "provider_error")
-    assert simulators.calls("lumenfall") == []
-    simulators.set_faults([refused])
-    mixed = served(easel.generate(body, mix_providers=True))
+    mixed = served(easel.generate(asked(seed=1, n=3, **wish)))
     providers = each(mixed, "provider")
     assert sorted(providers) == ["fal", "fal", "lumenfall"]
     assert each(mixed, "seed") == [1, 2, 3]
     [call] = simulators.calls("lumenfall", "generate")
     assert (call["body"]["seed"], call["body"]["n"]) == (1 + providers.index("lumenfall"), 1)
+    assert (simulators.paid("fal"), simulators.paid("lumenfall")) == (2, 1)
     assert len({content_of(image) for image in mixed["data"]}) == 3
+    [row] = [row for row in mixed["metadata"]["parameters"] if row["name"] == "n"]
+    assert "1 of 3 pictures from lumenfall" in row["note"]
+    assert [row["provider"] for row in mixed["metadata"]["attempts"]][-1] == "lumenfall"
+
+
+def test_who_forbids_mixing_gets_one_providers_pictures_or_an_error(
+    easel: RunningGateway, simulators: Simulators
+) -> None:
+    refused = {"provider": "fal", "on": "submit", "effect": "status", "status": 422, "body": {"detail": "no"}}
+    simulators.set_faults([refused])
+    body = asked(seed=1, n=3, mix_providers=False)
+    answer = easel.generate(body)
+    assert "1 of 3 pictures are missing" in failed(answer, 502, "provider_error")
+    assert answer.headers["x-should-retry"] == "false"
+    assert simulators.calls("lumenfall") == []
+    again = served(easel.generate(body))
+    assert (sorted(each(again, "cache")), set(each(again, "provider"))) == (["hit", "hit", "miss"], {"fal"})
+    simulators.set_faults([busy("fal")])  # nothing is made there, so all of them may be the next one's
+    assert each(served(easel.generate(asked(seed=1, n=2, mix_providers=False))), "provider") == ["lumenfall"] * 2
 
 
 MODERATED = [

@@ -1,0 +1,87 @@
+"""What is known and what was drawn of the n pictures of a request, and the story of the calls that brought them."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from gateway.flow.order import Order
+from gateway.flow.picture import Picture
+from gateway.flow.usage import Usage
+from normalizers.plan import Plan
+from normalizers.rules import Decision
+from providers.errors import ProviderError
+
+
+class Attempt(NamedTuple):
+    """One call, as the caller is told about it, or a candidate that was passed over.
+
+    `outcome` is `ok`, the kind of failure, `unknown` (its answer was lost: it may have been paid), or `skipped`.
+    """
+
+    provider: str
+    outcome: str
+    images: int
+    duration_ms: int
+    reason: str | None = None
+
+    def row(self) -> dict[str, Any]:
+        """As JSON; `reason` only where there is one."""
+        told = self._asdict()
+        return told if self.reason else {name: value for name, value in told.items() if name != "reason"}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Pictures by their place among the n, and the plan whose they are."""
+
+    plan: Plan
+    pictures: Mapping[int, Picture]
+
+    @property
+    def whole(self) -> bool:
+        return len(self.pictures) == self.plan.n
+
+    @property
+    def missing(self) -> list[int]:
+        return [index for index in range(self.plan.n) if index not in self.pictures]
+
+
+@dataclass(slots=True)
+class Drawn:
+    """`pictures` by their place among the n; `cost` in micro-dollars, None as soon as one call's is unknown."""
+
+    plan: Plan
+    pictures: dict[int, Picture] = field(default_factory=dict[int, Picture])
+    attempts: list[Attempt] = field(default_factory=list[Attempt])
+    errors: list[ProviderError] = field(default_factory=list[ProviderError])
+    cost: int | None = 0
+    usage: Usage | None = None
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """The plan's; that about `n` says so where some of the pictures are another offer's."""
+        others = Counter(each.provider for each in self.pictures.values() if each.offer != self.plan.offer.id)
+        if not others:
+            return self.plan.decisions
+        told = ", ".join(f"{count} of {self.plan.n} pictures from {provider}" for provider, count in others.items())
+        return tuple(
+            row._replace(note=f"{row.note}; {told}" if row.note else told) if row.name == "n" else row
+            for row in self.plan.decisions
+        )
+
+    def charge(self, cost: int | None) -> None:
+        self.cost = None if self.cost is None or cost is None else self.cost + cost
+
+
+def mixes(order: Order) -> bool:
+    """Whether the pictures of one answer may come from several providers from the start."""
+    return order.asked.fields.get("mix_providers") is True
+
+
+def may_be_completed_elsewhere(order: Order) -> bool:
+    """Whether a failover may draw what is missing beside what was made. Only an explicit `false` forbids it.
+
+    Drawing all of them anew there would pay twice for those that were made.
+    """
+    return order.asked.fields.get("mix_providers") is not False

@@ -1,0 +1,164 @@
+"""One call with its retries: in its turn, at its place, and what it brings taken in picture by picture."""
+
+import asyncio
+import random
+import time
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+from gateway.flow.calling import ask
+from gateway.flow.cost import cost_of
+from gateway.flow.deps import Deps
+from gateway.flow.drawn import Attempt, Drawn, mixes
+from gateway.flow.finish import CannotFinish
+from gateway.flow.hand_over import with_wire_forms
+from gateway.flow.intake import take_in
+from gateway.flow.order import Order
+from gateway.flow.places import Place
+from gateway.flow.turns import Turn
+from gateway.flow.usage import add_usage
+from normalizers.plan import Plan, PlannedCall
+from providers.base import Answer, Call, Image
+from providers.errors import Kind, ProviderError
+
+TRIES = 3  # of one call at one provider, when the failure cost nothing
+FIRST_PAUSE = 0.25  # seconds before the second try, doubled before the third
+LONGEST_WAIT = 20.0  # a provider that wants a longer pause is left for the next one
+
+Part = TypeVar("Part")
+
+
+async def one_call(
+    planned: PlannedCall, turn: Turn, order: Order, drawn: Drawn, at: Deps, *, reserved: list[Place]
+) -> None:
+    """What it brings or why it failed is added to `drawn`. `reserved` may hold a place for the first who takes it."""
+    plan, pause = turn.candidate.plan, FIRST_PAUSE
+    at.routing.retries.called(plan.offer.provider)
+    for left in reversed(range(TRIES)):
+        place = reserved.pop() if reserved else await until_deadline(plan, order, at)
+        if place is None:
+            drawn.errors.append(no_place(plan, at))
+            return
+        started = time.monotonic()
+        try:
+            call = await with_wire_forms(make_call(planned, plan, order), plan, order, at)
+            answer = await ask(at.adapters[plan.offer.provider], call, order, at)
+        except ProviderError as error:
+            note(drawn, plan, "unknown" if error.kind is Kind.LOST else error.kind.value, 0, started)
+            report(error, plan, started, order, at)
+            wait = max(pause * random.uniform(0.75, 1.25), error.retry_after or 0)  # noqa: S311 - spreads retries, guards nothing
+            if not (left and may_try_again(error, wait, turn, order, at)):
+                error.param = as_given(error.param, plan, planned)
+                drawn.errors.append(error)
+                return
+        else:
+            at.routing.latencies.observe(plan.offer, time.monotonic() - started)
+            break
+        finally:
+            place.leave()
+        await asyncio.sleep(wait)
+        pause *= 2
+    else:
+        raise AssertionError("the last try returns or brings an answer")
+    if await take_all(answer, planned, order, drawn, at, plan=plan):
+        at.routing.health.succeeded(plan.offer, started)
+    else:
+        at.routing.health.failed(plan.offer, Kind.BROKEN, started)
+    note(drawn, plan, "ok", sum(index in drawn.pictures for index in planned.indexes), started)
+
+
+async def until_deadline(plan: Plan, order: Order, at: Deps) -> Place | None:
+    return await at.routing.places.take(plan.offer.provider, order.deadline - time.monotonic())
+
+
+def no_place(plan: Plan, at: Deps) -> ProviderError:
+    provider = plan.offer.provider
+    message = f"its {at.routing.places.most(provider)} places stayed taken until the deadline; nothing was sent"
+    return ProviderError(Kind.BUSY, message, provider=provider)
+
+
+def report(error: ProviderError, plan: Plan, started: float, order: Order, at: Deps) -> None:
+    """A deadline that others had used up speaks against nobody: a timeout counts with half of the time at least."""
+    if error.kind is Kind.TIMEOUT and time.monotonic() - started < (order.deadline - order.started) / 2:
+        return
+    at.routing.health.failed(plan.offer, error.kind, started, error.retry_after)
+
+
+def may_try_again(error: ProviderError, wait: float, turn: Turn, order: Order, at: Deps) -> bool:
+    """Whether to send the call once more after `wait` seconds. With somebody else to ask, nobody waits for a provider
+    that asks for a pause, unless its other pictures would then come from another provider than this one.
+    """
+    if not error.again or error.paid or wait > LONGEST_WAIT or time.monotonic() + wait >= order.deadline:
+        return False
+    trouble = None if turn.sole else at.routing.health.trouble(turn.offer)
+    one_of_several = turn.candidate.plan.n > 1 and not mixes(order)
+    if trouble is not None and not (trouble.word == "paused" and one_of_several):
+        return False
+    return at.routing.retries.take(turn.offer.provider)
+
+
+def as_given(field: str | None, plan: Plan, planned: PlannedCall) -> str | None:
+    """The caller's own name for the wire field that a provider complains about; None for what was never sent.
+
+    A provider may put anything there, the prompt or a key of ours included.
+    """
+    if field is None:
+        return None
+    sent = (row for row in plan.decisions if row.sent_as and row.sent_as.rpartition(".")[2] == field)
+    return next((row.given_as for row in sent), field if field in planned.payload else None)
+
+
+def make_call(planned: PlannedCall, plan: Plan, order: Order) -> Call:
+    place = planned.indexes[0]
+    return Call(
+        id=f"{order.id}.{place}",
+        upstream=plan.offer.upstream,
+        operation=plan.offer.operation,
+        payload=planned.payload,
+        images=len(planned.indexes),
+        want=plan.way,
+    )
+
+
+def note(drawn: Drawn, plan: Plan, outcome: str, images: int, started: float) -> None:
+    took = round((time.monotonic() - started) * 1000)
+    drawn.attempts.append(Attempt(plan.offer.provider, outcome, images, took))
+
+
+async def take_all(answer: Answer, planned: PlannedCall, order: Order, drawn: Drawn, at: Deps, *, plan: Plan) -> bool:
+    """Every picture of an answer; one that cannot be used takes none of the others with it.
+
+    False when what came speaks against the provider.
+    """
+    images = answer.images[: len(planned.indexes)]
+    drawn.charge(cost_of(answer, plan, len(images)))
+    drawn.usage = add_usage(drawn.usage, answer.extra.get("usage"))
+    return all(
+        await together(
+            [
+                take_one(image, index, order, drawn, at, plan=plan)
+                for image, index in zip(images, planned.indexes, strict=False)
+            ]
+        )
+    )
+
+
+async def take_one(image: Image, index: int, order: Order, drawn: Drawn, at: Deps, *, plan: Plan) -> bool:
+    try:
+        drawn.pictures[index] = await take_in(image, plan, plan.seed_for(index), order, at)
+    except ProviderError as error:
+        error.provider = error.provider or plan.offer.provider
+        drawn.errors.append(error)
+        return error.kind is not Kind.BROKEN or isinstance(error.__cause__, CannotFinish)
+    return True
+
+
+async def together(work: Sequence[Coroutine[Any, Any, Part]]) -> list[Part]:
+    """All of it to its end, whatever happens to one part: each may be paid. A single part needs no task of its own."""
+    if len(work) == 1:
+        return [await work[0]]
+    outcomes = await asyncio.gather(*work, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]

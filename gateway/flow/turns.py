@@ -1,0 +1,80 @@
+"""Whose turn it is: the first candidate that nothing speaks against, or the least bad one when nobody else is left."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from gateway.flow.breaker import COUNTED
+from gateway.flow.deps import Deps
+from gateway.flow.drawn import Attempt, Drawn, Found
+from gateway.flow.order import Order
+from normalizers.offer import Offer
+from providers.errors import Kind, ProviderError
+
+OUTAGE = COUNTED | {Kind.RATE}
+
+
+class Turn(NamedTuple):
+    """A candidate to ask. `probe`, and `forced` where something speaks against it: one call first, then the others.
+
+    `sole`: nobody in good health is left after it.
+    """
+
+    candidate: Found
+    admission: Literal["yes", "probe", "forced"]
+    sole: bool
+
+    @property
+    def offer(self) -> Offer:
+        return self.candidate.plan.offer
+
+
+class Turns:
+    """The candidates of one request, each asked at most once."""
+
+    def __init__(self, order: Order, candidates: Sequence[Found], at: Deps) -> None:
+        self._left = at.routing.in_order(order.found.entry.facts.id, candidates)
+        self._at = at
+        self._passed_over: set[str] = set()
+
+    def next(self, drawn: Drawn) -> Turn | None:
+        """Those that are passed over are noted in `drawn`. A probe is to be released in the end."""
+        health = self._at.routing.health
+        for place, candidate in enumerate(self._left):
+            admission = health.admit(candidate.plan.offer)
+            if admission != "no":
+                del self._left[place]
+                return Turn(candidate, admission, self._nobody_healthy_left())
+            self._pass_over(candidate.plan.offer, drawn)
+        if not self._left:
+            return None
+        least_bad = min(self._left, key=lambda each: health.badness(each.plan.offer))
+        self._left.remove(least_bad)
+        return Turn(least_bad, "forced", sole=True)
+
+    def _nobody_healthy_left(self) -> bool:
+        return all(self._at.routing.health.trouble(each.plan.offer) is not None for each in self._left)
+
+    def _pass_over(self, offer: Offer, drawn: Drawn) -> None:
+        trouble = self._at.routing.health.trouble(offer)
+        if trouble is not None and offer.id not in self._passed_over:
+            self._passed_over.add(offer.id)
+            self._at.telemetry.skipped(offer.provider, trouble.word)
+            drawn.attempts.append(Attempt(offer.provider, "skipped", 0, 0, trouble.reason))
+
+
+def may_follow(turn: Turn, before: Offer | None, errors: Sequence[ProviderError], calls: int, at: Deps) -> bool:
+    """Whether these calls may be made in the place of those that failed at the offer `before`.
+
+    They take from the budget of the provider that failed. With its budget spent, or its breaker open, it is no longer
+    asked first by anybody: calls elsewhere are then a detour, which multiplies nothing. A candidate that is in trouble
+    itself is no detour.
+    """
+    outage = next((error.kind for error in errors if error.kind in OUTAGE), None)
+    if before is None or outage is None:
+        return True
+    routing = at.routing
+    if turn.admission == "forced":
+        return routing.retries.take(turn.offer.provider, calls)
+    if routing.health.trouble(before) is None and not routing.retries.take(before.provider, calls):
+        routing.health.trip(before, outage)
+    return True
