@@ -244,7 +244,15 @@ TABLE_KEYS: dict[str, frozenset[str]] = {
     "path_and_multiplier": frozenset({"max_items", "scale"}),
     "weights_and_scales": frozenset({"max_items", "scale"}),
     "air_loras": frozenset({"max_items", "scale", "step"}),
+    "urn_loras": frozenset({"max_items", "scale", "ecosystem"}),
+    "sampler_and_schedule": frozenset({"sampler_to", "schedule_to", "samplers", "schedules"}),
     "pictures": frozenset({"min_items", "max_items"}),
     "picture_message": frozenset({"min_items", "max_items"}),
     "mask": frozenset({"edited"}),
+}
+
+# What they must hold.
+NEEDED_KEYS: dict[str, frozenset[str]] = {
+    "urn_loras": frozenset({"ecosystem"}),
+    "sampler_and_schedule": TABLE_KEYS["sampler_and_schedule"],
 }

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from normalizers.canvas_schema import CanvasTable, Name, Size, Sizes
 from normalizers.checks import Type
-from normalizers.convert import CONVERTERS, OWN_KEYS, PICTURES, TABLE_KEYS
+from normalizers.convert import CONVERTERS, NEEDED_KEYS, OWN_KEYS, PICTURES, TABLE_KEYS
 from normalizers.offer import Operation, Unknown
 from normalizers.price_table import PriceTable
 from normalizers.rules import ABSENT, How
@@ -73,6 +73,8 @@ class Row(BaseModel):
                 raise ValueError(f"{self.by} needs a `table` of {OWN_KEYS[self.by]}")
         elif unknown := set(self.table) - TABLE_KEYS.get(self.by, frozenset()):
             raise ValueError(f"`table` has the unknown key {min(unknown)!r}")
+        if missing := NEEDED_KEYS.get(self.by, frozenset()) - set(self.table):
+            raise ValueError(f"`table` needs the key {min(missing)!r} for {self.by}")
         return self
 
 
@@ -156,6 +158,7 @@ class OfferTable(BaseModel):
     unknown: Unknown = "rejected"
     open_at: str = ""
     owned: list[str] = []
+    needs: list[Name] = []
     fixed: dict[str, Any] = {}
     forbidden_in_prompt: list[str] = []
     canvas: CanvasTable
@@ -172,6 +175,8 @@ class OfferTable(BaseModel):
             raise ValueError("`open_at` is where unknown fields go, so `unknown` must be open")
         if not self.sources.ways and any(row.by in PICTURES for row in self.params.values()):
             raise ValueError("an offer that takes pictures needs `ways` in `sources`")
+        if idle := [name for name in self.needs if name not in self.params or not self.params[name].sends]:
+            raise ValueError(f"`needs` names {idle[0]}, which has no row that sends it")
         return self
 
 
