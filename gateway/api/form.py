@@ -51,7 +51,7 @@ async def read_body(headers: Headers, receive: Receive, max_bytes: int) -> Any:
     return await read_json(headers, receive, max_bytes)
 
 
-async def read_parts(boundary: str, receive: Receive, max_bytes: int) -> list[Part]:
+async def read_parts(boundary: bytes, receive: Receive, max_bytes: int) -> list[Part]:
     """After a mistake the rest is still read: a client that is cut off while it sends never sees the answer."""
     parser = MultipartParser(boundary)
     wrong: InvalidValue | None = None
