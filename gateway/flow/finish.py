@@ -9,19 +9,26 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
 
 import structlog
 
 from gateway.flow.picture_codec import Bounds, Finished, NotAPicture, check_pixels
 from gateway.flow.picture_codec import finish as finish_in_this_process
 from gateway.flow.picture_header import ENOUGH_BYTES, Header, sniff
+from gateway.flow.picture_mask import repaint
 from normalizers.finishing import Finishing
+from normalizers.source import Prepare
 
 log = structlog.stdlib.get_logger()
 
 TRIES = 2  # a picture is innocent once: another one may have broken the pool that it was in
+UPRIGHT_QUALITY = 95  # of a picture that is encoded once more only to be turned
+
+Made = TypeVar("Made")
 
 
 class CannotFinish(Exception):
@@ -50,15 +57,24 @@ class Finisher:
 
         Raises NotAPicture for bytes that are none or exceed the bounds, CannotFinish when no process survives it.
         """
-        if len(content) > self.bounds.max_bytes:
-            raise NotAPicture(f"it has {len(content):,} bytes; at most {self.bounds.max_bytes:,} are taken")
-        header = sniff(content[:ENOUGH_BYTES])
-        if header is not None:
-            check_pixels(header.width, header.height, self.bounds)
-            if nothing_to_do(header, wanted):
-                return Finished(content, header.format, header.width, header.height)
-        async with self._places:
-            return await self._in_pool(content, wanted)
+        header = self._header(content)
+        if header is not None and nothing_to_do(header, wanted):
+            return Finished(content, header.format, header.width, header.height)
+        return await self._work(finish_in_this_process, content, wanted, self.bounds)
+
+    async def upright(self, content: bytes, format: str) -> Finished:
+        """The first frame in this format, turned as its EXIF block says and without one. Raises as `finish` does."""
+        self._header(content)
+        return await self._work(finish_in_this_process, content, Finishing(format, UPRIGHT_QUALITY), self.bounds)
+
+    async def prepare(self, content: bytes, work: Prepare) -> bytes:
+        """A caller's picture as a plan wants it before it is sent. Raises as `finish` does."""
+        if not work:
+            return content
+        if work == "png":
+            return (await self.finish(content, Finishing("png"))).content
+        self._header(content)
+        return await self._work(repaint, content, work, self.bounds)
 
     def close(self) -> None:
         """End the processes; pictures in the middle are lost."""
@@ -66,11 +82,24 @@ class Finisher:
         if pool is not None:
             end(pool)
 
-    async def _in_pool(self, content: bytes, wanted: Finishing) -> Finished:
+    def _header(self, content: bytes) -> Header | None:
+        """What its first bytes say; raises NotAPicture where that, or its size, exceeds the bounds."""
+        if len(content) > self.bounds.max_bytes:
+            raise NotAPicture(f"it has {len(content):,} bytes; at most {self.bounds.max_bytes:,} are taken")
+        header = sniff(content[:ENOUGH_BYTES])
+        if header is not None:
+            check_pixels(header.width, header.height, self.bounds)
+        return header
+
+    async def _work(self, make: Callable[..., Made], *given: Any) -> Made:
+        async with self._places:
+            return await self._in_pool(make, *given)
+
+    async def _in_pool(self, make: Callable[..., Made], *given: Any) -> Made:
         for left in reversed(range(TRIES)):
             pool = self._pool = self._pool or self._start()
             try:
-                work = pool.submit(finish_in_this_process, content, wanted, self.bounds)
+                work = pool.submit(make, *given)
                 async with asyncio.timeout(self._seconds):
                     return await asyncio.wrap_future(work)
             except BrokenProcessPool as error:
