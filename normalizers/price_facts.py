@@ -7,21 +7,35 @@ from typing import Any, cast
 from normalizers.checks import is_type
 from normalizers.draft import Draft
 from normalizers.fit import Pixels
+from normalizers.limits import fit_free
 from normalizers.price import LEFT_OUT, Facts, exact, word
 from normalizers.rules import ABSENT
+from normalizers.source import pictures_in
 
 
 def facts_of(draft: Draft, pixels: Pixels | None) -> Facts:
-    """`pixels` is what the provider draws. What the caller left out has the value that the provider gives it."""
+    """`pixels` is what the provider draws, where a size is sent.
+
+    What the caller left out has the value that the provider gives it.
+    """
     price = draft.offer.price
     prompt: object = draft.value("prompt") if price.tokens else None
     return Facts(
-        pixels=pixels,
+        pixels=pixels or kept(draft),
         steps=number(value_at(draft, "num_inference_steps")) if price.at_steps or price.per_step else None,
         sources=how_many(draft.value("image")),
         prompt=len(prompt.encode(errors="replace")) if isinstance(prompt, str) else 0,
         words={name: word_of(draft, name) for name in price.names},
     )
+
+
+def kept(draft: Draft) -> Pixels | None:
+    """What an edit draws that is sent no size: about its first picture's."""
+    canvas = draft.offer.canvas
+    source = next(iter(pictures_in(draft.value("image"))), None)
+    if source is None or not canvas.keeps_source:
+        return None
+    return fit_free(source.pixels, canvas.limits) if canvas.kind == "free" else source.pixels
 
 
 def word_of(draft: Draft, name: str) -> str:
