@@ -43,8 +43,10 @@ def component(plan: Plan) -> dict[str, Any]:
 
 
 def candidate_row(entry: Plan | Exclusion, at: Deps) -> dict[str, Any]:
-    """An offer's calls and decisions, or why it is left out."""
+    """An offer's calls and decisions, or why it is left out; one in trouble has both."""
     title = at.titles[entry.offer.provider]
     if isinstance(entry, Plan):
-        return planned_row(entry, title)
+        trouble = at.routing.health.trouble(entry.offer)
+        why = None if trouble is None else {"param": None, "code": "unhealthy", "reason": trouble.reason}
+        return {**planned_row(entry, title), "excluded": why}
     return excluded_row(entry.offer, title, available=entry.configured, param=entry.param, reason=entry.reason)

@@ -11,7 +11,7 @@ from gateway.api.auth import Keys
 from gateway.api.body import read_json
 from gateway.api.estimate import candidate_row, estimate
 from gateway.errors import InvalidValue, UnsupportedParameter
-from gateway.flow.candidates import bad_value, candidates, consider, find_model
+from gateway.flow.candidates import bad_value, consider, find_model, first_asked
 from gateway.flow.deps import Deps
 from gateway.flow.order import CacheWish, Order, default_response_format
 from gateway.flow.pipeline import Served, generate
@@ -71,7 +71,7 @@ class Generations(ImagesRoute):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         order = await self.order(scope, receive)
         if dry_run(scope):
-            await send_json(200, estimate(candidates(order, self.at)[0]), send)
+            await send_json(200, estimate(first_asked(order, self.at)), send)
             return
         served = await generate(order, self.at)
         note(scope["easel"], served)

@@ -1,4 +1,4 @@
-"""Which offers can serve a request, each with its plan, in the order in which they are asked."""
+"""Which offers can serve a request, each with its plan, and why the others cannot."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -51,8 +51,14 @@ def find_for_pictures(model: str, at: Deps, *, by_strength: bool) -> tuple[Found
 
 
 def consider(order: Order, at: Deps) -> list[Plan | Exclusion]:
-    """A plan or an exclusion for each offer. Raises for what no offer could mend."""
-    return [consider_one(order, offer, at) for offer in order.found.offers]
+    """A plan for each offer that can serve, in the order in which they would be asked now; then the exclusions.
+
+    Raises for what no offer could mend.
+    """
+    considered = [consider_one(order, offer, at) for offer in order.found.offers]
+    plans = [entry for entry in considered if isinstance(entry, Plan)]
+    excluded = [entry for entry in considered if isinstance(entry, Exclusion)]
+    return [*at.routing.expected(order.found.entry.facts.id, plans), *excluded]
 
 
 def consider_one(order: Order, offer: Offer, at: Deps) -> Plan | Exclusion:
@@ -69,12 +75,20 @@ def consider_one(order: Order, offer: Offer, at: Deps) -> Plan | Exclusion:
 
 
 def candidates(order: Order, at: Deps) -> list[Plan]:
-    """The plans to try, in route order; never empty. Raises when no offer can serve."""
-    considered = consider(order, at)
+    """The plans to try, in route order, whatever the policy: what is known of a request is looked up in that order.
+
+    Never empty. Raises when no offer can serve.
+    """
+    considered = [consider_one(order, offer, at) for offer in order.found.offers]
     plans = [entry for entry in considered if isinstance(entry, Plan)]
     if not plans:
         raise nobody(order, [entry for entry in considered if isinstance(entry, Exclusion)], at)
     return plans
+
+
+def first_asked(order: Order, at: Deps) -> Plan:
+    """The plan of the candidate that would be asked first now. Raises when no offer can serve."""
+    return at.routing.expected(order.found.entry.facts.id, candidates(order, at))[0]
 
 
 def bad_value(wrong: BadValue) -> GatewayError:
