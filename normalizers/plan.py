@@ -193,7 +193,10 @@ def fill_in(draft: Draft, filled: Mapping[str, Any]) -> None:
         if default.name not in draft.given:
             put(draft.payload, draft.offer.rules[default.name].to, default.value)
             draft.defaults.append(default)
-    draft.defaults.extend(default for default in draft.offer.provider_defaults if default.name not in draft.given)
+    for default in draft.offer.provider_defaults:
+        field = ".".join(draft.offer.rules[default.name].to)
+        if default.name not in draft.given and field not in draft.wire:  # one field may serve two parameters
+            draft.defaults.append(default)
 
 
 def fingerprint(offer: Offer, payload: Mapping[str, Any], finishing: Finishing | None) -> str:
