@@ -67,7 +67,7 @@ class Offer:
 
     `native` maps wire fields to the canonical parameter that they carry, `owned` are wire fields that no caller may
     set, `unknown` says what the provider does with fields nobody knows and `open_at` where they go, `fixed` is sent
-    always, `seed_range` the seeds it takes.
+    always, `needs` is what no request may lack beside prompt and pictures, `seed_range` the seeds it takes.
     """
 
     model: str
@@ -86,6 +86,7 @@ class Offer:
     unknown: Unknown = "rejected"
     open_at: tuple[str, ...] = ()
     fixed: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    needs: tuple[str, ...] = ()
     seed_range: tuple[int, int] = INT32
     sends: tuple[Default, ...] = ()
     provider_defaults: tuple[Default, ...] = ()

@@ -12,7 +12,7 @@ import orjson
 
 from normalizers.asked import Asked, Known, Options, ResponseFormat
 from normalizers.draft import Draft, converted, one_parameter, put, put_at
-from normalizers.errors import BadValue, Owned
+from normalizers.errors import BadValue, Owned, Refused
 from normalizers.finishing import Finishing
 from normalizers.fit import Pixels
 from normalizers.offer import Offer
@@ -144,6 +144,9 @@ def check_needed(asked: Asked, offer: Offer, given: Mapping[str, Given]) -> None
         raise BadValue("prompt", "is required; describe the picture in words")
     if "image" not in given and offer.operation != "generate":
         raise BadValue("image", "is required; send a picture as a file, a URL, a data URI or base64")
+    for name in offer.needs:
+        if name not in given:
+            raise Refused(name, f"is missing, and {offer.id} cannot work without it")
 
 
 def send_on(draft: Draft, fields: Mapping[str, Any]) -> None:

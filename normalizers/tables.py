@@ -111,6 +111,7 @@ def read_offer(row: Mapping[str, Any], path: str, provider: str, models: Mapping
         unknown=table.unknown,
         open_at=tuple(filter(None, table.open_at.split("."))),
         fixed=table.fixed,
+        needs=tuple(table.needs),
         seed_range=(int(seed[0]), int(seed[1])),
         sends=tuple(
             Default(name, rule.sent_as, rule.send, "gateway") for name, rule in rules.items() if rule.send is not ABSENT

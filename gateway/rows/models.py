@@ -119,7 +119,7 @@ def request_schema(offer: Offer) -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
-        "required": ["model", *(name for name in ("prompt", "image") if needed(name, offer))],
+        "required": ["model", *(name for name in ("prompt", "image") if needed(name, offer)), *offer.needs],
         "properties": properties,
         "additionalProperties": offer.unknown != "rejected",
     }

@@ -51,7 +51,8 @@ def with_picture(offer: Offer) -> dict[str, Any]:
     """What an edit needs beside its prompt; a table without `sources` has not learned to take pictures yet."""
     if offer.operation == "generate":
         return {}
-    return {"image": [FOX] if offer.sources.ways else "https://example.com/a.png"}
+    masked = {"mask": FOX} if "mask" in offer.needs else {}
+    return {"image": [FOX] if offer.sources.ways else "https://example.com/a.png", **masked}
 
 
 def planned(

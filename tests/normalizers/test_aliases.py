@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from normalizers.errors import BadValue
-from tests.normalizers.offers import OFFERS, planned, refusal, row_of
+from tests.normalizers.offers import FOX, OFFERS, planned, refusal, row_of
 
 FAL = "fal/qwen-image"
-IMAGE = "https://example.com/a.png"
+IMAGE = [FOX]
 LORA = {"path": "https://example.com/a.safetensors", "scale": 0.5}
 
 # | canonical | value | other spellings, with the value where it differs |
@@ -79,7 +79,7 @@ def test_jpeg_quality_spellings() -> None:
 def test_a_source_picture_in_every_spelling(name: str) -> None:
     offer = OFFERS["fal/qwen-image image_to_image"]
     made = planned({name: IMAGE}, offer)
-    assert made.payload["image_url"] == IMAGE
+    assert made.payload["image_url"] == FOX
     assert made.fingerprint == planned({"image": IMAGE}, offer).fingerprint
     assert row_of(made, name).name == "image"
 
