@@ -8,10 +8,12 @@ take in      fetch, check, finish, store        (intake.py, finish.py)
 deliver      URL or base64                      (deliver.py)
 """
 
-from collections.abc import Sequence
+import asyncio
+import time
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeVar
 
 from gateway.errors import DeadlinePassed, NotCached
 from gateway.flow.candidates import candidates
@@ -24,6 +26,9 @@ from gateway.flow.order import Order
 from gateway.flow.spread import draw
 from normalizers.plan import Plan
 
+GRACE_SECONDS = 0.5  # after the deadline, for what ends by itself
+
+Result = TypeVar("Result")
 CacheSummary = Literal["hit", "partial", "shared", "miss", "off"]
 
 
@@ -45,11 +50,25 @@ async def generate(order: Order, at: Deps) -> Served:
     """Pictures for a request. Raises a GatewayError."""
     plans = candidates(order, at)
     with at.gate.admit(), at.telemetry.stage("draw"):
-        drawn, cache = await pictures(order, plans, at)
+        drawn, cache = await in_time(order, pictures(order, plans, at))
     with at.telemetry.stage("deliver"):
         wanted = drawn.plan.response_format
         images = [await deliver(drawn.pictures[index], wanted, order, at) for index in range(drawn.plan.n)]
     return Served(order, drawn, tuple(images), cache)
+
+
+async def in_time(order: Order, work: Awaitable[Result]) -> Result:
+    """Until the deadline. Calls and downloads end with it by themselves, and know better what happened; pictures that
+    are being finished or stored then go on without this caller, and are kept for the next one: they are paid.
+    """
+    limit = asyncio.timeout(order.deadline + GRACE_SECONDS - time.monotonic())
+    try:
+        async with limit:
+            return await work
+    except TimeoutError:
+        if limit.expired():
+            raise deadline_passed(order) from None
+        raise
 
 
 async def pictures(order: Order, plans: Sequence[Plan], at: Deps) -> tuple[Drawn, CacheSummary]:
