@@ -1,7 +1,7 @@
 """DashScope: messages that are answered with pictures, and tasks to follow (Model Studio docs, read 2026-11-21)."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
+from typing import cast
 from urllib.parse import quote
 
 from providers.alibaba.explain import explain, failed_task
@@ -12,10 +12,12 @@ from providers.http import MAX_BYTES, Http, HttpAnswer
 QUESTION_SECONDS = 60.0  # no submission of a task and no look at one takes longer; a message waits for its pictures
 MESSAGES = "/services/aigc/multimodal-generation/generation"
 TASKS = "/services/aigc/text2image/image-synthesis"
+MESSAGE_TASKS = "/services/aigc/image-generation/generation"
+QUEUED = ("qwen-image-3",)  # these take their messages as tasks too; the others refuse to
 
 
 class Alibaba:
-    """A payload with messages is answered at once, one with a prompt is queued: the table chooses by the form it makes.
+    """A payload with a prompt is queued, one with messages is answered at once where its model takes no tasks.
 
     No id of ours goes with a submission, so one whose answer was lost cannot be found again.
     """
@@ -45,14 +47,16 @@ class Alibaba:
 
     async def submit(self, call: Call) -> Ticket | Answer:
         """The pictures of a message, or the ticket of a task. Raises `ProviderError`, LOST when no reply came."""
-        body = {"model": call.upstream, **call.payload, "input": _input(call.payload)}
-        if "messages" in body["input"]:
+        body = {"model": call.upstream, **call.payload}
+        messages = "messages" in _object(call.payload.get("input"))
+        if messages and not call.upstream.startswith(QUEUED):
             answer = await self.http.post(MESSAGES, json=body)
             if answer.status >= 300:
                 raise explain(answer, call)
             return _pictures(answer)
         enable = {"x-dashscope-async": "enable"}
-        answer = await self.http.post(TASKS, json=body, headers=enable, within=self.question_seconds)
+        path = MESSAGE_TASKS if messages else TASKS
+        answer = await self.http.post(path, json=body, headers=enable, within=self.question_seconds)
         if answer.status >= 300:
             raise explain(answer, call)
         task_id: object = _object(answer.json_object().get("output")).get("task_id")
@@ -96,17 +100,6 @@ class Alibaba:
         return answer
 
 
-def _input(payload: Json) -> Json:
-    """The input of the payload, with the pictures of an edit before the text of the one message."""
-    given = _object(payload.get("input"))
-    if "images" not in given:
-        return given
-    listed: object = given["images"]
-    images = [{"image": url} for url in (cast(list[Any], listed) if isinstance(listed, list) else [listed])]
-    message = given["messages"][0]
-    return {"messages": [{**message, "content": [*images, *message["content"]]}]}
-
-
 def _pictures(answer: HttpAnswer) -> Answer:
     """The pictures of all choices and all their parts, or of a task's results. Failed ones are not billed."""
     body = answer.json_object()
@@ -121,7 +114,8 @@ def _pictures(answer: HttpAnswer) -> Answer:
     images = (*parts, *results)
     if not images:
         raise answer.broken("DashScope answered without a picture")
-    count: object = _object(body.get("usage")).get("image_count")
+    usage = _object(body.get("usage"))
+    count: object = usage.get("image_count", usage.get("output_image_count"))
     return Answer(images, units=float(count) if isinstance(count, int) else None)
 
 

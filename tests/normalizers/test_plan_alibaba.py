@@ -122,17 +122,6 @@ def test_the_whole_body_of_a_plain_request() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "model", ["qwen-image-2-edit", "qwen-image-edit", "qwen-image-edit-plus", "qwen-image-edit-max"]
-)
-def test_an_edit_sends_its_pictures_beside_the_message(model: str) -> None:
-    (call,) = planned({"image": ["https://example.com/a.png"]}, OFFERS[f"alibaba/{model} edit"]).calls()
-    assert call.payload == {
-        "input": {"messages": SAID, "images": ["https://example.com/a.png"]},
-        "parameters": {"n": 1, "prompt_extend": False},
-    }
-
-
 def test_prices_are_in_yuan_until_the_configuration_says_what_those_are_worth() -> None:
     prices = {offer.model: offer.price for offer in OFFERS.values() if offer.provider == "alibaba"}
     assert {price.currency for price in prices.values()} == {"CNY"}

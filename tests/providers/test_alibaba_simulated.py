@@ -128,9 +128,3 @@ async def test_a_cancelled_task_costs_nothing(alibaba: Alibaba, simulators: Simu
         await follow(alibaba, ticket, TASK, time.monotonic() + 30)
     assert caught.value.kind is Kind.CANCELLED
     await alibaba.cancel(ticket)
-
-
-async def test_the_pictures_of_an_edit_are_taken(alibaba: Alibaba, simulators: Simulators) -> None:
-    edited: Json = {"input": {**SAID["input"], "images": ["https://example.com/a.png"]}, "parameters": {"n": 1}}
-    answer = await drawn(alibaba, Call("req_1.1", "qwen-image-edit-plus", "edit", edited, 1, "url"))
-    assert len(answer.images) == simulators.paid("alibaba") == 1
