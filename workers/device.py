@@ -54,7 +54,7 @@ class Device:
         shown = partial_steps(drawing.steps, job.asked.partial_images)
 
         def on_step(step: int, steps: int, preview: Preview) -> None:
-            event = {"type": "image_generation.progress", "step": step, "steps": steps, "image_index": index}
+            event = {"type": f"{job.asked.kind}.progress", "step": step, "steps": steps, "image_index": index}
             loop.call_soon_threadsafe(job.tell, event)
             if step in shown and not job.token.cancelled:
                 # One encoding thread keeps the order: every partial picture before its completed one.

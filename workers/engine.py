@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 from PIL import Image
 
-OptionalParameter = Literal["seed", "num_inference_steps", "negative_prompt", "cfg_scale", "guidance"]
+OptionalParameter = Literal["seed", "num_inference_steps", "negative_prompt", "cfg_scale", "guidance", "strength"]
 
 SEEDS = 2**32  # seeds are 0 … 4294967295; counting on from the last one starts at 0 again
 
@@ -41,7 +41,10 @@ class CancelToken:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model that an engine draws with, and what it takes. Sides are in pixels, both ends included."""
+    """A model that an engine draws with, and what it takes. Sides are in pixels, both ends included.
+
+    `most_images` is how many pictures an edit may start from; 0: the model draws from text alone.
+    """
 
     id: str
     title: str
@@ -51,6 +54,24 @@ class Model:
     default_size: tuple[int, int]
     default_steps: int
     most_steps: int
+    most_images: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What an edit starts from: pictures (RGB, upright), of which the first is drawn over and the others are looked at.
+
+    `mask` (L, of the first one's shape) is 255 where it is drawn anew; None: everywhere. `strength` is from 0, the
+    picture as it was, to 1, nothing of it; None leaves it to the engine. `digest` tells one source from another.
+    """
+
+    images: tuple[Image.Image, ...]
+    mask: Image.Image | None
+    strength: float | None
+    digest: bytes
+
+    def __repr__(self) -> str:
+        return f"<Source {self.digest.hex()} {self.strength}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +87,7 @@ class Drawing:
     negative_prompt: str | None = None
     cfg_scale: float | None = None
     guidance: float | None = None
+    source: Source | None = None
 
     def __repr__(self) -> str:
         return f"<Drawing {self.model} {self.width}x{self.height} seed={self.seed} steps={self.steps}>"

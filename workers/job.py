@@ -53,10 +53,10 @@ class Job:
         if self.over:
             return
         self.pictures.append(picture)
-        self.tell(self._event("image_generation.completed", picture.base64, picture.index, picture.seed))
+        self.tell(self._event(f"{self.asked.kind}.completed", picture.base64, picture.index, picture.seed))
 
     def add_partial(self, base64: str, *, index: int, number: int) -> None:
-        event = self._event("image_generation.partial_image", base64, index, self.seeds[index])
+        event = self._event(f"{self.asked.kind}.partial_image", base64, index, self.seeds[index])
         self.tell({**event, "partial_image_index": number})
 
     def finish(self, status: Status, failure: Refusal | None = None) -> None:
@@ -66,6 +66,7 @@ class Job:
         self.status = status
         self.failure = failure
         self.finished_at = time.monotonic()
+        self.asked = self.asked.without_pictures()
         self._wake()
 
     def cancel(self) -> None:
@@ -113,7 +114,7 @@ class Job:
 
     def forget_partials(self) -> None:
         """For a job that is over and that nobody follows: a follower holds a place in the log."""
-        self._log = [event for event in self._log if event["type"] == "image_generation.completed"]
+        self._log = [event for event in self._log if event["type"] == f"{self.asked.kind}.completed"]
 
     def _event(self, kind: str, base64: str, index: int, seed: int) -> Event:
         event: Event = {
@@ -127,7 +128,7 @@ class Job:
             "image_index": index,
             "seed": seed,
         }
-        if kind == "image_generation.completed":
+        if kind.endswith(".completed"):
             details = {"text_tokens": 0, "image_tokens": 0}
             usage = {"total_tokens": 0, "input_tokens": 0, "output_tokens": 0, "input_tokens_details": details}
             event["usage"] = usage  # OpenAI's SDKs expect it; nothing is counted here

@@ -20,13 +20,15 @@ from workers.desk import Desk
 from workers.device import Device
 from workers.engine import SEEDS, Engine, Model
 from workers.errors import Refusal, busy, not_routed, refused, unforeseen
+from workers.form import form
 from workers.job import Job
 from workers.stream import EventStream, Gone, body, unless_gone
-from workers.wire import commission
+from workers.wire import Commission, commission, edit
 
 log = logging.getLogger("easel.worker")
 
 LARGEST_BODY = 2**20  # bytes; there are no pictures in it
+LARGEST_FORM = 64 * 2**20  # bytes; the gateway's own limit of a body
 _BODY_WITHIN = 30.0  # seconds
 
 
@@ -40,6 +42,7 @@ class Worker:
         self.app = Starlette(
             routes=[
                 Route("/v1/images/generations", self.generate, methods=["POST"]),
+                Route("/v1/images/edits", self.edit, methods=["POST"]),
                 Route("/v1/jobs/{id}", self.cancel, methods=["DELETE"]),
                 Route("/v1/models", self.models),
                 Route("/v1/models/{id:path}", self.model),
@@ -52,14 +55,28 @@ class Worker:
         )
 
     async def generate(self, request: Request) -> Response | EventStream:
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        if _media_type(request) != "application/json":
             message = "Send JSON: content-type application/json."
             raise Refusal(message, status=415, code="unsupported_media_type")
         try:
             sent = await body(request, most=LARGEST_BODY, within=_BODY_WITHIN)
         except ClientDisconnect:
             return Response(status_code=499)
-        asked = commission(sent, self.engine.models, request.headers.get("x-request-id"))
+        return await self._answer(request, commission(sent, self.engine.models, request.headers.get("x-request-id")))
+
+    async def edit(self, request: Request) -> Response | EventStream:
+        if _media_type(request) != "multipart/form-data":
+            message = "Send a form: content-type multipart/form-data."
+            raise Refusal(message, status=415, code="unsupported_media_type")
+        try:
+            sent = await body(request, most=LARGEST_FORM, within=_BODY_WITHIN)
+        except ClientDisconnect:
+            return Response(status_code=499)
+        given = form(request.headers["content-type"], sent)
+        asked = await asyncio.to_thread(edit, given, self.engine.models, request.headers.get("x-request-id"))
+        return await self._answer(request, asked)
+
+    async def _answer(self, request: Request, asked: Commission) -> Response | EventStream:
         job = self.desk.take(asked)
         if asked.stream:
             return EventStream(self.desk, job)
@@ -133,12 +150,18 @@ class Worker:
             self.broken.set()
 
 
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 def _described(model: Model) -> dict[str, Any]:
     width, height = model.default_size
+    pictures = {"image", "mask"} if model.most_images else set[str]()
     return {
         "id": model.id,
         "title": model.title,
-        "parameters": sorted({"prompt", "n", "size", *model.parameters}),
+        "parameters": sorted({"prompt", "n", "size", *pictures, *model.parameters}),
+        "images": model.most_images,
         "sizes": {
             "default": f"{width}x{height}",
             "shortest_side": model.shortest_side,

@@ -4,13 +4,15 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
-from typing import Any
+from dataclasses import astuple, dataclass, replace
+from typing import Any, Literal
 
 import orjson
 
 from workers.engine import SEEDS, Drawing, Model
 from workers.errors import Refusal
+from workers.form import Form, typed
+from workers.inputs import images_of, size_of, source_of
 
 Json = Mapping[str, Any]
 
@@ -43,20 +45,51 @@ class Commission:
     def seeds(self, first: int) -> list[int]:
         return [(first + number) % SEEDS for number in range(self.images)]
 
+    @property
+    def kind(self) -> Literal["image_generation", "image_edit"]:
+        """How OpenAI names the events of its stream."""
+        return "image_edit" if self.drawing.source else "image_generation"
+
     def fingerprint(self) -> bytes:
         """Equal for requests that one job may answer; how the answer is delivered does not matter."""
-        told = repr((astuple(self.drawing), self.images, self.seeded, self.output_format, self.quality))
+        drawing = astuple(replace(self.drawing, source=None))
+        told = repr((drawing, self.drawing.source, self.images, self.seeded, self.output_format, self.quality))
         return hashlib.blake2b(told.encode(), digest_size=16).digest()
+
+    def without_pictures(self) -> "Commission":
+        """What is remembered of it when it is done: its source no longer holds the pictures."""
+        source = self.drawing.source
+        kept = replace(source, images=(), mask=None) if source else None
+        return replace(self, drawing=replace(self.drawing, source=kept))
 
 
 def commission(body: bytes, models: Sequence[Model], header_id: str | None) -> Commission:
     """Reads a generation request. Raises `Refusal` (400, 404) naming the field."""
     given = _object(body)
     model = _model(given.get("model"), models)
+    size = _size(given.get("size"), model) or model.default_size
+    return _commission(given, model, size, header_id, model.parameters - {"strength"})
+
+
+def edit(given_as: Form, models: Sequence[Model], header_id: str | None) -> Commission:
+    """Reads an edit and decodes its pictures: not for the event loop. Raises `Refusal` as `commission` does."""
+    given = typed(given_as)
+    model = _model(given.get("model"), models)
+    if not model.most_images:
+        raise Refusal(f"'{model.id}' draws from text alone.", param="image")
+    images = images_of(given_as, model)
+    size = _size(given.get("size"), model) or _fitting(size_of(images[0], "image"), model)
+    made = _commission(given, model, size, header_id, model.parameters)
+    source = source_of(images, given_as.files.get("mask", []), size, _number(given, "strength", 0, 1))
+    return replace(made, drawing=replace(made.drawing, source=source))
+
+
+def _commission(
+    given: Json, model: Model, size: tuple[int, int], header_id: str | None, parameters: frozenset[str]
+) -> Commission:
     for name in given:
-        if name not in _ALWAYS | _DELIVERY | model.parameters:
+        if name not in _ALWAYS | _DELIVERY | parameters:
             raise Refusal(f"Unknown parameter: '{name[:64]}'.", param=name[:64], code="unknown_parameter")
-    width, height = _size(given.get("size"), model)
     seed = _integer(given, "seed", 0, SEEDS - 1, default=None)
     _word(given, "response_format", ("b64_json",))
     output_format = _word(given, "output_format", FORMATS)
@@ -70,8 +103,8 @@ def commission(body: bytes, models: Sequence[Model], header_id: str | None) -> C
     drawing = Drawing(
         model=model.id,
         prompt=_prompt(given.get("prompt")),
-        width=width,
-        height=height,
+        width=size[0],
+        height=size[1],
         seed=seed or 0,
         steps=_integer(given, "num_inference_steps", 1, model.most_steps, default=None) or model.default_steps,
         negative_prompt=_text(given, "negative_prompt"),
@@ -137,15 +170,23 @@ def _checked_text(name: str, text: str) -> str:
     return text
 
 
-def _size(asked: object, model: Model) -> tuple[int, int]:
+def _size(asked: object, model: Model) -> tuple[int, int] | None:
+    """None for no size of the caller's."""
     if asked is None or asked == "auto":
-        return model.default_size
+        return None
     shape = _SIZE.fullmatch(asked) if isinstance(asked, str) else None
     sides = (int(shape[1]), int(shape[2])) if shape else (0, 0)
     if not all(model.shortest_side <= side <= model.longest_side for side in sides):
         limits = f"{model.shortest_side} to {model.longest_side}"
         raise Refusal(f"'size' must be WIDTHxHEIGHT, each {limits} pixels, such as 1024x768.", param="size")
     return sides
+
+
+def _fitting(size: tuple[int, int], model: Model) -> tuple[int, int]:
+    """The size of a picture, within what the model draws; its shape is kept where that is possible."""
+    scale = min(1.0, model.longest_side / max(size))
+    width, height = (max(model.shortest_side, round(side * scale)) for side in size)
+    return width, height
 
 
 def _integer(given: Json, name: str, least: int, most: int, *, default: int | None) -> int | None:

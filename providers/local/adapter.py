@@ -6,6 +6,7 @@ Local work costs no money, so a call whose worker dies under it is given to the 
 import time
 from collections.abc import Callable, Sequence
 
+from providers import multipart
 from providers.base import Answer, Call
 from providers.errors import Kind, ProviderError
 from providers.http import MAX_BYTES, Http
@@ -24,7 +25,8 @@ class _Lost(ProviderError):
 class Local:
     """The workers of `[providers.local] workers`, by their base URLs; raises `ValueError` where there are none.
 
-    They speak OpenAI's images API under `/v1`. `max_concurrency` is per worker.
+    They speak OpenAI's images API under `/v1`; an edit with a `strength` is image-to-image. `max_concurrency` is per
+    worker.
     """
 
     name = "local"
@@ -84,8 +86,15 @@ class Local:
 
     async def _ask(self, http: Http, call: Call) -> Answer:
         body = {"response_format": "b64_json", "model": call.upstream, **call.payload}
+        named = {"x-request-id": call.id}
         try:
-            answer = await http.post("/v1/images/generations", json=body, headers={"x-request-id": call.id})
+            if call.operation == "generate":
+                answer = await http.post("/v1/images/generations", json=body, headers=named)
+            else:
+                form = multipart.encode(body)
+                answer = await http.post_content(
+                    "/v1/images/edits", content=form.body, content_type=form.content_type, headers=named
+                )
         except ProviderError as error:
             if error.kind is not Kind.LOST:
                 raise

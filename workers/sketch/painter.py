@@ -8,18 +8,20 @@ from workers.engine import CancelToken, Drawing, Model, OnStep
 from workers.sketch.canvas import Canvas
 from workers.sketch.colour import FADED_INK, INK, PAPER, blend
 from workers.sketch.lettering import letter, letter_line
+from workers.sketch.overpaint import painted_over
 from workers.sketch.scene import strokes
 from workers.sketch.sheet import sheet
 
 SKETCH = Model(
     id="sketch",
     title="Sketch (placeholder)",
-    parameters=frozenset({"seed", "num_inference_steps"}),
+    parameters=frozenset({"seed", "num_inference_steps", "strength"}),
     shortest_side=64,
     longest_side=4096,
     default_size=(1024, 1024),
     default_steps=20,
     most_steps=100,
+    most_images=4,
 )
 
 _PAINTED_SIDE = 1792  # pixels; larger pictures are enlarged, only their paper and words are set at full size
@@ -67,6 +69,8 @@ class Sketch:
         shown = canvas.image.resize(  # pyright: ignore[reportUnknownMemberType] - Pillow names numpy's type
             (right - left, bottom - top), kernel
         )
+        if drawing.source is not None:
+            shown = painted_over(drawing.source, shown)
         paper.paste(shown, (left, top))
         if self._grain is not None:
             paper = ImageChops.subtract(paper, Image.merge("RGB", [self._tiled(page.width, page.height)] * 3))
@@ -77,8 +81,9 @@ class Sketch:
             width=hairline,
         )
         letter(paper, page.words, drawing.prompt, INK, largest=0.058 * min(page.width, 1.3 * page.height))
-        label = ["sketch · placeholder", f"seed {drawing.seed}", f"{page.width}x{page.height}"]
-        spellings = [" · ".join(label[:parts]) for parts in (3, 2, 1)]
+        over = ["over your picture"] if drawing.source else []
+        label = ["sketch · placeholder", *over, f"seed {drawing.seed}", f"{page.width}x{page.height}"]
+        spellings = [" · ".join(label[:parts]) for parts in range(len(label), 0, -1)]
         letter_line(paper, page.label, [*spellings, "placeholder"], FADED_INK)
         return paper
 

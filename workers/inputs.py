@@ -1,0 +1,94 @@
+"""The pictures that an edit starts from: checked before they are decoded, upright, no larger than what is drawn."""
+
+import hashlib
+import io
+from collections.abc import Sequence
+
+from PIL import Image, ImageChops, ImageOps
+
+from workers.engine import Model, Source
+from workers.errors import Refusal
+from workers.form import Form
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+MOST_PIXELS = 50_000_000  # of one picture, before anything of it is decoded
+IMAGES = ("image", "image[]")
+
+
+def images_of(given: Form, model: Model) -> list[bytes]:
+    """The files of `image` or `image[]`. Raises `Refusal`."""
+    stray = next((name for name in given.files if name not in (*IMAGES, "mask")), None)
+    if stray is not None:
+        raise Refusal(f"Unknown parameter: '{stray[:64]}'.", param=stray[:64], code="unknown_parameter")
+    images = [content for name in IMAGES for content in given.files.get(name, [])]
+    if not images:
+        raise Refusal("'image' is required, as a file.", param="image", code="missing_required_parameter")
+    if len(images) > model.most_images:
+        raise Refusal(f"'image' may hold {model.most_images} pictures.", param="image")
+    return images
+
+
+def size_of(content: bytes, name: str) -> tuple[int, int]:
+    """Its pixels, upright. Raises `Refusal` for what is no picture, or one too large to be decoded."""
+    with _opened(content, name) as image:
+        turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        return (image.height, image.width) if turned else image.size
+
+
+def source_of(
+    images: Sequence[bytes], masks: Sequence[bytes], within: tuple[int, int], strength: float | None
+) -> Source:
+    """Decoded, and reduced to the scale of the drawing, whose size is `within`. Raises `Refusal`."""
+    if len(masks) > 1:
+        raise Refusal("'mask' must be one file.", param="mask")
+    if masks and size_of(masks[0], "mask") != size_of(images[0], "image"):
+        raise Refusal("'mask' must have the size of the first picture.", param="mask")
+    longest = max(within)
+    digest = hashlib.blake2b(digest_size=16)
+    for content in (*images, b"", *masks):
+        digest.update(hashlib.blake2b(content).digest())
+    return Source(
+        tuple(_decoded(content, "image", longest).convert("RGB") for content in images),
+        _edited(_decoded(masks[0], "mask", longest)) if masks else None,
+        strength,
+        digest.digest(),
+    )
+
+
+def _edited(mask: Image.Image) -> Image.Image:
+    """255 where the picture is drawn anew: what is transparent, or in a mask without alpha what is white."""
+    if "A" in mask.getbands():
+        return _above_half(ImageChops.invert(mask.getchannel("A")))
+    return _above_half(mask.convert("L"))
+
+
+def _above_half(band: Image.Image) -> Image.Image:
+    return Image.frombytes("L", band.size, band.tobytes().translate(bytes(128) + b"\xff" * 128))
+
+
+def _decoded(content: bytes, name: str, longest: int) -> Image.Image:
+    try:
+        with _opened(content, name) as image:
+            image.draft("RGB", (longest, longest))
+            upright = ImageOps.exif_transpose(image)
+            plain = upright.convert("RGBA") if "transparency" in upright.info else upright
+            plain = plain if plain.mode in ("RGB", "RGBA", "L", "LA") else plain.convert("RGB")
+            plain.thumbnail((longest, longest))
+            plain.load()
+            return plain
+    except (OSError, ValueError, SyntaxError):
+        raise _unreadable(name) from None
+
+
+def _opened(content: bytes, name: str) -> Image.Image:
+    try:
+        image = Image.open(io.BytesIO(content), formats=FORMATS)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise _unreadable(name) from None
+    if image.width * image.height > MOST_PIXELS:
+        raise Refusal(f"'{name}' may have {MOST_PIXELS} pixels.", param=name)
+    return image
+
+
+def _unreadable(name: str) -> Refusal:
+    return Refusal(f"'{name}' must be a png, jpeg or webp picture.", param=name, code="invalid_image_file")
