@@ -12,6 +12,7 @@ from normalizers.price import configured_price
 from normalizers.tables import merge, parse, read_models, read_offer, read_offers
 from providers.alibaba.adapter import Alibaba
 from providers.base import Adapter
+from providers.civitai.adapter import Civitai
 from providers.fal.adapter import Fal
 from providers.local.adapter import Local
 from providers.openai_compatible.adapter import OpenAICompatible
@@ -22,7 +23,7 @@ from providers.runware.adapter import Runware
 HERE = Path(__file__).parent
 
 # The order in which providers are asked when the configuration names no route: what costs nothing first.
-BUILT_IN = ("local", "fal", "openai", "lumenfall", "alibaba", "replicate", "runware", "oxen")
+BUILT_IN = ("local", "fal", "openai", "lumenfall", "alibaba", "replicate", "runware", "civitai", "oxen")
 PROVIDER_NAMES = {
     "fal": "fal.ai",
     "openai": "OpenAI",
@@ -31,6 +32,7 @@ PROVIDER_NAMES = {
     "alibaba": "Alibaba Cloud Model Studio",
     "replicate": "Replicate",
     "runware": "Runware",
+    "civitai": "Civitai",
     "oxen": "Oxen",
 }
 BASE_URLS = {
@@ -40,6 +42,7 @@ BASE_URLS = {
     "alibaba": "https://dashscope-intl.aliyuncs.com/api/v1",
     "replicate": "https://api.replicate.com/v1",
     "runware": "https://api.runware.ai/v1",
+    "civitai": "https://orchestration.civitai.com/v2/consumer",
     "oxen": "https://hub.oxen.ai/api",
 }
 DIALECT_OPERATIONS = ("edit", "image_to_image")  # beside `generate`, which every dialect has
@@ -47,6 +50,7 @@ FAL_QUEUE = "https://queue.fal.run"
 # Adapters that an address and a key are enough for.
 BY_KEY: dict[str, Callable[..., Adapter]] = {
     "alibaba": Alibaba,
+    "civitai": Civitai,
     "oxen": Oxen,
     "replicate": Replicate,
     "runware": Runware,

@@ -18,7 +18,7 @@ from providers import registry
 from providers.registry import ProviderSettings
 
 PROVIDERS = Path(__file__).parents[2] / "providers"
-BUILT_IN = ("local", "fal", "openai", "lumenfall", "alibaba", "replicate", "runware", "oxen")
+BUILT_IN = ("local", "fal", "openai", "lumenfall", "alibaba", "replicate", "runware", "civitai", "oxen")
 MODELS = read_models((PROVIDERS / "models.toml").read_bytes(), "providers/models.toml")
 FOX = Source("f" * 64, "png", 1200, 800, 90_000)
 
