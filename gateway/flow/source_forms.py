@@ -64,10 +64,11 @@ def pictures_sent(value: Any, param: str, depth: int = MAX_DEPTH) -> Generator[S
 
 
 def written(text: str, param: str) -> Generator[Sent]:
-    """Text is a URL if it begins like one: no base64 has a colon. An empty text is a form's field left empty."""
+    """Text is a URL if it begins like one: no base64 has a colon."""
     text = text.strip()
-    if text:
-        yield Sent(param, "url" if _SCHEME.match(text) else "base64", text)
+    if not text:
+        raise InvalidValue(f"{param}: is empty; {WORKS}", param=param)
+    yield Sent(param, "url" if _SCHEME.match(text) else "base64", text)
 
 
 def held(value: dict[str, Any], param: str, depth: int) -> Generator[Sent]:

@@ -80,7 +80,7 @@ class Pictures:
     async def put(self, team: str, content: bytes, format: str) -> Stored:
         """Keep a picture, which may be there already; written whole or not at all."""
         large = len(content) > HASH_ON_LOOP_BYTES
-        digest = await asyncio.to_thread(_hash, content) if large else _hash(content)
+        digest = await asyncio.to_thread(hash_of, content) if large else hash_of(content)
         stored = Stored(digest, f"{digest}.{format}", len(content))
         path = _path(team, stored.name)
         if path is None:
@@ -162,7 +162,7 @@ class Pictures:
         return None if kept == probe else "what was written was not read back"
 
 
-def _hash(content: bytes) -> str:
+def hash_of(content: bytes) -> str:
     return blake3(content).hexdigest()
 
 
