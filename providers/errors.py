@@ -92,3 +92,19 @@ class ProviderError(Exception):
 
     def __repr__(self) -> str:
         return f"<ProviderError {self.provider or '?'} {self.kind}: {self.message}>"
+
+
+# What may have been paid in a call is a mere hitch where nothing is for sale: at an upload.
+_FOR_FREE: dict[Kind, Kind] = {
+    Kind.LOST: Kind.BUSY,
+    Kind.TIMEOUT: Kind.BUSY,
+    Kind.BROKEN: Kind.FAILED,
+    Kind.GONE: Kind.FAILED,
+    Kind.CANCELLED: Kind.FAILED,
+}
+
+
+def unpaid(error: ProviderError) -> ProviderError:
+    """The same error of an exchange that cannot cost anything: it may be tried again, and elsewhere."""
+    error.kind = _FOR_FREE.get(error.kind, error.kind)
+    return error

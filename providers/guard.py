@@ -11,11 +11,10 @@ import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from providers import data_uri
@@ -25,8 +24,7 @@ from providers.compression import Unreadable, unpack
 from providers.errors import Kind, ProviderError
 from providers.foreign_urls import RefusedURL, check_foreign, origin_of, read_url
 from providers.refusals import retry_after
-
-Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
+from providers.resolving import CheckedResolver, NotPublic, Resolver, system_resolver
 
 CONNECT_SECONDS = 5.0
 MAX_REDIRECTS = 5
@@ -34,16 +32,6 @@ PORTS = frozenset({443, 8443})
 CHUNK_BYTES = 256 * 1024
 
 _HEADERS = {"accept": "image/*,*/*;q=0.5", "accept-encoding": "identity", "user-agent": "easel"}
-
-
-class _Refused(OSError):
-    """An address that is not public. An OSError, so that aiohttp hands it on as the cause of its own error."""
-
-
-async def system_resolver(host: str, port: int) -> Sequence[str]:
-    """All addresses of a name, as the system resolves it; raises `OSError`."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for _family, _type, _proto, _name, address in found]
 
 
 class Guard:
@@ -84,6 +72,18 @@ class Guard:
                 return await self._follow(self._checked(url), max_bytes)
         except TimeoutError:
             raise ProviderError(Kind.TIMEOUT, "the picture could not be fetched in time") from None
+
+    async def put(self, url: str, content: bytes, content_type: str, *, deadline: float) -> None:
+        """Sends a file to the address that a provider signed for it: without a key, and after no redirect.
+
+        `deadline` as in `fetch`. Raises `ProviderError`: BROKEN when it is refused, BUSY when it may work later,
+        TIMEOUT past the deadline.
+        """
+        try:
+            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                await self._put(self._checked(url), content, content_type)
+        except TimeoutError:
+            raise ProviderError(Kind.TIMEOUT, "the picture could not be sent in time") from None
 
     async def close(self) -> None:
         """Closes the connections; downloads still running fail."""
@@ -126,18 +126,29 @@ class Guard:
                     raise _not_there(response)
                 return await _read(response, max_bytes)
         except (aiohttp.ClientError, OSError) as error:
-            if _cause(error, _Refused):
+            if _cause(error, NotPublic):
                 raise _refused("its address is not public") from None
             raise ProviderError(Kind.BUSY, "the picture's server could not be reached") from error
         except (KeyError, ValueError):
             raise _refused("it redirects to something that is not a URL") from None
+
+    async def _put(self, url: URL, content: bytes, content_type: str) -> None:
+        session, headers = self._session(trusted=self._is_trusted(url)), {"content-type": content_type}
+        try:
+            async with session.put(url, data=content, headers=headers, allow_redirects=False) as response:
+                if response.status >= 300:
+                    raise _not_taken(response)
+        except (aiohttp.ClientError, OSError) as error:
+            if _cause(error, NotPublic):
+                raise _refused("its address is not public") from None
+            raise ProviderError(Kind.BUSY, "the server that takes pictures could not be reached") from error
 
     def _session(self, *, trusted: bool) -> aiohttp.ClientSession:
         """A session, and so a pool of connections, for each of the two: a trusted connection is never reused."""
         if trusted not in self._sessions:
             connector = aiohttp.TCPConnector(
                 limit=self._max_connections,
-                resolver=_CheckedResolver(self._resolver, None if trusted else self.permits),
+                resolver=CheckedResolver(self._resolver, None if trusted else self.permits),
                 socket_factory=None if trusted else self._socket,
                 ssl=self._tls or True,
                 use_dns_cache=False,
@@ -157,42 +168,8 @@ class Guard:
     def _socket(self, info: tuple[Any, ...]) -> socket.socket:
         family, kind, protocol, _name, address = info
         if not self.permits(ipaddress.ip_address(address[0])):
-            raise _Refused("not public")
+            raise NotPublic("not public")
         return socket.socket(family, kind, protocol)
-
-
-class _CheckedResolver(AbstractResolver):
-    """Resolves once, and hands on nothing unless every address is permitted."""
-
-    def __init__(self, resolver: Resolver, permits: Callable[[Address], bool] | None) -> None:
-        self._resolver = resolver
-        self._permits = permits
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        try:
-            addresses = [ipaddress.ip_address(text) for text in await self._resolver(host, port)]
-        except ValueError:
-            raise _Refused("not an address") from None
-        if not addresses:
-            raise OSError("no address")
-        if self._permits is not None and not all(self._permits(address) for address in addresses):
-            raise _Refused("not public")
-        return [
-            ResolveResult(
-                hostname=host,
-                host=str(address),
-                port=port,
-                family=socket.AF_INET if address.version == 4 else socket.AF_INET6,
-                proto=0,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for address in dict.fromkeys(addresses)
-        ]
-
-    async def close(self) -> None:
-        return
 
 
 async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> Download:
@@ -227,6 +204,14 @@ def _not_there(response: aiohttp.ClientResponse) -> ProviderError:
     if status in (408, 425, 429) or status >= 500:
         return ProviderError(Kind.BUSY, message, status=status, retry_after=retry_after(response.headers))
     return ProviderError(Kind.BROKEN, message, status=status)
+
+
+def _not_taken(response: aiohttp.ClientResponse) -> ProviderError:
+    status = response.status
+    again = status in (408, 425, 429) or status >= 500
+    kind = Kind.BUSY if again else Kind.BROKEN
+    message = f"the server that takes pictures answered {status}"
+    return ProviderError(kind, message, status=status, retry_after=retry_after(response.headers))
 
 
 def _refused(why: str) -> ProviderError:

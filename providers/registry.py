@@ -47,6 +47,7 @@ BASE_URLS = {
 }
 DIALECT_OPERATIONS = ("edit", "image_to_image")  # beside `generate`, which every dialect has
 FAL_QUEUE = "https://queue.fal.run"
+FAL_REST = "https://rest.fal.ai"
 # Adapters that an address and a key are enough for.
 BY_KEY: dict[str, Callable[..., Adapter]] = {
     "alibaba": Alibaba,
@@ -177,8 +178,8 @@ def build_adapter(provider: ProviderSettings) -> Adapter:
         return BY_KEY[provider.kind](base_url=base_url, key=provider.api_key or "", **common)
     match provider.kind:
         case "fal":
-            queue_url = provider.queue_url or FAL_QUEUE
-            return Fal(base_url=base_url, queue_url=queue_url, key=provider.api_key or "", **common)
+            urls = {"queue_url": provider.queue_url or FAL_QUEUE, "rest_url": provider.rest_url or FAL_REST}
+            return Fal(base_url=base_url, key=provider.api_key or "", **urls, **common)
         case "local":
             return Local(workers=provider.workers, **common)
         case _:

@@ -10,6 +10,8 @@ from providers import data_uri, pictures_in_json
 from providers.amounts import MOST_UNITS, amount_in
 from providers.base import Answer, Call, Image, Json, Progress, Ticket
 from providers.fal.explain import explain
+from providers.fal.storage import Storage
+from providers.guard import Guard
 from providers.http import MAX_BYTES, Http
 
 QUEUE_SECONDS = 60.0  # no single question to the queue takes longer; the job itself may
@@ -30,21 +32,21 @@ class Fal:
         key: str,
         base_url: str = "https://fal.run",
         queue_url: str = "https://queue.fal.run",
+        rest_url: str = "https://rest.fal.ai",
         timeout: float = 300.0,
         max_concurrency: int = 64,
         max_bytes: int = MAX_BYTES,
         allow_http: bool = False,
     ) -> None:
-        self.http = Http(
-            queue_url,
-            headers={"authorization": f"Key {key}"},
-            timeout=min(timeout, QUEUE_SECONDS),
-            max_concurrency=max_concurrency,
-            max_bytes=max_bytes,
-            origins=(base_url,),
-            allow_http=allow_http,
-            provider=self.name,
-        )
+        common: dict[str, Any] = {
+            "headers": {"authorization": f"Key {key}"},
+            "timeout": min(timeout, QUEUE_SECONDS),
+            "max_concurrency": max_concurrency,
+            "allow_http": allow_http,
+            "provider": self.name,
+        }
+        self.http = Http(queue_url, origins=(base_url,), max_bytes=max_bytes, **common)
+        self._storage = Storage(Http(rest_url, **common), Guard([rest_url]))
 
     async def submit(self, call: Call) -> Ticket:
         """Queues the call; from the reply on it may cost. Raises `ProviderError`, LOST when the reply never came."""
@@ -87,8 +89,13 @@ class Fal:
         if answer.status >= 300 and answer.status not in (400, 404):
             raise explain(answer, None, "status")
 
+    async def upload(self, content: bytes, content_type: str) -> str:
+        """The URL of a picture in fal's storage."""
+        return await self._storage.keep(content, content_type)
+
     async def close(self) -> None:
         await self.http.close()
+        await self._storage.close()
 
 
 def _images(output: Json, call: Call, base_url: str) -> list[Image]:

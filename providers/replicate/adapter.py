@@ -9,6 +9,7 @@ from providers import data_uri
 from providers.base import Answer, Call, Image, Json, Progress, Ticket
 from providers.errors import Kind, ProviderError
 from providers.http import MAX_BYTES, Http, HttpAnswer
+from providers.replicate import files
 from providers.replicate.explain import explain, explain_end
 
 QUESTION_SECONDS = 60.0  # no single exchange takes longer; the prediction itself may
@@ -98,6 +99,10 @@ class Replicate:
         answer = await self.http.post(f"/predictions/{ticket.id}/cancel", json={})
         if answer.status >= 300 and answer.status != 404:
             raise explain(answer, None, "status")
+
+    async def upload(self, content: bytes, content_type: str) -> str:
+        """The URL of a picture in Replicate's files."""
+        return await files.keep(self.http, content, content_type)
 
     async def close(self) -> None:
         await self.http.close()

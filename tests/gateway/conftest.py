@@ -45,7 +45,7 @@ def simulated_providers(simulators: Simulators) -> dict[str, Any]:
     providers: dict[str, Any] = {
         name: {
             "api_key": addresses[name]["key"],
-            **{key: value for key, value in addresses[name].items() if key in {"base_url", "queue_url"}},
+            **{key: value for key, value in addresses[name].items() if key in {"base_url", "queue_url", "rest_url"}},
         }
         for name in ("fal", "openai", "lumenfall")
     }
