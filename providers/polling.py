@@ -18,7 +18,7 @@ SHARE = 0.1  # of the time that the job has taken so far: what a pause costs sta
 LONGEST_PAUSE = 1.0
 WAIT_SECONDS = 20.0  # of one look at a provider that lets us wait for the end; proxies cut silent connections at 60
 CANCEL_SECONDS = 2.0
-UNKNOWN_CHECKS = 3  # a status route may lag behind the submission: so many answers of "unknown" are not believed
+UNKNOWN_CHECKS = 3  # a status route may lag behind the submission: fewer answers of "unknown" are not believed
 
 _PASSING = frozenset({Kind.BUSY, Kind.RATE, Kind.LOST, Kind.KEY, Kind.CREDIT})
 
@@ -78,6 +78,7 @@ class _Following:
     sleep: Callable[[float], Awaitable[object]]
     on_progress: Callable[[Progress], None] | None
     unknown: int = 0
+    broken: int = 0
 
     async def to_the_end(self) -> Answer:
         began = self.clock()
@@ -110,7 +111,17 @@ class _Following:
         if not progress.done:
             self.unknown = 0
             return None
-        return await self._in_time(self.adapter.result(self.ticket, self.call))
+        return await self._result()
+
+    async def _result(self) -> Answer | None:
+        """An answer that cannot be read may be some proxy's, so it is believed only when it comes repeatedly."""
+        try:
+            return await self._in_time(self.adapter.result(self.ticket, self.call))
+        except ProviderError as error:
+            self.broken += error.kind is Kind.BROKEN
+            if error.kind is Kind.BROKEN and self.broken < UNKNOWN_CHECKS:
+                return None
+            raise
 
     def _look(self) -> Coroutine[Any, Any, Progress]:
         if isinstance(self.adapter, Waits):

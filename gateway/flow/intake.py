@@ -15,7 +15,9 @@ from gateway.flow.order import Order
 from gateway.flow.picture import Picture
 from gateway.flow.picture_codec import NotAPicture, check_pixels
 from gateway.flow.picture_header import ENOUGH_BYTES, Header, sniff, sniff_base64
+from gateway.flow.truth import differences
 from gateway.store.pictures import PictureStoreError
+from normalizers.fit import Pixels
 from normalizers.plan import Plan
 from providers.base import Image
 from providers.errors import Kind, ProviderError
@@ -24,6 +26,7 @@ log = structlog.stdlib.get_logger()
 
 FIRST_PAUSE = 0.2  # seconds before a download is tried again, doubled each time
 LONGEST_PAUSE = 5.0
+PAGES = 2  # that come instead of a picture and are not believed
 URL_FORMATS = {"jpg": "jpeg", "jpeg": "jpeg", "png": "png", "webp": "webp", "avif": "avif", "gif": "gif"}
 
 
@@ -31,14 +34,33 @@ async def take_in(image: Image, plan: Plan, seed: int | None, order: Order, at: 
     """Raises ProviderError: MODERATED for a flagged picture, BROKEN for what is none, GONE for one that expired."""
     provider = plan.offer.provider
     if image.flagged:
-        raise ProviderError(Kind.MODERATED, "the provider's safety check flagged the picture", provider=provider)
+        raise Flagged(provider)
     if image.url is not None and handed_on(plan, order):
-        return picture_at(image, plan, seed)
+        return as_found(picture_at(image, plan, seed), said_size(image), plan, at)
     try:
         picture = await in_our_hands(image, plan, seed, order, at)
         return await keep(picture, order, at) if order.options.keep else checked(picture)
     except (NotAPicture, CannotFinish) as wrong:
         raise ProviderError(Kind.BROKEN, f"the picture cannot be used: {wrong}", provider=provider) from wrong
+
+
+class Flagged(ProviderError):
+    """A picture that the provider's safety check marked: it is neither delivered nor kept, and may be charged."""
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(Kind.MODERATED, "the provider's safety check flagged the picture", provider=provider)
+
+
+def as_found(picture: Picture, came: Pixels | None, plan: Plan, at: Deps) -> Picture:
+    """With what is otherwise than planned, which is counted; `came` is the size that the provider drew."""
+    found = differences(picture, came, plan)
+    for difference in found:
+        at.telemetry.differed(plan.offer.provider, difference.what)
+    return replace(picture, differences=found) if found else picture
+
+
+def said_size(image: Image) -> Pixels | None:
+    return (image.width, image.height) if image.width and image.height else None
 
 
 def handed_on(plan: Plan, order: Order) -> bool:
@@ -86,7 +108,7 @@ async def in_our_hands(image: Image, plan: Plan, seed: int | None, order: Order,
         base64=base64,
         revised_prompt=image.revised_prompt,
     )
-    return await finished(picture, header, plan, at)
+    return as_found(await finished(picture, header, plan, at), (header.width, header.height), plan, at)
 
 
 async def finished(picture: Picture, header: Header, plan: Plan, at: Deps) -> Picture:
@@ -127,15 +149,22 @@ def decoded(picture: Picture) -> bytes:
 
 
 async def download(url: str, provider: str, order: Order, at: Deps) -> bytes:
-    """Again and again until the deadline, as long as its server only happens to be away."""
+    """Again and again until the deadline, as long as its server only happens to be away.
+
+    What is no picture may be some proxy's page, so it is believed only when it comes repeatedly.
+    """
     pause = FIRST_PAUSE
+    pages = 0
     while True:
         try:
             with at.telemetry.stage("download"):
                 most = at.finisher.bounds.max_bytes
                 got = await at.downloads[provider].fetch(url, max_bytes=most, deadline=order.deadline)
             at.telemetry.downloaded(len(got.content))
-            return got.content
+            if sniff(got.content[:ENOUGH_BYTES]) is not None or pages == PAGES:
+                return got.content
+            pages += 1
+            raise ProviderError(Kind.BUSY, "what came instead of the picture is none")
         except ProviderError as error:
             if error.kind is not Kind.BUSY:
                 raise

@@ -149,7 +149,16 @@ async def test_a_hitch_while_fetching_the_result_does_not_end_it() -> None:
     assert await followed(Queue(list(done), [Kind.BUSY, Kind.RATE, ANSWER]), Clock()) is ANSWER
 
 
-@pytest.mark.parametrize("kind", [Kind.FAILED, Kind.MODERATED, Kind.BAD_REQUEST, Kind.BROKEN, Kind.CANCELLED])
+async def test_a_result_that_cannot_be_read_is_believed_only_when_repeated() -> None:
+    done = [Progress(done=True)] * UNKNOWN_CHECKS
+    almost = [Kind.BROKEN] * (UNKNOWN_CHECKS - 1)
+    assert await followed(Queue(list(done), [*almost, ANSWER]), Clock()) is ANSWER
+    with pytest.raises(ProviderError) as caught:
+        await followed(Queue(list(done), [Kind.BROKEN] * UNKNOWN_CHECKS), Clock())
+    assert caught.value.kind is Kind.BROKEN
+
+
+@pytest.mark.parametrize("kind", [Kind.FAILED, Kind.MODERATED, Kind.BAD_REQUEST, Kind.CANCELLED])
 async def test_the_providers_word_on_the_job_ends_it(kind: Kind) -> None:
     clock = Clock()
     with pytest.raises(ProviderError) as caught:
