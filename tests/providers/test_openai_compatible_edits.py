@@ -66,7 +66,16 @@ LIST_FOX, LIST_OWL = ("image[]", *PNG_FOX[1:]), ("image[]", "picture.jpeg", "ima
         pytest.param(
             "openai/gpt-image-1.5 edit",
             {**MY_FOX, "quality": "hd", "input_fidelity": "high", "size": "1536x1024"},
-            ("edits", {"model": "gpt-image-1.5", "quality": "high", "input_fidelity": "high", "size": "1536x1024"}),
+            (
+                "edits",
+                {
+                    "model": "gpt-image-1.5",
+                    "output_format": "png",
+                    "quality": "high",
+                    "input_fidelity": "high",
+                    "size": "1536x1024",
+                },
+            ),
             [PNG_FOX],
             id="openai",
         ),
@@ -93,6 +102,7 @@ LIST_FOX, LIST_OWL = ("image[]", *PNG_FOX[1:]), ("image[]", "picture.jpeg", "ima
                 "edits",
                 {
                     "model": "qwen-image",
+                    "output_format": "png",
                     "seed": "7",
                     "size": "1200x800",
                     "prompt_enhancement": "off",
@@ -105,7 +115,15 @@ LIST_FOX, LIST_OWL = ("image[]", *PNG_FOX[1:]), ("image[]", "picture.jpeg", "ima
         pytest.param(
             "lumenfall/topaz-image-upscale edit",
             {**MY_FOX, "scale_factor": 2.5},
-            ("edits", {"model": "topaz-image-upscale", "scale_factor": "2.5", "response_format": "b64_json"}),
+            (
+                "edits",
+                {
+                    "model": "topaz-image-upscale",
+                    "output_format": "png",
+                    "scale_factor": "2.5",
+                    "response_format": "b64_json",
+                },
+            ),
             [PNG_FOX],
             id="lumenfall upscales",
         ),
