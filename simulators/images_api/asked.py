@@ -13,6 +13,7 @@ from starlette.requests import Request
 from simulators.multipart import Upload, form_of, is_form
 
 INPUT_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "AVIF")
+HOSTED = b"(a picture elsewhere)"  # stands for one that is named by URL: the simulators call nobody
 
 
 class Unreadable(ValueError):

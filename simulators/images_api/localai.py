@@ -16,14 +16,13 @@ from starlette.routing import Route
 
 from simulators.faults import Ability, PictureEffect, Step
 from simulators.front import Front, anyone, json_answer, origin
-from simulators.images_api.asked import Asked, Unreadable, picture_size, pixels, read
+from simulators.images_api.asked import HOSTED, Asked, Unreadable, picture_size, pixels, read
 from simulators.images_api.pictures import base64_of, make
 from simulators.stage import Stage
 
 MODEL = "flux.1-kontext-dev"
 DEFAULT_SIZE = (512, 512)
 INPAINTED_SIZE = (512, 512)  # whatever the source's
-HOSTED = b""  # a picture named by URL: the simulators call nobody
 
 
 class Refused(ValueError):

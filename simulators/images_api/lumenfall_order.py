@@ -121,10 +121,12 @@ def _inputs(asked: Asked) -> list[bytes]:
     images = asked.sent("image", "image[]")
     if not images:
         raise Refused(400, "image is required")
-    inputs = [*images, *asked.sent("mask")]
-    if any(picture_size(content, FORMATS) is None for content in inputs):
+    masks = asked.sent("mask")
+    if any(picture_size(content, FORMATS) is None for content in images):
         raise Refused(400, "image could not be read")
-    return inputs
+    if any(picture_size(mask, ("PNG",)) != picture_size(images[0], FORMATS) for mask in masks):
+        raise Refused(400, "mask must be a PNG with the dimensions of the image")
+    return [*images, *masks]
 
 
 def _whole(asked: Asked, name: str, low: int, high: int) -> int | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from simulators.images_api.asked import Asked, Seen, from_data_uri, look_at
+from simulators.images_api.asked import HOSTED, Asked, Seen, from_data_uri, look_at
 from simulators.images_api.openai_rules import USER_ERROR, Refusal
 
 MAX_INPUTS = 16
@@ -18,7 +18,6 @@ MAX_OVERLAY_BYTES = 4_000_000  # of a mask or a markup
 MAX_URL = 20_971_520  # characters
 FORMATS = ("PNG", "JPEG", "WEBP")
 PARTS = frozenset({"image", "image[]", "mask", "markup"})
-HOSTED = b""
 MARKED_BY = ("gpt-image-2.5", "gpt-image-2.6")
 
 

@@ -16,14 +16,13 @@ from starlette.routing import Route
 from simulators.drawing import as_format
 from simulators.faults import Ability, PictureEffect, Step
 from simulators.front import Front, anyone, json_answer
-from simulators.images_api.asked import Asked, Unreadable, from_data_uri, picture_size, pixels, read
+from simulators.images_api.asked import HOSTED, Asked, Unreadable, from_data_uri, picture_size, pixels, read
 from simulators.images_api.pictures import base64_of, make
 from simulators.stage import Stage
 
 MODEL = "Qwen/Qwen-Image-Edit-2511"
 DEFAULT_SIZE = (1024, 1024)
 DEFAULT_SEED = 1024
-HOSTED = b""  # a picture named by URL: the simulators call nobody
 
 
 class Body(BaseModel):

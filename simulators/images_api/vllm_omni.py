@@ -15,14 +15,13 @@ from starlette.routing import Route
 from simulators.drawing import Picture, draw
 from simulators.faults import Ability, PictureEffect, Step
 from simulators.front import Front, json_answer
-from simulators.images_api.asked import Asked, Unreadable, from_data_uri, picture_size, pixels, read
+from simulators.images_api.asked import HOSTED, Asked, Unreadable, from_data_uri, picture_size, pixels, read
 from simulators.images_api.pictures import base64_of, make
 from simulators.stage import Stage
 
 KEY = "simulated-vllm-omni"
 MODEL = "Qwen/Qwen-Image"
 DEFAULT_SIZE = (1024, 1024)
-HOSTED = b""  # a picture named by URL: the simulators call nobody
 
 
 def _jpg(word: object) -> object:
