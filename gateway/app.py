@@ -11,8 +11,9 @@ from gateway.api.auth import Keys
 from gateway.api.files import Files
 from gateway.api.front import Front
 from gateway.api.health import Health, Metrics, Ready
-from gateway.api.images import Generations, PlanRoute
+from gateway.api.images import Draw, PlanRoute
 from gateway.api.models import Model, Models
+from gateway.api.orders import Orders
 from gateway.flow.deps import Deps
 from gateway.flow.finish import Finisher
 from gateway.flow.gate import Gate
@@ -28,7 +29,7 @@ from gateway.store.runs import Runs
 from gateway.store.secrets import Secrets, load_or_create
 from gateway.telemetry import Telemetry
 from providers.guard import Guard
-from providers.registry import build_adapter, own_origins, read_catalog
+from providers.registry import build_adapter, download_headers, own_origins, read_catalog
 
 PREFIXES = ("/v1", "/openai/v1")
 SOURCE_CONNECTIONS = 16  # pictures that callers point to, fetched at once by all requests together
@@ -93,7 +94,11 @@ async def build(settings: Settings, telemetry: Telemetry, stack: AsyncExitStack)
     adapters = {name: build_adapter(provider) for name, provider in providers.items() if provider.configured}
     for adapter in adapters.values():
         stack.push_async_callback(adapter.close)
-    downloads = {name: Guard(own_origins(provider)) for name, provider in providers.items() if provider.configured}
+    downloads = {
+        name: Guard(own_origins(provider), headers=download_headers(provider))
+        for name, provider in providers.items()
+        if provider.configured
+    }
     for guard in downloads.values():
         stack.push_async_callback(guard.close)
     foreign = Guard(max_connections=SOURCE_CONNECTIONS)
@@ -140,9 +145,12 @@ def keys_of(settings: Settings, kept: Secrets) -> Keys:
 
 def routes(at: Deps, redis: RedisConnection, keys: Keys) -> list[BaseRoute]:
     """Every route, each under both prefixes where it is part of the API."""
+    orders = Orders(at, keys)
     table: list[tuple[str, Any, list[str]]] = [
-        ("/images/generations", Generations(at, keys), ["POST"]),
-        ("/images/plan", PlanRoute(at, keys), ["POST"]),
+        ("/images/generations", Draw(at, "generations", orders.to_generate), ["POST"]),
+        ("/images/edits", Draw(at, "edits", orders.to_edit), ["POST"]),
+        ("/images/variations", Draw(at, "variations", orders.to_vary), ["POST"]),
+        ("/images/plan", PlanRoute(at, orders), ["POST"]),
         ("/images/files/{name}", Files(at), ["GET", "HEAD"]),
         ("/models", Models(at, keys), ["GET"]),
         ("/models/{id:path}", Model(at, keys), ["GET"]),
