@@ -11,7 +11,7 @@ import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 import aiohttp
@@ -35,16 +35,18 @@ _HEADERS = {"accept": "image/*,*/*;q=0.5", "accept-encoding": "identity", "user-
 
 
 class Guard:
-    """Fetches pictures by URL. No key, cookie or proxy is ever involved.
+    """Fetches pictures by URL. No cookie or proxy is ever involved, and no key but at its owner's.
 
     `trusted_origins` (`http://127.0.0.1:8188`) are the providers' own configured hosts: fetched whatever their
-    address, port and scheme. `resolver`, `permits`, `ports` and `tls` are there for tests.
+    address, port and scheme. `headers` go along to these origins alone, each its own. `resolver`, `permits`, `ports`
+    and `tls` are there for tests.
     """
 
     def __init__(
         self,
         trusted_origins: Iterable[str] = (),
         *,
+        headers: Mapping[str, Mapping[str, str]] | None = None,
         resolver: Resolver = system_resolver,
         permits: Callable[[Address], bool] = is_public,
         ports: Container[int] = PORTS,
@@ -52,6 +54,7 @@ class Guard:
         max_connections: int = 64,
     ) -> None:
         self.trusted = frozenset(origin_of(URL(origin)) for origin in trusted_origins)
+        self._headers = {origin_of(URL(origin)): dict(own) for origin, own in (headers or {}).items()}
         self.permits = permits
         self.ports = ports
         self._resolver = resolver
@@ -93,14 +96,16 @@ class Guard:
 
     async def _follow(self, url: URL, max_bytes: int) -> Download:
         """Redirects by hand: each target is checked like a first URL, and no way back leads into trust."""
-        trusted = self._is_trusted(url)
+        trusted, own = self._is_trusted(url), self._headers.get(origin_of(url))
         for _hop in range(MAX_REDIRECTS + 1):
-            answer = await self._get(url, max_bytes, trusted=trusted)
+            answer = await self._get(url, max_bytes, own, trusted=trusted)
             if isinstance(answer, Download):
                 return answer
             target = self._checked(answer, trust=trusted)
             if url.scheme == "https" and target.scheme != "https":
                 raise _refused("it redirects from https to http")
+            if origin_of(target) != origin_of(url):
+                own = None
             url, trusted = target, trusted and self._is_trusted(target)
         raise _refused("it redirects too often")
 
@@ -116,10 +121,10 @@ class Guard:
             raise _refused(str(error)) from None
         return url
 
-    async def _get(self, url: URL, max_bytes: int, *, trusted: bool) -> Download | str:
+    async def _get(self, url: URL, max_bytes: int, own: Mapping[str, str] | None, *, trusted: bool) -> Download | str:
         """One hop: the picture, or where the server points to."""
         try:
-            async with self._session(trusted=trusted).get(url, allow_redirects=False) as response:
+            async with self._session(trusted=trusted).get(url, headers=own, allow_redirects=False) as response:
                 if response.status in (301, 302, 303, 307, 308):
                     return str(url.join(URL(response.headers["location"], encoded=True)))
                 if response.status != 200:

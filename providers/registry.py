@@ -48,6 +48,8 @@ BASE_URLS = {
 DIALECT_OPERATIONS = ("edit", "image_to_image")  # beside `generate`, which every dialect has
 FAL_QUEUE = "https://queue.fal.run"
 FAL_REST = "https://rest.fal.ai"
+# Oxen documents its URLs as presigned, and public clients of it report that some want the key (read 2026-11-21).
+KEYED_DOWNLOADS = frozenset({"oxen"})
 # Adapters that an address and a key are enough for.
 BY_KEY: dict[str, Callable[..., Adapter]] = {
     "alibaba": Alibaba,
@@ -187,6 +189,14 @@ def build_adapter(provider: ProviderSettings) -> Adapter:
             return OpenAICompatible(
                 name=provider.name, dialect=dialect, base_url=base_url, key=provider.api_key, **common
             )
+
+
+def download_headers(provider: ProviderSettings) -> dict[str, dict[str, str]]:
+    """By origin, what a provider's own host wants to see before it gives out its pictures."""
+    if provider.kind not in KEYED_DOWNLOADS:
+        return {}
+    own = provider.base_url or BASE_URLS[provider.kind]
+    return {own: {"authorization": f"Bearer {provider.api_key}"}}
 
 
 def own_origins(provider: ProviderSettings) -> list[str]:

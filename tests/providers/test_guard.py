@@ -202,6 +202,28 @@ async def test_a_trusted_origin_is_fetched_over_plain_http(upstream: Upstream, s
     assert not second.connections
 
 
+async def test_a_key_goes_to_its_owners_host_and_is_left_behind_there(upstream: Upstream, second: Upstream) -> None:
+    upstream.replies = [
+        Reply(302, b"", {"location": "/b.png"}),
+        Reply(302, b"", {"location": f"{second.url}/c.png"}),
+        Reply(200, PICTURE),
+    ]
+    second.replies = [Reply(302, b"", {"location": f"{upstream.url}/d.png"}), Reply(200, PICTURE)]
+    own = {f"{upstream.url}/api": {"authorization": "Bearer k"}}
+    guard = Guard([upstream.url, second.url], headers=own)
+    for address in (f"{upstream.url}/a.png", f"{second.url}/a.png"):
+        await guard.fetch(address, max_bytes=99, deadline=time.monotonic() + 10)
+    await guard.close()
+    told = [(asked.path, asked.headers.get("authorization")) for asked in (*upstream.asked, *second.asked)]
+    assert told == [
+        ("/a.png", "Bearer k"),
+        ("/b.png", "Bearer k"),
+        ("/d.png", None),
+        ("/c.png", None),
+        ("/a.png", None),
+    ]
+
+
 @pytest.mark.parametrize(
     ("reply", "kind"),
     [

@@ -9,6 +9,7 @@ import pytest_asyncio
 from providers.base import Call, Progress, Ticket
 from providers.errors import Kind, ProviderError
 from providers.oxen.adapter import REMEMBERED, Oxen
+from providers.registry import ProviderSettings, download_headers
 from tests.providers.upstream import Reply, Upstream
 
 PROMPT = "a lighthouse in a storm, oil on canvas, very detailed"
@@ -249,3 +250,11 @@ async def test_cancel(upstream: Upstream, oxen: Oxen) -> None:
         await oxen.cancel(TICKET)
     assert (await failure(oxen.cancel(TICKET))).kind is Kind.BUSY
     assert (upstream.asked[0].method, upstream.asked[0].path) == ("DELETE", f"/api/ai/queue/{TICKET.id}")
+
+
+def test_only_its_own_host_gets_the_key_with_a_download() -> None:
+    bearer = {"authorization": "Bearer k"}
+    assert download_headers(ProviderSettings("oxen", "oxen", api_key="k")) == {"https://hub.oxen.ai/api": bearer}
+    elsewhere = ProviderSettings("oxen", "oxen", api_key="k", base_url="http://127.0.0.1:9/api")
+    assert download_headers(elsewhere) == {"http://127.0.0.1:9/api": bearer}
+    assert download_headers(ProviderSettings("fal", "fal", api_key="k")) == {}
