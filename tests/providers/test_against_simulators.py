@@ -1,13 +1,15 @@
 """The adapters against the stand-ins, which share no code with them."""
 
+import io
 import time
 from collections.abc import AsyncGenerator
 
 import pybase64
 import pytest
 import pytest_asyncio
+from PIL import Image as PillowImage
 
-from providers.base import Call
+from providers.base import Call, Part
 from providers.errors import Kind, ProviderError
 from providers.fal.adapter import Fal
 from providers.guard import Guard
@@ -142,6 +144,54 @@ async def test_dialects_draw(slug: str, upstream: str, payload: dict[str, object
     assert isinstance(encoded, memoryview), "a whole picture is never copied"
     assert pybase64.b64decode(encoded, validate=True)[:4] == PNG
     assert (answer.cost is not None) == (slug == "lumenfall")
+
+
+def png(width: int, height: int) -> Part:
+    out = io.BytesIO()
+    PillowImage.new("RGBA", (width, height)).save(out, "PNG")
+    return Part(out.getvalue(), "image/png", "picture.png")
+
+
+@pytest.mark.parametrize(
+    ("slug", "offer", "payload", "size"),
+    [
+        ("openai", "gpt-image-1.5", {"image": [png(128, 96), png(64, 64)], "mask": png(128, 96)}, (1024, 1024)),
+        ("openai", "gpt-image-2.5-flare", {"image": [png(128, 96)], "markup": png(128, 96)}, (1024, 1024)),
+        ("lumenfall", "qwen-image", {"image": [png(128, 96)], "size": "320x240"}, (320, 240)),
+        ("lumenfall", "google-upscaler", {"image": png(128, 96), "scale_factor": 2}, (256, 192)),
+        ("vllm-omni", "any", {"image": [png(128, 96), png(64, 64)], "mask_image": png(128, 96)}, (128, 96)),
+        ("sglang", "any", {"image": [png(128, 96), png(64, 64)], "seed": 7}, (128, 96)),
+        ("sd-server", "any", {"image": [png(128, 96), png(64, 64)], "mask": png(128, 96)}, (128, 96)),
+        ("xinference", "any", {"image": [png(128, 96), png(64, 64)], "mask": png(128, 96)}, (128, 96)),
+    ],
+)
+async def test_dialects_edit(
+    slug: str, offer: str, payload: dict[str, object], size: tuple[int, int], adapter: OpenAICompatible
+) -> None:
+    body = {"n": 1, "prompt": "x"} | ({} if slug in {"openai", "sd-server"} else {"response_format": "b64_json"})
+    answer = await adapter.generate(Call("req_1.1", offer, "edit", {**body, **payload}, 1, "bytes"))
+    assert pixels_of(answer.images[0].base64) == size
+
+
+@pytest.mark.parametrize(
+    ("slug", "payload", "path"),
+    [
+        ("sd-server", {"image": png(128, 96), "sd_cpp_extra_args": {"strength": 0.4}}, "edits"),
+        ("xinference", {"image": [png(128, 96), png(64, 64)], "kwargs": {"strength": 0.4}}, "variations"),
+        ("localai", {"file": pybase64.b64encode(png(128, 96).content).decode(), "size": "128x96"}, "generations"),
+    ],
+)
+async def test_dialects_draw_over(
+    slug: str, payload: dict[str, object], path: str, adapter: OpenAICompatible, simulators: Simulators
+) -> None:
+    body = {"n": 1, "prompt": "x", "response_format": "b64_json", **payload}
+    answer = await adapter.generate(Call("req_1.1", "any", "image_to_image", body, 1, "bytes"))
+    assert pixels_of(answer.images[0].base64) == (128, 96)
+    assert [call["path"].rpartition("/")[2] for call in simulators.calls(slug)] == [path]
+
+
+def pixels_of(encoded: bytes | memoryview | None) -> tuple[int, int]:
+    return PillowImage.open(io.BytesIO(pybase64.b64decode(encoded or b""))).size
 
 
 @pytest.mark.parametrize(

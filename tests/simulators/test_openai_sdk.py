@@ -12,7 +12,14 @@ from PIL import Image
 from simulators.running import Simulators
 
 Connect = Callable[[str], openai.OpenAI]
-MODELS = {"openai": "gpt-image-2", "lumenfall": "qwen-image", "vllm-omni": "any", "sd-server": "sd-cpp-local"}
+MODELS = {
+    "openai": "gpt-image-2",
+    "lumenfall": "qwen-image",
+    "vllm-omni": "any",
+    "sd-server": "sd-cpp-local",
+    "sglang": "any",
+    "xinference": "any",
+}
 EVERY = list(MODELS)
 
 
@@ -28,9 +35,9 @@ def connect(simulators: Simulators) -> Iterator[Connect]:
         yield connect
 
 
-def png(width: int = 64, height: int = 48) -> bytes:
+def png(width: int = 64, height: int = 48, mode: str = "RGB") -> bytes:
     out = io.BytesIO()
-    Image.new("RGB", (width, height), "navy").save(out, "PNG")
+    Image.new(mode, (width, height), "navy").save(out, "PNG")
     return out.getvalue()
 
 
@@ -59,15 +66,36 @@ def test_generate_gives_base64(connect: Connect, simulators: Simulators, slug: s
 
 
 @pytest.mark.parametrize("slug", EVERY)
-def test_edit_takes_a_form(connect: Connect, simulators: Simulators, slug: str) -> None:
-    content = png(96, 64)
-    upload = ("in.png", content, "image/png")
-    answer = connect(slug).images.edit(model=MODELS[slug], prompt="at night", image=[upload], n=2)
+@pytest.mark.parametrize("several", [False, True])
+def test_edit_takes_one_file_or_a_list(connect: Connect, simulators: Simulators, slug: str, several: bool) -> None:
+    upload = ("in.png", png(96, 64), "image/png")
+    image = [upload, upload] if several else upload
+    answer = connect(slug).images.edit(model=MODELS[slug], prompt="at night", image=image, n=2)
     assert len(answer.data or []) == 2
     body = simulators.calls(slug)[0]["body"]
-    assert body["image[]"] == {"filename": "in.png", "content_type": "image/png", "bytes": len(content)}
+    told = {"filename": "in.png", "content_type": "image/png", "bytes": len(png(96, 64))}
+    assert (body["image[]"] == [told, told]) if several else (body["image"] == told)
     assert (body["prompt"], body["n"]) == ("at night", "2")
     assert simulators.paid(slug) == 2
+
+
+@pytest.mark.parametrize("slug", EVERY)
+def test_edit_takes_a_mask(connect: Connect, simulators: Simulators, slug: str) -> None:
+    mask = png(96, 64, "RGBA")
+    answer = connect(slug).images.edit(model=MODELS[slug], prompt="at night", image=png(96, 64), mask=mask)
+    assert len(answer.data or []) == 1
+    body = simulators.calls(slug)[0]["body"]
+    assert (body["mask"]["bytes"], body["image"]["content_type"]) == (len(mask), "application/octet-stream")
+
+
+def test_a_variation_is_xinferences_image_to_image(connect: Connect, simulators: Simulators) -> None:
+    images = connect("xinference").images
+    with pytest.deprecated_call():
+        answer = images.create_variation(  # pyright: ignore[reportDeprecated] - OpenAI's own is gone, Xinference's is not
+            model="any", image=png(96, 64), response_format="b64_json", extra_body={"kwargs": '{"strength": 0.4}'}
+        )
+    assert opened((answer.data or [])[0].b64_json).size == (96, 64)
+    assert simulators.calls("xinference")[0]["path"].endswith("/images/variations")
 
 
 @pytest.mark.parametrize("slug", EVERY)
