@@ -5,14 +5,16 @@
     ├── 401  InvalidKey          403  NotAllowed  UrlExpired
     ├── 404  ModelNotFound  NotFound  NotCached      405  MethodNotAllowed
     ├── 413  RequestTooLarge     415  UnsupportedMediaType
-    ├── 500  InternalError       502  ProviderFailed
+    ├── 500  InternalError       502  ProviderFailed  NotAsPlanned
     └── 503  NoProvider  Overloaded                  504  DeadlinePassed
 
 OpenAI's SDKs send a request again on 408, 409, 429 and every 5xx unless `x-should-retry: false` stands in the answer
 (openai-python 3.52.0, read 2026-11-21): a retry of something that may have been paid is a second payment.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from normalizers.price import as_dollars
 
 
 class GatewayError(Exception):
@@ -62,9 +64,12 @@ class UnsupportedParameter(GatewayError):
 
 
 class ContentPolicyViolation(GatewayError):
-    """Blocked by a provider's moderation: never asked elsewhere."""
+    """Blocked by a provider's moderation: never asked elsewhere. `cost` is what it charges, in micro-dollars."""
 
     status, code, type = 400, "content_policy_violation", "image_generation_user_error"
+
+    def __init__(self, message: str, *, param: str | None = None, cost: int | None = None) -> None:
+        super().__init__(message, param=param, headers=cost_headers(cost))
 
 
 class InvalidKey(GatewayError):
@@ -112,14 +117,40 @@ class InternalError(GatewayError):
 
 
 class ProviderFailed(GatewayError):
-    """Every provider failed; `paid` says that one of them may charge for it all the same."""
+    """Every provider failed; `paid` says that one of them may charge for it all the same.
+
+    `cost` is what they are known to charge, in micro-dollars.
+    """
 
     status, code, type = 502, "provider_error", "server_error"
 
-    def __init__(self, message: str, *, paid: bool, retry_after: float | None = None, param: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        paid: bool,
+        retry_after: float | None = None,
+        param: str | None = None,
+        cost: int | None = None,
+    ) -> None:
         headers = {} if retry_after is None else retry_headers(retry_after)
-        super().__init__(message, param=param, headers=headers)
+        super().__init__(message, param=param, headers=headers | cost_headers(cost))
         self.should_retry = False if paid else None
+
+
+class NotAsPlanned(ProviderFailed):
+    """Strict mode, and a provider drew another size or format than it was asked for.
+
+    `urls` lead to the pictures that are stored, so that nothing paid is lost.
+    """
+
+    def __init__(self, message: str, *, urls: Sequence[str], cost: int | None) -> None:
+        super().__init__(message, paid=True, cost=cost)
+        self._urls = tuple(urls)
+
+    def body(self) -> dict[str, object]:
+        """The envelope, with `data` beside it as in an answer."""
+        return {**super().body(), "data": [{"url": url} for url in self._urls]}
 
 
 class NoProvider(GatewayError):
@@ -139,6 +170,11 @@ class DeadlinePassed(GatewayError):
     """The work may still be going on at the provider, and may be paid."""
 
     status, code, type, should_retry = 504, "timeout", "server_error", False
+
+
+def cost_headers(cost: int | None) -> dict[str, str]:
+    """What was charged although nothing is delivered; nothing for what nobody knows, or for nothing."""
+    return {"x-easel-cost": as_dollars(cost)} if cost else {}
 
 
 def retry_headers(seconds: float) -> dict[str, str]:

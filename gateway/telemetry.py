@@ -64,6 +64,9 @@ class Telemetry:
         self._breakers = Gauge(
             "easel_breaker_state", "0 closed, 1 half open, 2 open", ["provider", "model"], registry=registry
         )
+        self._differing = Counter(
+            "easel_images_differing", "Pictures drawn otherwise than planned", ["provider", "what"], registry=registry
+        )
         self._calling = Gauge("easel_upstream_in_flight", "Calls under way", ["provider"], registry=registry)
         self._stage_seconds = Histogram(
             "easel_stage_seconds", "Time in a stage of a request", ["stage"], buckets=STAGES, registry=registry
@@ -108,6 +111,10 @@ class Telemetry:
     def skipped(self, provider: str, reason: str) -> None:
         """Count a candidate that was passed over."""
         self.child(self._skipped, provider, reason).inc()
+
+    def differed(self, provider: str, what: str) -> None:
+        """Count a picture whose size or format is not the planned one."""
+        self.child(self._differing, provider, what).inc()
 
     def downloaded(self, size: int) -> None:
         self.child(self._bytes, "in").inc(size)

@@ -40,7 +40,8 @@ class Plan:
     """Everything about serving a request with one offer, decided before anything is sent.
 
     `payload` is what every call has in common and what makes the picture; `aside` goes out too but changes nothing;
-    `quote` is the price of a picture and what it rests on; `pixels` is what will be drawn, where that is known.
+    `quote` is the price of a picture and what it rests on; `drawn` is the size that the provider draws, where
+    that is known, and `pixels` that of the picture once the gateway has cut it.
     """
 
     offer: Offer
@@ -48,6 +49,7 @@ class Plan:
     aside: Mapping[str, Any]
     n: int
     seed: int | None
+    drawn: Pixels | None
     pixels: Pixels | None
     finishing: Finishing | None
     response_format: ResponseFormat
@@ -119,14 +121,14 @@ def plan(asked: Asked, offer: Offer, options: Options, known: Known = NOBODY) ->
     response_format, way = choose_delivery(draft, finishing)
     n, seed = count_and_seed(draft)
     fill_in(draft, asked.filled)
-    drawn = finishing.exact if finishing and finishing.exact else fitted.pixels
     return Plan(
         offer=offer,
         payload=draft.payload,
         aside=draft.aside,
         n=n,
         seed=seed,
-        pixels=drawn,
+        drawn=fitted.pixels,
+        pixels=finishing.exact if finishing and finishing.exact else fitted.pixels,
         finishing=finishing,
         response_format=response_format,
         way=way,
@@ -144,9 +146,10 @@ def check_needed(asked: Asked, offer: Offer, given: Mapping[str, Given]) -> None
         raise BadValue("prompt", "is required; describe the picture in words")
     if "image" not in given and offer.operation != "generate":
         raise BadValue("image", "is required; send a picture as a file, a URL, a data URI or base64")
-    for name in offer.needs:
-        if name not in given:
-            raise Refused(name, f"is missing, and {offer.id} cannot work without it")
+    for needed in offer.needs:
+        names = needed.split(" or ")
+        if not any(name in given for name in names):
+            raise Refused(names[0], f"is missing, and {offer.id} cannot work without {needed}")
 
 
 def send_on(draft: Draft, fields: Mapping[str, Any]) -> None:

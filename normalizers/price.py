@@ -256,6 +256,11 @@ def dollars(amount: float | None) -> int:
     return round((amount or 0) * MICROS)
 
 
+def as_dollars(micros: int) -> str:
+    """Micro-dollars in dollars, with the figures that they need: `0.02`."""
+    return f"{micros / MICROS:.6f}".rstrip("0").rstrip(".")
+
+
 def exact(amount: float) -> Fraction:
     """As it is written, so that 0.1 is a tenth."""
     return Fraction(str(amount))

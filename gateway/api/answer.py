@@ -11,8 +11,9 @@ import orjson
 from gateway.flow.deliver import Delivered
 from gateway.flow.deps import Deps
 from gateway.flow.pipeline import Served
+from gateway.flow.truth import rows_of
 from gateway.rows.plans import in_dollars, rows
-from normalizers.price import MICROS
+from normalizers.price import as_dollars
 
 Buffer = bytes | memoryview
 
@@ -45,6 +46,8 @@ def image_pieces(image: Delivered) -> list[Buffer]:
         "provider": picture.provider,
         "cache": picture.cache,
     }
+    if not picture.measured:
+        item["measured"] = False
     if image.url is not None:
         item["url"] = image.url
     if picture.revised_prompt is not None:
@@ -65,10 +68,12 @@ def metadata(served: Served, at: Deps) -> dict[str, Any]:
         "provider_name": at.titles[plan.offer.provider],
         "cost": in_dollars(drawn.cost),
         "cost_currency": "USD",
+        "cost_basis": drawn.cost_basis,
         "cache": served.cache,
         "attempts": [attempt.row() for attempt in drawn.attempts],
         "defaults": rows(plan.defaults),
         "parameters": rows(drawn.decisions),
+        "differences": rows_of(drawn),
     }
 
 
@@ -81,5 +86,5 @@ def answer_headers(served: Served) -> list[tuple[bytes, bytes]]:
         (b"x-easel-cache", served.cache.encode()),
     ]
     if served.drawn.cost is not None:
-        headers.append((b"x-easel-cost", f"{served.drawn.cost / MICROS:.6f}".rstrip("0").rstrip(".").encode()))
+        headers.append((b"x-easel-cost", as_dollars(served.drawn.cost).encode()))
     return headers

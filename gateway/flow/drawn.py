@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from gateway.flow.cost import NOTHING, Cost, CostBasis
 from gateway.flow.order import Order
 from gateway.flow.picture import Picture
 from gateway.flow.usage import Usage
@@ -49,13 +50,13 @@ class Found:
 
 @dataclass(slots=True)
 class Drawn:
-    """`pictures` by their place among the n; `cost` in micro-dollars, None as soon as one call's is unknown."""
+    """`pictures` by their place among the n; `charges` add up what the calls cost."""
 
     plan: Plan
     pictures: dict[int, Picture] = field(default_factory=dict[int, Picture])
     attempts: list[Attempt] = field(default_factory=list[Attempt])
     errors: list[ProviderError] = field(default_factory=list[ProviderError])
-    cost: int | None = 0
+    charges: Cost = NOTHING
     usage: Usage | None = None
 
     @property
@@ -70,8 +71,17 @@ class Drawn:
             for row in self.plan.decisions
         )
 
-    def charge(self, cost: int | None) -> None:
-        self.cost = None if self.cost is None or cost is None else self.cost + cost
+    @property
+    def cost(self) -> int | None:
+        """In micro-dollars; None as soon as one call's is unknown."""
+        return self.charges.micros
+
+    @property
+    def cost_basis(self) -> CostBasis:
+        return self.charges.basis
+
+    def charge(self, cost: Cost) -> None:
+        self.charges = self.charges.plus(cost)
 
 
 def mixes(order: Order) -> bool:

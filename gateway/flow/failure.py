@@ -1,7 +1,5 @@
 """Several calls failed: the one error that the caller gets for it."""
 
-from collections.abc import Sequence
-
 from gateway.errors import (
     ContentPolicyViolation,
     DeadlinePassed,
@@ -10,18 +8,21 @@ from gateway.errors import (
     Overloaded,
     ProviderFailed,
 )
+from gateway.flow.drawn import Drawn
+from gateway.flow.intake import Flagged
 from gateway.flow.order import Order
-from providers.errors import Kind, ProviderError
+from normalizers.price import as_dollars
+from providers.errors import Kind
 
 
-def failure(order: Order, errors: Sequence[ProviderError], *, missing: int, made: int) -> GatewayError:
+def failure(order: Order, drawn: Drawn, *, missing: int) -> GatewayError:
     """Moderation decides over a deadline, a deadline over the rest; a made picture is a paid one."""
+    errors, made = drawn.errors, len(drawn.pictures)
     if not errors and not made:
         return Overloaded("every provider of this model has as many calls as it may have; nothing was sent")
     kinds = {error.kind for error in errors}
     if Kind.MODERATED in kinds:
-        error = next(error for error in errors if error.kind is Kind.MODERATED)
-        return ContentPolicyViolation(f"{error.provider} blocked this request: {error.message}", param=error.param)
+        return blocked(drawn, missing=missing)
     if Kind.TIMEOUT in kinds:
         return deadline_passed(order)
     told = "; ".join(dict.fromkeys(f"{error.provider}: {error.message}" for error in errors))
@@ -32,7 +33,22 @@ def failure(order: Order, errors: Sequence[ProviderError], *, missing: int, made
     pictures = f"{missing} of {missing + made} pictures are missing" if made else "no picture was made"
     advice = "; it may have been paid, so do not simply send it again" if paid else ""
     waits = [error.retry_after for error in errors if error.retry_after is not None]
-    return ProviderFailed(f"{pictures}{advice}. {told}", paid=paid, retry_after=max(waits, default=None))
+    return ProviderFailed(
+        f"{pictures}{advice}. {told}", paid=paid, retry_after=max(waits, default=None), cost=drawn.cost
+    )
+
+
+def blocked(drawn: Drawn, *, missing: int) -> ContentPolicyViolation:
+    """Of several pictures it says how many were flagged and what all of them cost: the others are paid too."""
+    error = next(error for error in drawn.errors if error.kind is Kind.MODERATED)
+    told = f"{error.provider} blocked this request: {error.message}"
+    flagged = sum(isinstance(error, Flagged) for error in drawn.errors)
+    wanted = missing + len(drawn.pictures)
+    if flagged and wanted > 1:
+        told += f"; this is so for {flagged} of {wanted} pictures, and none is delivered"
+    if drawn.cost:
+        told += f". What was drawn costs {as_dollars(drawn.cost)} dollars"
+    return ContentPolicyViolation(told, param=error.param, cost=drawn.cost)
 
 
 def deadline_passed(order: Order) -> DeadlinePassed:

@@ -151,4 +151,4 @@ async def remember(order: Order, plans: Sequence[Plan], drawn: Drawn, run: str, 
 def as_shared(drawn: Drawn) -> Drawn:
     """What another request's run brought: it cost this one nothing."""
     pictures = {index: replace(picture, cache="shared") for index, picture in drawn.pictures.items()}
-    return Drawn(drawn.plan, pictures, list(drawn.attempts), cost=0)
+    return Drawn(drawn.plan, pictures, list(drawn.attempts))

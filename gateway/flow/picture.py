@@ -5,7 +5,7 @@ from typing import Literal
 
 import pybase64
 
-from gateway.store.records import INLINE_BYTES, Record
+from gateway.store.records import INLINE_BYTES, Difference, Record
 
 CacheOutcome = Literal["hit", "miss", "shared"]
 
@@ -28,11 +28,17 @@ class Picture:
     base64: bytes | memoryview | None = None
     hash: str | None = None
     revised_prompt: str | None = None
+    differences: tuple[Difference, ...] = ()
     cache: CacheOutcome = "miss"
 
     @property
     def content_type(self) -> str:
         return f"image/{self.format}"
+
+    @property
+    def measured(self) -> bool:
+        """Format, width and height were read from the picture; one that stays at its provider nobody here has seen."""
+        return self.hash is not None or self.content is not None or self.base64 is not None
 
     @property
     def size(self) -> int:
@@ -69,6 +75,7 @@ def from_record(record: Record) -> Picture:
         content=record.content,
         hash=record.hash,
         revised_prompt=record.revised_prompt,
+        differences=record.differences,
         cache="hit",
     )
 
@@ -89,5 +96,6 @@ def to_record(picture: Picture, created: int) -> Record:
         hash=picture.hash,
         url=picture.url if here or not in_hand else None,
         revised_prompt=picture.revised_prompt,
+        differences=picture.differences,
         content=picture.bytes() if here else None,
     )

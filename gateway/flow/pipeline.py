@@ -5,6 +5,7 @@ admit        is there room?                     (gate.py)
 known?       the cache, and runs in flight      (known.py, shared.py)
 spread       n → calls in parallel, retries     (spread.py, calling.py)
 take in      fetch, check, finish, store        (intake.py, finish.py)
+hold to plan what came otherwise than planned   (truth.py)
 deliver      URL or base64                      (deliver.py)
 """
 
@@ -24,6 +25,7 @@ from gateway.flow.failure import deadline_passed
 from gateway.flow.known import as_shared, cacheable, keys_of, look_up, look_up_or_draw
 from gateway.flow.order import Order
 from gateway.flow.spread import draw
+from gateway.flow.truth import hold_to_plan
 from normalizers.plan import Plan
 
 GRACE_SECONDS = 0.5  # after the deadline, for what ends by itself
@@ -51,6 +53,7 @@ async def generate(order: Order, at: Deps) -> Served:
     plans = candidates(order, at)
     with at.gate.admit(), at.telemetry.stage("draw"):
         drawn, cache = await in_time(order, pictures(order, plans, at))
+    hold_to_plan(order, drawn, at)
     with at.telemetry.stage("deliver"):
         wanted = drawn.plan.response_format
         images = [await deliver(drawn.pictures[index], wanted, order, at) for index in range(drawn.plan.n)]

@@ -39,7 +39,7 @@ async def draw(order: Order, candidates: Sequence[Found], drawn: Drawn, at: Deps
         if not goes_on(order, drawn):
             break
         before = turn.offer if asked and len(drawn.errors) > errors else before
-    raise failure(order, drawn.errors, missing=len(missing), made=len(drawn.pictures))
+    raise failure(order, drawn, missing=len(missing))
 
 
 def wanted_of(candidate: Found, missing: Sequence[int], drawn: Drawn) -> list[int]:

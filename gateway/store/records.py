@@ -7,15 +7,26 @@ a Redis cluster then keeps a team's records on one node, which a MGET over sever
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import orjson
 
 from gateway.store.redis import RedisConnection
 
 INLINE_BYTES = 64 * 1024  # larger pictures stay out of Redis: reading 1 MB from it costs more than from a file
-VERSION = 1
+VERSION = 2
 _PREFIX = struct.Struct(">BI")  # the version, and how long the JSON is; the picture's raw bytes follow it
+
+
+class Difference(NamedTuple):
+    """How a picture is not as it was planned.
+
+    `size` is of the picture as the provider drew it, `format` of the picture as it is delivered.
+    """
+
+    what: Literal["size", "format"]
+    planned: str
+    got: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,7 @@ class Record:
     hash: str | None = None
     url: str | None = None
     revised_prompt: str | None = None
+    differences: tuple[Difference, ...] = ()
     content: bytes | None = None
 
     def __repr__(self) -> str:
@@ -113,6 +125,7 @@ def encode(record: Record) -> bytes | None:
             record.hash,
             record.url,
             record.revised_prompt,
+            record.differences,
             content is not None,
             len(content or b""),
         )
@@ -125,6 +138,7 @@ _FACTS: tuple[type | tuple[type, ...], ...] = (
     *(int,) * 3,
     (int, type(None)),
     *((str, type(None)),) * 3,
+    list,
     bool,
     int,
 )
@@ -138,14 +152,22 @@ def decode(value: bytes) -> Record | None:
     except (struct.error, orjson.JSONDecodeError):
         return None
     content = value[_PREFIX.size + length :]
-    if version != VERSION or not _well_formed(facts) or len(content) != facts[12]:
+    if version != VERSION or not _well_formed(facts) or len(content) != facts[13]:
         return None
-    if not facts[11]:
-        return Record(*facts[:11]) if facts[8] is not None or facts[9] is not None else None
-    return Record(*facts[:11], content=content)
+    if not facts[12] and facts[8] is None and facts[9] is None:
+        return None
+    differences = tuple(map(Difference._make, facts[11]))
+    return Record(*facts[:11], differences=differences, content=content if facts[12] else None)
 
 
 def _well_formed(facts: object) -> bool:
     if not isinstance(facts, list) or len(cast("list[object]", facts)) != len(_FACTS):
         return False
-    return all(map(isinstance, cast("list[object]", facts), _FACTS))
+    told = cast("list[Any]", facts)
+    return all(map(isinstance, told, _FACTS)) and all(map(_is_difference, told[11]))
+
+
+def _is_difference(fact: object) -> bool:
+    """Three words."""
+    words = cast("list[object]", fact) if isinstance(fact, list) else []
+    return len(words) == len(Difference._fields) and all(isinstance(word, str) for word in words)
