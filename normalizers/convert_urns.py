@@ -10,7 +10,7 @@ from normalizers.errors import CannotConvert
 
 URN = re.compile(
     r"(?:urn:)?(?:air:)?(?:(?P<ecosystem>[A-Za-z0-9_-]{1,40}):(?P<type>[a-z]{1,20}):)?"
-    r"(?P<model>[a-z0-9_-]{1,40}:[^:@\s]{1,200}(?:@[^:@\s]{1,80})?)"
+    r"(?P<model>[a-z0-9_-]{1,40}:[^:@\s/][^:@\s]{0,199}(?:@[^:@\s]{1,80})?)"
 )
 
 

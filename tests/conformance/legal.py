@@ -19,7 +19,7 @@ LORAS: dict[str, list[Any]] = {
     "fal": [{"path": "https://models.example/fox.safetensors", "scale": 0.5}],
     "replicate": [{"path": "https://models.example/fox.safetensors"}],
     "runware": [{"path": "civitai:120096@135931", "scale": 0.5}],
-    "civitai": [{"path": "urn:air:qwen:lora:civitai:120096@135931", "scale": 0.5}],
+    "civitai": [{"path": "civitai:120096@135931", "scale": 0.5}],
 }
 SAMPLES: dict[str, Any] = {
     "prompt": "a lighthouse at dusk",
@@ -58,6 +58,8 @@ def values(offer: Offer, name: str, rule: Rule) -> list[Any]:
         return [LORAS[offer.provider]] if offer.provider in LORAS else []
     if name in SAMPLES:
         return [SAMPLES[name]]
+    if "samplers" in rule.table:
+        return [*rule.table["samplers"], *(f"euler/{schedule}" for schedule in rule.table["schedules"])]
     return of_schema({**(PARAMETERS[name].schema if name in PARAMETERS else {}), **rule.schema}, rule)
 
 
