@@ -1,4 +1,4 @@
-"""Predictions of Replicate's official models, created once and then followed (its HTTP API docs, read 2026-11-21)."""
+"""Predictions of Replicate's models, created once and then followed (its HTTP API docs, read 2026-11-21)."""
 
 import re
 from collections import OrderedDict
@@ -52,8 +52,8 @@ class Replicate:
 
     async def submit(self, call: Call) -> Ticket:
         """Creates the prediction; from the reply on it may cost. Raises `ProviderError`, LOST without a reply."""
-        path = f"/models/{quote(call.upstream, safe='/')}/predictions"
-        answer = await self.http.post(path, json={"input": call.payload}, headers={"prefer": f"wait={self._wait}"})
+        path, body = _creation(call)
+        answer = await self.http.post(path, json=body, headers={"prefer": f"wait={self._wait}"})
         if answer.status >= 300:
             raise explain(answer, call, "submission")
         prediction = answer.json_object()
@@ -121,6 +121,14 @@ class Replicate:
             self._over[ticket.id] = prediction
             while len(self._over) > REMEMBERED:
                 self._over.popitem(last=False)
+
+
+def _creation(call: Call) -> tuple[str, Json]:
+    """Official models run by their name, those of the community by the version behind a colon."""
+    name, _colon, version = call.upstream.partition(":")
+    if version:
+        return "/predictions", {"version": version, "input": call.payload}
+    return f"/models/{quote(name, safe='/')}/predictions", {"input": call.payload}
 
 
 def _is_over(prediction: Json) -> bool:

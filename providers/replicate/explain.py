@@ -48,9 +48,15 @@ def explain(answer: HttpAnswer, call: Call | None, about: About) -> ProviderErro
 
 
 def explain_end(prediction: Json, call: Call) -> ProviderError:
-    """Why a prediction that is over has no picture. Official models are billed by output: none of these is paid."""
+    """Why a prediction that is over has no picture.
+
+    Official models are billed by output, so none of these is paid. The community's are billed by time: a failure of
+    theirs may have cost something.
+    """
     said = prediction.get("error")
     kind = _kind_of_end(prediction.get("status"), said if isinstance(said, str) else "")
+    if kind is Kind.FAILED and ":" in call.upstream and prediction.get("status") != "aborted":
+        kind = Kind.BROKEN
     theirs = public_text(said, hide=texts_of(call.payload))
     message = _OUR_TEXT.get(kind) or f"Replicate: {theirs or 'the prediction ended without a picture'}"
     return ProviderError(kind, message, provider=NAME)

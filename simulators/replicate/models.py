@@ -169,6 +169,7 @@ FLUX_MODELS: tuple[Model, ...] = (
     ),
 )
 
+SAMPLERS = ("DDIM", "DPMSolverMultistep", "HeunDiscrete", "KarrasDPM", "K_EULER_ANCESTRAL", "K_EULER", "PNDM")
 SDXL = Model(
     "stability-ai/sdxl",
     {
@@ -183,13 +184,16 @@ SDXL = Model(
         "mask": PICTURE,
         "prompt_strength": number(0, 1, 0.8),
         "seed": SEED,
+        "scheduler": one_of(*SAMPLERS, default="K_EULER"),
+        "refine": one_of("no_refiner", "expert_ensemble_refiner", "base_image_refiner", default="no_refiner"),
+        "refine_steps": Field("integer"),
         "lora_scale": number(0, 1, 0.6),
         "high_noise_frac": number(0, 1, 0.8),
         "apply_watermark": Field("boolean", default=True),
         "disable_safety_checker": Field("boolean", default=False),
     },
     like_the_source(by_sides),
-    version="5d11" * 16,  # made up; a community model runs by its version alone
+    version="7762fd07cf82c948538e41f63f77d685e02b063e37e496e96eefd46c929f9bdc",
 )
 
 MODELS: dict[str, Model] = {model.name: model for model in (*QWEN_MODELS, *FLUX_MODELS, SDXL)}

@@ -11,6 +11,7 @@ from PIL import Image
 from replicate.client import Client
 from replicate.exceptions import ModelError, ReplicateError
 
+from simulators.replicate.models import SDXL
 from simulators.running import Simulators
 
 QWEN = "qwen/qwen-image"
@@ -72,7 +73,7 @@ def test_an_edit_of_an_open_file(
 
 
 def test_a_version_runs_through_the_other_route(client: Client, simulators: Simulators) -> None:
-    prediction = client.predictions.create(version="5d11" * 16, input={"prompt": "x", "num_outputs": 2})
+    prediction = client.predictions.create(version=SDXL.version or "", input={"prompt": "x", "num_outputs": 2})
     assert prediction.status == "starting"
     prediction.wait()
     assert (prediction.status, len(prediction.output or ())) == ("succeeded", 2)
