@@ -69,7 +69,7 @@ NO_FIELD: frozenset[Kind] = frozenset({"fixed", "source"})
 
 class CanvasTable(BaseModel):
     """`sizes` is keyed `"4:3@1K"`. `keeps_source`: without a size (or with the word in `auto`, where there is one) an
-    edit keeps that of its picture; unless it says no, an edit with such a word does.
+    edit keeps that of its picture; unless it says no, an edit with such a word does. `needed`: it must be sent.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -87,6 +87,7 @@ class CanvasTable(BaseModel):
     default: Size | None = None
     provider_default: str | None = None
     keeps_source: bool | None = None
+    needed: bool = False
 
     @model_validator(mode="after")
     def complete(self) -> Self:
@@ -102,6 +103,8 @@ class CanvasTable(BaseModel):
         fields = 1 + bool(self.tiers) if self.kind == "ratios" else 2 if self.form == "fields" else 1
         if self.kind == "source":
             self.to = []
+        if self.needed and (self.auto is not None or self.keeps_source or self.provider_default):
+            raise ValueError("a size that is `needed` is never left to the provider")
         if len(self.to) != fields and not (self.kind in NO_FIELD and not self.to):
             raise ValueError(f"`to` needs {fields} wire field{'s' if fields > 1 else ''} here")
         return self

@@ -19,6 +19,7 @@ AIR = re.compile(r"[a-z0-9-]+:[^:@\s]+@[^@\s]+")
 AIR_PREFIX = re.compile(r"^(?:urn:)?air:[^:]+:[^:]+:")
 TRANSFORMERS = ("high", "low", "both")
 CONTROL_FIELDS = {"image": "guideImage", "mode": "controlMode"}  # our name: Runware's
+EDGES = {name: {"type": "integer", "min": 0, "max": 14_142} for name in ("top", "right", "bottom", "left")}
 CONTROL_NAMES = {"model": "a model", "guideImage": "an image"}
 
 
@@ -75,6 +76,11 @@ def checked_object(value: Any, table: Mapping[str, Any]) -> dict[str, Any]:
         if (start := limits.get("after")) in given and inner <= given[start]:
             raise CannotConvert(f"holds a {name} that must be greater than its {start}")
     return given
+
+
+def edges(value: Any, _table: Mapping[str, Any]) -> dict[str, int]:
+    """`{top, right, bottom, left}` in whole pixels, each of them 0 where it is left out."""
+    return checked_object(value, EDGES)
 
 
 def field_check(limits: Mapping[str, Any]) -> Check:
@@ -218,6 +224,7 @@ CONVERTERS: dict[str, Converter] = {
     "weights_and_scales": weights_and_scales,
     "filled": filled,
     "checked_object": checked_object,
+    "edges": edges,
     "air_loras": air_loras,
     "air_control_nets": air_control_nets,
     "urn_loras": urn_loras,

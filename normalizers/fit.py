@@ -12,7 +12,7 @@ nearest scale, by |ln(area/area')|.
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from normalizers.canvas import ONE_K, Shape
@@ -28,7 +28,8 @@ class Canvas:
     `to` is the wire field (two, for ratio and tier, in kind `ratios`), `form` how pixels are written there, `auto` the
     wire value of the provider's own choice (None: the field is left out), `sizes` rows of (ratio, area) that win over
     arithmetic, `default` the pixels that are asked for when the caller names none. `keeps_source`: an edit that is sent
-    no size keeps that of its first picture; kind `source` has no field for a size at all.
+    no size keeps that of its first picture; kind `source` has no field for a size at all. `needed`: the provider makes
+    no choice of its own, so `auto` is the default.
     """
 
     kind: Kind
@@ -44,6 +45,7 @@ class Canvas:
     default: Pixels | None = None
     provider_default: str | None = None
     keeps_source: bool = False
+    needed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,9 @@ def knows(shape: Shape, canvas: Canvas) -> bool:
 def automatic(canvas: Canvas) -> Fitted:
     if canvas.auto is not None:
         return Fitted(None, ((canvas.to[0], canvas.auto),))
+    if canvas.needed:
+        usual = fit(Shape(pixels=canvas.default or (ONE_K, ONE_K)), canvas)
+        return replace(usual, snapped=False, note="the provider has no choice of its own; it needs a size")
     chosen = f": {canvas.provider_default}" if canvas.provider_default else ""
     return Fitted(None, (), note=f"left out; the provider chooses{chosen}")
 

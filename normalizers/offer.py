@@ -67,7 +67,8 @@ class Offer:
 
     `native` maps wire fields to the canonical parameter that they carry, `owned` are wire fields that no caller may
     set, `unknown` says what the provider does with fields nobody knows and `open_at` where they go, `fixed` is sent
-    always, `needs` is what no request may lack beside prompt and pictures, `seed_range` the seeds it takes.
+    always, `needs` is what no request may lack beside prompt and pictures (`mask or outpaint`: one of them),
+    `seed_range` the seeds it takes.
     """
 
     model: str

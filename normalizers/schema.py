@@ -175,7 +175,8 @@ class OfferTable(BaseModel):
             raise ValueError("`open_at` is where unknown fields go, so `unknown` must be open")
         if not self.sources.ways and any(row.by in PICTURES for row in self.params.values()):
             raise ValueError("an offer that takes pictures needs `ways` in `sources`")
-        if idle := [name for name in self.needs if name not in self.params or not self.params[name].sends]:
+        needed = [name for names in self.needs for name in names.split(" or ")]
+        if idle := [name for name in needed if name not in self.params or not self.params[name].sends]:
             raise ValueError(f"`needs` names {idle[0]}, which has no row that sends it")
         return self
 

@@ -5,12 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from normalizers.canvas import Shape, combine, read_ratio, read_size, read_tier
+from normalizers.checks import is_type
 from normalizers.draft import Draft, put_at
 from normalizers.errors import Refused
 from normalizers.fit import Canvas, Fitted, Pixels, fit, knows
 from normalizers.rules import ABSENT, Default
 from normalizers.source import pictures_in
 
+EDGES = ("top", "right", "bottom", "left")
 SIZE_PARAMETERS = ("size", "aspect_ratio", "resolution")
 
 
@@ -30,6 +32,8 @@ def choose_size(draft: Draft) -> tuple[Fitted, Pixels | None]:
         return Fitted(None, ()), None
     wanted = Shape(auto=canvas.keeps_source, pixels=None if canvas.keeps_source else canvas.default)
     fitted = fit(wanted if shape.open else shape, canvas)
+    if any(added_edges(draft).values()) and fitted.pixels != canvas.default:
+        raise not_extended(draft, canvas, fitted)
     for wire, value in fitted.wire:
         put_at(draft.payload, wire, value)
     sent_as = "+".join(wire for wire, _value in fitted.wire) or None
@@ -52,6 +56,8 @@ def canvas_of(draft: Draft) -> Canvas:
     usual = rule.default if rule.works and rule.default is not ABSENT else 1
     factor = (draft.value("scale_factor") if rule.works else None) or usual
     width, height = (round(side * factor) for side in source.pixels)
+    added = added_edges(draft)
+    width, height = width + added["left"] + added["right"], height + added["top"] + added["bottom"]
     return replace(canvas, default=(width, height), keeps_source=canvas.keeps_source or canvas.kind == "source")
 
 
@@ -60,6 +66,19 @@ def scale_factor(draft: Draft) -> float:
     rule = draft.offer.rules["scale_factor"]
     usual = next((value for value in (rule.send, rule.default) if isinstance(value, (int, float))), 1)
     return (draft.value("scale_factor") or usual) if rule.works else 1
+
+
+def added_edges(draft: Draft) -> dict[str, int]:
+    """What outpainting adds on each side, in pixels."""
+    given: dict[str, Any] = (draft.value("outpaint") or {}) if draft.offer.rules["outpaint"].works else {}
+    return {edge: given[edge] if is_type(given.get(edge), "integer") else 0 for edge in EDGES}
+
+
+def not_extended(draft: Draft, canvas: Canvas, fitted: Fitted) -> Refused:
+    """Outpainting draws the very size of the picture and what is added to it, or another picture."""
+    (width, height), (wide, high) = canvas.default or (0, 0), fitted.pixels or (0, 0)
+    said = f"makes the picture {width}x{height}, and {draft.offer.id} would draw {wide}x{high}"
+    return Refused(draft.given["outpaint"].as_, f"{said}; leave size out and add as much as makes a size that it takes")
 
 
 def read_part(draft: Draft, name: str) -> Shape | None:

@@ -154,6 +154,7 @@ def make_canvas(offer: OfferTable, facts: ModelFacts | None) -> Canvas:
         auto=table.auto,
         default=table.default or usual,
         provider_default=table.provider_default if generates else None,
+        needed=table.needed,
         keeps_source=not generates and (table.auto is not None if table.keeps_source is None else table.keeps_source),
     )
 

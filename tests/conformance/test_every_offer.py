@@ -41,6 +41,7 @@ def made_plan(offer: Offer, body: Mapping[str, Any]) -> Plan:
     asked = {"prompt": "a lighthouse at dusk"} if offer.rules["prompt"].works else {}
     if offer.operation != "generate":
         asked["image"] = [SOURCE] * offer.rules["image"].table.get("min_items", 1)
+    asked |= {needed.split(" or ")[0]: SOURCE for needed in offer.needs}
     return plan(Asked(offer.model, {**asked, **body}), offer, Options(), CATALOG.known)
 
 

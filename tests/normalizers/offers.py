@@ -51,7 +51,7 @@ def with_picture(offer: Offer) -> dict[str, Any]:
     """What an edit needs beside its prompt; a table without `sources` has not learned to take pictures yet."""
     if offer.operation == "generate":
         return {}
-    masked = {"mask": FOX} if "mask" in offer.needs else {}
+    masked = {"mask": FOX} if any(needed.startswith("mask") for needed in offer.needs) else {}
     return {"image": [FOX] if offer.sources.ways else "https://example.com/a.png", **masked}
 
 

@@ -7,7 +7,7 @@ import pytest
 from normalizers.errors import BadValue, Owned, Refused, TableError
 from normalizers.rules import How
 from simulators.runware.fields import SCHEDULERS
-from tests.normalizers.offers import GENERATE, OFFERS, made_up, planned, refusal, row_of
+from tests.normalizers.offers import GENERATE, made_up, planned, refusal, row_of
 
 QWEN = "runware/qwen-image"
 FIXED = {"taskType": "imageInference", "deliveryMethod": "async", "outputType": "URL", "includeCost": True}
@@ -87,8 +87,10 @@ OUTSIDE: list[tuple[str, Any, str]] = [
     ("num_inference_steps", 51, "from 1 to 50"),
     ("cfg_scale", 0.99, "from 1 to 20"),
     ("cfg_scale", 20.01, "from 1 to 20"),
+    ("cfg_scale", 7.505, "such as 7.5"),
     ("seed", -1, "from 0 to"),
-    ("scheduler", "euler", "DPM++ 2M Karras"),
+    ("scheduler", "euler", "Euler, Euler a"),
+    ("scheduler", "karras", "55 others, which /v1/models lists"),
     ("ttl", 59, "from 60"),
     ("guidance", 3.5, "use cfg_scale"),
     ("acceleration", "high", "acceleratorOptions"),
@@ -97,15 +99,20 @@ OUTSIDE: list[tuple[str, Any, str]] = [
     ("loras", [{"path": "https://example.com/a.safetensors"}], "civitai:120096@135931"),
     ("loras", [{**LORA, "transformer": "middle"}], "high, low, both"),
     ("loras", [{**LORA, "strength": 1}], "path and scale"),
+    ("loras", [{"path": "civitai:1@2", "scale": 0.333}], "such as 0.33"),
     ("loras", [7], "path"),
     ("control_nets", [{**GUIDE, "weight": 5}], "from -4 to 4"),
     ("control_nets", [{**GUIDE, "mode": "hard"}], "balanced, prompt, controlnet"),
     ("control_nets", [{**GUIDE, "start": 1.5}], "from 0 to 1"),
     ("control_nets", [{**GUIDE, "end": 0}], "from 1 to 100"),
+    ("control_nets", [{**GUIDE, "start": 0.5, "end": 0.5}], "greater than its startStepPercentage"),
+    ("control_nets", [{**GUIDE, "startStep": 5, "endStep": 4}], "greater than its startStep"),
     ("control_nets", [{"model": "runware:36@1"}], "without an image"),
     ("control_nets", [{"image": "https://a.example/b.png"}], "without a model"),
     ("control_nets", ["x"], "an object"),
     ("acceleratorOptions", {"teaCacheDistance": 1.1}, "from 0 to 1"),
+    ("acceleratorOptions", {"cacheStartStep": 9, "cacheEndStep": 9}, "greater than its cacheStartStep"),
+    ("acceleratorOptions", {"cacheMaxConsecutiveSteps": 6}, "from 1 to 5"),
     ("acceleratorOptions", {"turbo": True}, "unknown field 'turbo'"),
     ("advancedFeatures", {"ultralytics": {"maskPadding": 21}}, "from 0 to 20"),
     ("advancedFeatures", {"ultralytics": 7}, "an object"),
@@ -134,12 +141,12 @@ def test_a_prompt_may_be_as_long_as_the_page_says() -> None:
         ("64x64", (128, 128)),
         ("4096x4096", (2048, 2048)),
         ("16:9", (1360, 768)),
-        ("auto", None),
+        ("auto", (1024, 1024)),
     ],
 )
-def test_sides_are_whole_steps_of_16(size: str, drawn: tuple[int, int] | None) -> None:
+def test_sides_are_whole_steps_of_16(size: str, drawn: tuple[int, int]) -> None:
     made = planned({"size": size}, QWEN)
-    assert (made.payload.get("width"), made.payload.get("height")) == (drawn or (None, None))
+    assert (made.payload.get("width"), made.payload.get("height")) == drawn
     if size == "1000x1000":
         assert row_of(made, "size").note == "nearest that the provider draws: 1008x1008"
         assert type(refusal({"size": size}, QWEN, strict=True)) is Refused
@@ -208,19 +215,6 @@ def test_with_a_seed_each_picture_is_a_task_of_its_own() -> None:
 def test_fields_of_the_gateways_own(field: str) -> None:
     assert type(refusal({"runware": {field: "x"}}, QWEN)) is Owned
     assert type(refusal({"runware": {"numberResults": 20}}, QWEN)) is Owned
-
-
-def test_a_picture_to_start_from_goes_into_the_inputs() -> None:
-    offer = OFFERS["runware/qwen-image image_to_image"]
-    body = {"image": "https://a.example/b.png", "mask": "https://a.example/m.png", "strength": 0.4, "mask_margin": 32}
-    payload = planned({**body, "outpaint": {"top": 64}}, offer).payload
-    assert payload["inputs"] == {
-        "seedImage": "https://a.example/b.png",
-        "maskImage": "https://a.example/m.png",
-        "strength": 0.4,
-    }
-    assert (payload["maskMargin"], payload["outpaint"]) == (32, {"top": 64})
-    assert "from 32 to 128" in refusal({**body, "mask_margin": 129}, offer).reason
 
 
 def test_what_alibaba_draws_there_takes_neither_seed_nor_steps() -> None:
