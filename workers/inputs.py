@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import struct
 from collections.abc import Sequence
 
 from PIL import Image, ImageChops, ImageOps
@@ -13,6 +14,8 @@ from workers.form import Form
 FORMATS = ("PNG", "JPEG", "WEBP")
 MOST_PIXELS = 50_000_000  # of one picture, before anything of it is decoded
 IMAGES = ("image", "image[]")
+_ORIENTATION, _SIDEWAYS = 0x0112, (5, 6, 7, 8)  # EXIF's tag, and its values that swap width and height
+_DAMAGED = (OSError, ValueError, SyntaxError, struct.error)  # what Pillow raises for broken files
 
 
 def images_of(given: Form, model: Model) -> list[bytes]:
@@ -31,7 +34,10 @@ def images_of(given: Form, model: Model) -> list[bytes]:
 def size_of(content: bytes, name: str) -> tuple[int, int]:
     """Its pixels, upright. Raises `Refusal` for what is no picture, or one too large to be decoded."""
     with _opened(content, name) as image:
-        turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        try:
+            turned = image.getexif().get(_ORIENTATION, 1) in _SIDEWAYS
+        except _DAMAGED:
+            raise _unreadable(name) from None
         return (image.height, image.width) if turned else image.size
 
 
@@ -76,14 +82,14 @@ def _decoded(content: bytes, name: str, longest: int) -> Image.Image:
             plain.thumbnail((longest, longest))
             plain.load()
             return plain
-    except (OSError, ValueError, SyntaxError):
+    except _DAMAGED:
         raise _unreadable(name) from None
 
 
 def _opened(content: bytes, name: str) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except (*_DAMAGED, Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _unreadable(name) from None
     if image.width * image.height > MOST_PIXELS:
         raise Refusal(f"'{name}' may have {MOST_PIXELS} pixels.", param=name)
