@@ -2,9 +2,9 @@
 
 import asyncio
 import hashlib
+import re
 from collections import OrderedDict
 from collections.abc import Sequence
-from urllib.parse import quote
 
 from providers.base import Answer, Call, Json, Progress, Ticket
 from providers.civitai.explain import failure, hitch, refusal
@@ -16,6 +16,7 @@ EXCHANGE_SECONDS = 60.0  # no single exchange takes longer; the workflow itself 
 # A submission is held open so long: quick workflows answer in one exchange, and slow ones give their ticket early.
 SUBMIT_SECONDS = 5.0
 PAUSES = (0.0, 0.3, 1.0)  # seconds before each submission under one id, while its answers are lost
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.~-]{0,199}", re.ASCII)
 REMEMBERED = 256  # workflows that are over and were not read yet; calls whose first workflow failed
 
 
@@ -93,7 +94,7 @@ class Civitai:
 
     async def cancel(self, ticket: Ticket) -> None:
         """Asks Civitai to stop the workflow; one that is over (409) stays as it is."""
-        answer = await self.http.put(f"/workflows/{quote(ticket.id, safe='')}", json={"status": "canceled"})
+        answer = await self.http.put(f"/workflows/{ticket.id}", json={"status": "canceled"})
         if answer.status >= 300 and answer.status not in (404, 409):
             raise hitch(answer)
 
@@ -118,12 +119,12 @@ class Civitai:
         if answer.status >= 300:
             raise refusal(answer, call)
         workflow = answer.json_object()
-        if not isinstance(workflow.get("id"), str) or not workflow["id"]:
+        if not _ID.fullmatch(str(workflow.get("id"))):
             raise answer.broken("Civitai answered without a workflow's id")
         return workflow
 
     async def _get(self, ticket: Ticket, seconds: float) -> Json:
-        answer = await self.http.get(f"/workflows/{quote(ticket.id, safe='')}?wait={self._seconds(seconds)}")
+        answer = await self.http.get(f"/workflows/{ticket.id}?wait={self._seconds(seconds)}")
         if answer.status >= 300:
             raise hitch(answer)
         workflow = answer.json_object()
