@@ -140,7 +140,7 @@ class Guard:
     async def _put(self, url: URL, content: bytes, content_type: str) -> None:
         session, headers = self._session(trusted=self._is_trusted(url)), {"content-type": content_type}
         try:
-            async with session.put(url, data=content, headers=headers, allow_redirects=False) as response:
+            async with session.put(url, data=io.BytesIO(content), headers=headers, allow_redirects=False) as response:
                 if response.status >= 300:
                     raise _not_taken(response)
         except (aiohttp.ClientError, OSError) as error:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.settings import Settings, read_settings
+from providers.registry import BUILT_IN
 from simulators.running import Simulators
 from tests.gateway.running import ADMIN_KEY, RunningGateway
 
@@ -91,6 +92,32 @@ def start(simulators: Simulators, tmp_path: Path) -> Iterator[Start]:
 def gateway(start: Start) -> RunningGateway:
     """A gateway with the usual settings."""
     return start()
+
+
+@pytest.fixture(scope="session")
+def with_everyone(all_simulators: Simulators, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+    tables: dict[str, Any] = {
+        "server": {"data_dir": tmp_path_factory.mktemp("everyone")},
+        "auth": {"admin_key": ADMIN_KEY},
+        "providers": everyone(all_simulators),
+    }
+    with RunningGateway(read_settings(None, tables)) as running:
+        yield running
+
+
+def everyone(simulators: Simulators) -> dict[str, Any]:
+    """The configuration of every built-in provider that has a stand-in."""
+    told = {slug: dict(simulators.addresses[slug]) for slug in BUILT_IN if slug in simulators.addresses}
+    return {slug: {"api_key": address.pop("key"), **address} for slug, address in told.items()}
+
+
+@pytest.fixture
+def all_providers(with_everyone: RunningGateway, simulators: Simulators) -> RunningGateway:
+    """A gateway in front of all providers, that tests share; `provider/model` chooses one."""
+    assert not simulators.calls()
+    assert with_everyone.app.deps is not None
+    with_everyone.app.deps.routing.forget()
+    return with_everyone
 
 
 @pytest.fixture(scope="session")
