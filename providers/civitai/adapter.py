@@ -69,7 +69,7 @@ class Civitai:
                     raise
                 lost = lost or error
             else:
-                return self._read(workflow, call) if is_over(workflow) else Ticket(workflow["id"])
+                return self._read(workflow, call) if is_over(workflow) else Ticket(str(workflow["id"]))
         message = "the answers of Civitai were lost on the way; it may be drawing"
         raise ProviderError(Kind.LOST, message, provider=self.name) from lost
 
@@ -119,7 +119,7 @@ class Civitai:
         if answer.status >= 300:
             raise refusal(answer, call)
         workflow = answer.json_object()
-        if not _ID.fullmatch(str(workflow.get("id"))):
+        if not _ID.fullmatch(str(workflow.get("id") or "")):
             raise answer.broken("Civitai answered without a workflow's id")
         return workflow
 
