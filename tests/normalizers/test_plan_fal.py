@@ -189,3 +189,65 @@ def test_flux_takes_the_embedded_guidance_under_the_same_wire_name() -> None:
     assert row_of(made, "guidance_scale").name == "guidance"
     assert "use guidance" in refusal({"cfg_scale": 3.5}, "fal/flux-dev").reason
     assert type(refusal({"num_inference_steps": 13}, "fal/flux-schnell")) is Refused
+
+
+@pytest.mark.parametrize(
+    ("offer", "asked", "sent"),
+    [
+        (
+            "qwen-image-2512",
+            {"size": "square", "acceleration": "high", "output_format": "webp"},
+            {"image_size": "square", "acceleration": "high", "output_format": "webp", "num_images": 1},
+        ),
+        (
+            "qwen-image-2",
+            {"prompt_enhancement": "on", "negative_prompt": "blur", "n": 4},
+            {
+                "image_size": "square_hd",
+                "enable_prompt_expansion": True,
+                "negative_prompt": "blur",
+                "num_images": 4,
+                "output_format": "png",
+            },
+        ),
+        (
+            "qwen-image-2-pro",
+            {"size": "4096x4096"},
+            {
+                "image_size": {"width": 2048, "height": 2048},
+                "enable_prompt_expansion": False,
+                "num_images": 1,
+                "output_format": "png",
+            },
+        ),
+        (
+            "flux-dev-lora",
+            {"guidance": 0, "loras": [LORA]},
+            {"image_size": "square_hd", "guidance_scale": 0, "loras": [LORA], "num_images": 1, "output_format": "jpeg"},
+        ),
+        (
+            "flux-1.1-pro",
+            {"safety_tolerance": "6"},
+            {
+                "image_size": "square_hd",
+                "safety_tolerance": "6",
+                "enhance_prompt": False,
+                "num_images": 1,
+                "output_format": "jpeg",
+            },
+        ),
+        ("flux-2-pro", {"seed": 7}, {"image_size": "square_hd", "seed": 7, "output_format": "jpeg"}),
+        (
+            "sdxl",
+            {"n": 8, "cfg_scale": 7},
+            {"image_size": "square_hd", "guidance_scale": 7, "expand_prompt": False, "num_images": 8, "format": "jpeg"},
+        ),
+    ],
+)
+def test_the_whole_body_at_fals_other_models(offer: str, asked: dict[str, Any], sent: dict[str, Any]) -> None:
+    (call,) = planned(asked, f"fal/{offer}").calls()
+    assert call.payload == {"prompt": "a fox", **sent}
+
+
+def test_a_model_without_a_count_takes_a_call_a_picture() -> None:
+    assert len(planned({"n": 3}, "fal/flux-2-pro").calls()) == 3

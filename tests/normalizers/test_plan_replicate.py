@@ -236,27 +236,3 @@ def test_prices_that_nobody_published_here_are_a_maximum() -> None:
     assert not OFFERS["replicate/qwen-image generate"].price.published
     schnell = planned({}, "replicate/flux-schnell")
     assert (schnell.price, schnell.offer.price.published) == (3_000, True)
-
-
-SOURCE = "https://example.com/source.png"
-
-
-@pytest.mark.parametrize(
-    ("offer", "asked", "sent"),
-    [
-        ("qwen-image image_to_image", {"strength": 0.4}, {"image": SOURCE, "strength": 0.4}),
-        ("qwen-image-edit edit", {}, {"image": SOURCE}),
-        ("qwen-image-edit-plus edit", {"size": "auto"}, {"image": SOURCE, "aspect_ratio": "match_input_image"}),
-        ("qwen-image-2-pro edit", {"size": "768x512"}, {"image": SOURCE, "size": "768*512"}),
-        ("flux-kontext-pro edit", {"size": "3:2"}, {"input_image": SOURCE, "aspect_ratio": "3:2"}),
-        ("flux-2-pro edit", {}, {"input_images": SOURCE}),
-    ],
-)
-def test_pictures_to_start_from(offer: str, asked: dict[str, Any], sent: dict[str, Any]) -> None:
-    payload = planned({"image": SOURCE, **asked}, OFFERS[f"replicate/{offer}"]).calls()[0].payload
-    assert {name: payload.get(name) for name in sent} == sent
-
-
-def test_loras_work_from_text_alone() -> None:
-    error = refusal({"image": SOURCE, "loras": [ONE]}, OFFERS["replicate/qwen-image image_to_image"])
-    assert (type(error), error.param) == (Refused, "loras")
