@@ -39,6 +39,7 @@ def configure(stream: TextIO | None = None) -> None:
     handler = logging.StreamHandler(out)
     handler.setFormatter(Formatter(shared, render))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every body that is no form
 
 
 def silence() -> None:
