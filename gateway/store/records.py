@@ -125,7 +125,7 @@ def encode(record: Record) -> bytes | None:
             record.hash,
             record.url,
             record.revised_prompt,
-            record.differences,
+            [tuple(each) for each in record.differences],  # orjson knows no named tuples
             content is not None,
             len(content or b""),
         )
