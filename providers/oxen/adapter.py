@@ -13,6 +13,7 @@ from providers.base import Answer, Call, Json, Progress, Ticket
 from providers.errors import Kind, ProviderError
 from providers.http import MAX_BYTES, Http
 from providers.oxen.explain import explain, explain_end
+from providers.oxen.prices import Prices
 
 QUESTION_SECONDS = 60.0  # no single exchange takes longer; the generation itself may
 REMEMBERED = 256  # finished generations whose result was not asked for yet
@@ -45,11 +46,13 @@ class Oxen:
             allow_http=allow_http,
             provider=self.name,
         )
+        self.prices = Prices(self.http)
         self._key = key  # so that an echo of it is recognised
         self._over: OrderedDict[str, Json] = OrderedDict()
 
     async def submit(self, call: Call) -> Ticket:
         """Enqueues the generation; from the reply on it may cost. Raises `ProviderError`, LOST without a reply."""
+        await self.prices.learn(call.upstream)
         answer = await self.http.post("/ai/queue", json={**call.payload, "model": call.upstream})
         if answer.status >= 300:
             raise explain(answer, call, "submission", self._key)
@@ -71,7 +74,7 @@ class Oxen:
         return Progress(done=True)
 
     async def result(self, ticket: Ticket, call: Call) -> Answer:
-        """The picture, or the error of a generation that ended without one. What it cost is told nowhere."""
+        """The picture, or the error of a generation that ended without one."""
         generation = self._over.pop(ticket.id, None) or await self._get(ticket)
         if not _is_over(generation):
             raise ProviderError(Kind.BUSY, "the generation is not finished", provider=self.name)
@@ -81,7 +84,7 @@ class Oxen:
             image = data_uri.from_url(generation.get("result_url"), self.http.base_url)
         except ValueError:
             raise ProviderError(Kind.BROKEN, "Oxen answered without a picture", provider=self.name) from None
-        return Answer((image,), units=1.0)
+        return Answer((image,), cost=self.prices.known(call.upstream), units=1.0)
 
     async def cancel(self, ticket: Ticket) -> None:
         """Asks Oxen to stop the generation; one that is over stays as it is."""

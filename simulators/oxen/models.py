@@ -1,7 +1,8 @@
 """Oxen's image models as a table: what each takes, and what size that draws.
 
 Source: Oxen docs, the page of each model, read 2026-11-21. What the ratios and names draw in pixels is not published:
-a megapixel in that shape stands in for it. Nor are prices, which only the models endpoint tells: these are made up.
+a megapixel in that shape stands in for it, and for Qwen-Image Lumenfall's 1K table. Nor are prices, which only the
+models endpoint tells: these are made up.
 """
 
 import math
@@ -19,6 +20,16 @@ MEGAPIXEL = 1024 * 1024
 LARGEST_SIDE = 4096
 SCALES = {"0.5 MP": 0.5, "1 MP": 1, "2 MP": 2, "512": 0.25, "1K": 1, "2K": 4, "4K": 16}
 NAMES: dict[str, Size] = {"auto": SQUARE, "square": SQUARE, "portrait": (1024, 1536), "landscape": (1536, 1024)}
+
+QWEN_SIZES: dict[str, Size] = {
+    "1:1": SQUARE,
+    "16:9": (1365, 768),
+    "9:16": (768, 1365),
+    "4:3": (1183, 887),
+    "3:4": (887, 1182),
+    "3:2": (1254, 836),
+    "2:3": (836, 1254),
+}
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,11 @@ def by_ratio(given: Mapping[str, Any], source: Size | None) -> Size:
         width, height = source or SQUARE
         return shaped(width / height, area)
     return shaped(ratio_of(ratio), area)
+
+
+def by_qwen_ratio(given: Mapping[str, Any], source: Size | None) -> Size:
+    del source
+    return QWEN_SIZES[given["aspect_ratio"]]
 
 
 def by_name(given: Mapping[str, Any], source: Size | None) -> Size:
@@ -149,7 +165,7 @@ KONTEXT: dict[str, Field] = {
 MODELS: dict[str, Model] = {
     model.id: model
     for model in (
-        Model("qwen-image", {**QWEN, "output_format": one_of("webp", "jpg", "png", default="jpg")}, by_ratio),
+        Model("qwen-image", {**QWEN, "output_format": one_of("webp", "jpg", "png", default="jpg")}, by_qwen_ratio),
         Model("qwen-image-2512", {**QWEN, "negative_prompt": Field()}, by_ratio),
         Model(
             "qwen-image-edit",

@@ -9,6 +9,7 @@ from simulators.running import Simulators
 from tests.gateway.conftest import Start
 from tests.gateway.drawn import asked, content_of, each, failed, opened, served
 from tests.gateway.running import RunningGateway
+from tests.simulators.oxen_wire import data_uri
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_from_openais_words_to_the_picture(gateway: RunningGateway, simulators: 
     }
     body = served(gateway.generate(given))
     pictures = [opened(content_of(image)) for image in body["data"]]
-    assert [(picture.format, picture.width > picture.height) for picture in pictures] == [("JPEG", True)] * 2
+    assert [(picture.format, picture.size) for picture in pictures] == [("JPEG", (1365, 768))] * 2
     assert each(body, "provider") == ["oxen"] * 2
     assert each(body, "seed") == [7, 8]
     calls = simulators.calls("oxen", "submit")
@@ -58,6 +59,7 @@ def test_from_openais_words_to_the_picture(gateway: RunningGateway, simulators: 
     assert simulators.paid("oxen") == 2
     metadata = body["metadata"]
     assert (metadata["provider_name"], metadata["executed_model"]) == ("Oxen", "oxen/qwen-image")
+    assert metadata["cost"] == 0.06, "what Oxen's models endpoint tells, twice"
     behaviors = {row["given_as"]: row["behavior"] for row in metadata["parameters"]}
     assert behaviors["safety"] == behaviors["output_format"] == "converted"
     assert (behaviors["steps"], behaviors["n"]) == ("renamed", "emulated")
@@ -111,6 +113,53 @@ def test_a_picture_is_downloaded_again_and_not_drawn_again(gateway: RunningGatew
     simulators.set_faults([{"provider": "oxen", "on": "download", "effect": "status", "status": 503, "times": 2}])
     served(gateway.generate(asked(size="1:1")))
     assert (len(simulators.calls("oxen", "submit")), len(simulators.calls("oxen", "download"))) == (1, 3)
+
+
+def test_a_picture_of_another_size_says_so_and_is_remembered_so(
+    gateway: RunningGateway, simulators: Simulators
+) -> None:
+    simulators.set_faults([{"provider": "oxen", "on": "submit", "effect": "wrong_size"}])
+    given = asked(size="1:1", seed=3)
+    drawn, remembered = (served(gateway.generate(given))["metadata"] for _time in range(2))
+    told = [{"index": 0, "what": "size", "planned": "1024x1024", "got": "512x512"}]
+    assert drawn["differences"] == remembered["differences"] == told
+    assert (remembered["cache"], simulators.paid("oxen")) == ("hit", 1)
+
+
+def test_an_edit_takes_the_shape_of_its_picture(gateway: RunningGateway, simulators: Simulators) -> None:
+    source = data_uri(300, 200)
+    given = {"model": "oxen/qwen-image-edit-2511", "prompt": "at night", "image": [source, source]}
+    body = served(gateway.http.post("/v1/images/edits", json=given))
+    [call] = simulators.calls("oxen", "submit")
+    assert call["body"] == {
+        "model": "qwen-image-edit-2511",
+        "prompt": "at night",
+        "input_image": [source, source],
+        "aspect_ratio": "3:2",
+        "output_format": "png",
+        "num_generations": 1,
+    }
+    [picture] = [opened(content_of(image)) for image in body["data"]]
+    assert round(picture.width / picture.height, 2) == 1.5
+    assert simulators.paid("oxen") == 1
+
+
+def test_an_upscale_needs_no_prompt(gateway: RunningGateway, simulators: Simulators) -> None:
+    source = data_uri(96, 64)
+    given = {"model": "oxen/topaz-image-upscale", "image": source, "scale_factor": 4, "output_format": "jpeg"}
+    body = served(gateway.http.post("/v1/images/edits", json=given))
+    [call] = simulators.calls("oxen", "submit")
+    assert call["body"] == {
+        "model": "topazlabs-image-upscale",
+        "input_image": source,
+        "upscale_factor": "4x",
+        "output_format": "jpg",
+        "num_generations": 1,
+    }
+    [picture] = [opened(content_of(image)) for image in body["data"]]
+    assert (picture.format, picture.size) == ("JPEG", (384, 256))
+    refused = gateway.http.post("/v1/images/edits", json={**given, "scale_factor": 3})
+    assert "must be one of 2, 4" in failed(refused, 400, "unsupported_parameter")
 
 
 def test_its_key_has_its_usual_variable_and_its_address_a_default(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,11 @@ def problem(word: str, title: str = "A title", **more: Any) -> dict[str, Any]:
 
 @pytest_asyncio.fixture
 async def oxen(upstream: Upstream) -> AsyncGenerator[Oxen]:
+    """It knows the price of its model already."""
     adapter = Oxen(key=KEY, base_url=f"{upstream.url}/api")
+    upstream.replies = [Reply(200, {"pricing": {"method": "per_image", "cost_per_image": 0.03}})]
+    await adapter.prices.learn("qwen-image")
+    upstream.asked.clear()
     yield adapter
     await adapter.close()
 
@@ -86,7 +90,7 @@ async def test_a_finished_generation_is_read_once(upstream: Upstream, oxen: Oxen
         Progress(done=True),
     ]
     answer = await oxen.result(TICKET, CALL)
-    assert ([image.url for image in answer.images], answer.units, answer.cost) == ([URL], 1.0, None)
+    assert ([image.url for image in answer.images], answer.units, answer.cost) == ([URL], 1.0, 0.03)
     assert [(asked.method, asked.path) for asked in upstream.asked] == [("GET", f"/api/ai/queue/{TICKET.id}")] * 3
     upstream.replies = [Reply(200, generation("succeeded"))]
     assert (await oxen.result(TICKET, CALL)).images[0].url == URL, "a result may be asked for again"
@@ -250,6 +254,45 @@ async def test_cancel(upstream: Upstream, oxen: Oxen) -> None:
         await oxen.cancel(TICKET)
     assert (await failure(oxen.cancel(TICKET))).kind is Kind.BUSY
     assert (upstream.asked[0].method, upstream.asked[0].path) == ("DELETE", f"/api/ai/queue/{TICKET.id}")
+
+
+PER_IMAGE = {"method": "per_image", "cost_per_image": 0.04}
+
+
+@pytest.mark.parametrize(
+    ("reply", "price"),
+    [
+        (Reply(200, {"pricing": PER_IMAGE}), 0.04),
+        (Reply(200, {"pricing": {**PER_IMAGE, "cost_per_image": 0}}), 0.0),
+        (Reply(200, {"pricing": {**PER_IMAGE, "method": "time"}}), None),
+        (Reply(200, {"pricing": {**PER_IMAGE, "cost_per_image": "0.04"}}), None),
+        (Reply(200, {"pricing": {**PER_IMAGE, "cost_per_image": -1}}), None),
+        (Reply(200, {"pricing": {"method": "per_image"}}), None),
+        (Reply(200, {"pricing": [0.04]}), None),
+        (Reply(200, {}), None),
+        (Reply(200, b"<html>"), None),
+        (Reply(404, problem("resource_not_found")), None),
+        (Reply(500, {"pricing": PER_IMAGE}), None),
+        (Reply(drop=True), None),
+    ],
+)
+async def test_a_price_is_asked_for_once_before_anything_is_paid(
+    reply: Reply, price: float | None, upstream: Upstream
+) -> None:
+    adapter = Oxen(key=KEY, base_url=f"{upstream.url}/api")
+    answers = {
+        "/api/ai/models/qwen-image": reply,
+        "/api/ai/queue": Reply(200, queued()),
+        f"/api/ai/queue/{TICKET.id}": Reply(200, generation("succeeded")),
+    }
+    upstream.script = lambda asked: answers[asked.path]
+    await adapter.submit(CALL)
+    asked_before = len(upstream.asked)
+    await adapter.submit(CALL)
+    assert (await adapter.result(TICKET, CALL)).cost == price
+    await adapter.close()
+    assert [asked.path for asked in upstream.asked[:asked_before]][-2:] == list(answers)[:2]
+    assert [asked.path for asked in upstream.asked[asked_before:]] == list(answers)[1:]
 
 
 def test_only_its_own_host_gets_the_key_with_a_download() -> None:
