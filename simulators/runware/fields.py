@@ -167,9 +167,16 @@ NEGATIVE: dict[str, FieldSpec] = {"negativePrompt": (Text, None)}
 SAMPLING: dict[str, FieldSpec] = {
     **NEGATIVE,
     "seed": (whole(0, MAX_SEED), None),
-    "steps": (whole(1, 50), 20),
-    "CFGScale": (Annotated[float, Field(ge=1, le=20, multiple_of=0.01)], None),
+    "steps": (Annotated[int, Field(ge=1)], None),
+    "CFGScale": (Annotated[float, Field(ge=0)], None),
     "scheduler": (Literal[tuple(SCHEDULERS)], None),
     "lora": (Annotated[list[Lora], Field(min_length=1)], None),
     "acceleratorOptions": (Accelerators, None),
+}
+
+# And Qwen-Image within limits of its own.
+QWEN: dict[str, FieldSpec] = {
+    **SAMPLING,
+    "steps": (whole(1, 50), 20),
+    "CFGScale": (Annotated[float, Field(ge=1, le=20, multiple_of=0.01)], None),
 }

@@ -1,7 +1,7 @@
 """Runware's picture models as a table: what each takes.
 
 Source: Runware's page of Qwen-Image, and for the others the field lists of runware-sdk 1.8.0 (types/task_map.py), which
-give no ranges: those of Qwen-Image stand in for them, except where another is named. Read 2026-11-21.
+give no ranges: those of sides and LoRAs are Qwen-Image's, and its relatives have its steps too. Read 2026-11-21.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from simulators.runware.fields import (
     COMMON,
     MAX_SEED,
     NEGATIVE,
+    QWEN,
     SAMPLING,
     ControlNet,
     FieldSpec,
@@ -56,8 +57,6 @@ _CONTROL: dict[str, FieldSpec] = {"controlNet": (Annotated[list[ControlNet], Fie
 _EDIT: dict[str, FieldSpec] = {"inputs": (References, ...)}
 _MAY_EDIT: dict[str, FieldSpec] = {"inputs": (References, None)}
 _FLUX: dict[str, FieldSpec] = {
-    "steps": (whole(1, 100), None),
-    "CFGScale": (Annotated[float, Field(ge=0, le=50)], None),
     "trueCFGScale": (float, None),
 }
 _EMBEDS: dict[str, FieldSpec] = {"promptWeighting": (Literal["sdEmbeds"], None)}
@@ -72,13 +71,13 @@ _LEVELS: dict[str, FieldSpec] = {"acceleration": (Literal["none", "low", "medium
 MODELS: dict[str, Model] = {
     each.air: each
     for each in (
-        model("runware:108@1", 0.0077, SAMPLING, _SIZE, _MASKING, _CONTROL, _SETTINGS),
-        model("runware:108@20", 0.0077, SAMPLING, _OPTIONAL_SIZE, _EDIT, _SETTINGS),
-        model("runware:108@22", 0.0077, SAMPLING, _SIZE, _EDIT, _SETTINGS),
+        model("runware:108@1", 0.0077, QWEN, _SIZE, _MASKING, _CONTROL, _SETTINGS),
+        model("runware:108@20", 0.0077, QWEN, _OPTIONAL_SIZE, _EDIT, _SETTINGS),
+        model("runware:108@22", 0.0077, QWEN, _SIZE, _EDIT, _SETTINGS),
         model("alibaba:qwen-image@2.0", 0.035, NEGATIVE, _OPTIONAL_SIZE, _MAY_EDIT, _FREE_FORM),
         model("alibaba:qwen-image@2.0-pro", 0.075, NEGATIVE, _OPTIONAL_SIZE, _MAY_EDIT, _FREE_FORM),
-        model("alibaba:qwen-image@2512", 0.0051, SAMPLING, _SIZE, _MASKING, _SETTINGS),
-        model("alibaba:qwen-image-edit@2511", 0.0077, SAMPLING, _OPTIONAL_SIZE, _EDIT, _SETTINGS),
+        model("alibaba:qwen-image@2512", 0.0051, QWEN, _SIZE, _MASKING, _SETTINGS),
+        model("alibaba:qwen-image-edit@2511", 0.0077, QWEN, _OPTIONAL_SIZE, _EDIT, _SETTINGS),
         model("runware:100@1", 0.0006, SAMPLING, _SIZE, _MASKING, _FLUX, _EMBEDS),
         model("runware:101@1", 0.0038, SAMPLING, _SIZE, _MASKING, _CONTROL, _FLUX, _EMBEDS),
         model("runware:102@1", 0.0038, SAMPLING, _SIZE, _MASKING, _CONTROL, _FLUX, _EMBEDS),

@@ -96,7 +96,7 @@ def test_an_upload_costs_nothing_and_is_kept_at_2048_pixels(sender: Sender, simu
     [
         (None, "missingImage"),
         ("", "missingImage"),
-        (str(uuid.uuid4()), "invalidImage"),
+        ("c64351d5-4c59-42f7-95e1-eace013eddab", "invalidImage"),
         ("data:image/png;base64,AAAA", "invalidImage"),
         ("data:image/png,AAAA", "invalidImage"),
         ("no base64!", "invalidImage"),
