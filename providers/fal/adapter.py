@@ -6,9 +6,12 @@ from functools import partial
 from typing import Any, cast
 from urllib.parse import quote
 
+import orjson
+
 from providers import data_uri, pictures_in_json
 from providers.amounts import MOST_UNITS, amount_in
 from providers.base import Answer, Call, Image, Json, Progress, Ticket
+from providers.errors import ProviderError
 from providers.fal.explain import explain
 from providers.fal.storage import Storage
 from providers.guard import Guard
@@ -62,12 +65,19 @@ class Fal:
         answer = await self.http.get(ticket.check_url)
         if answer.status >= 300:
             raise explain(answer, None, "status")
-        status = answer.json_object()
-        position = status.get("queue_position")
-        return Progress(
-            done=status.get("status") not in ("IN_QUEUE", "IN_PROGRESS"),
-            position=position if isinstance(position, int) else None,
-        )
+        return _progress(answer.json_object())
+
+    async def wait(self, ticket: Ticket, seconds: float) -> Progress:
+        """The status stream, which ends with the job; one that does not come, or says nothing, is asked about."""
+        try:
+            answer = await self.http.get(f"{ticket.check_url}/stream", within=seconds)
+        except ProviderError:
+            return await self.check(ticket)
+        events = [line[5:] for line in answer.content.splitlines() if line.startswith(b"data:")]
+        try:
+            return _progress(cast(Json, orjson.loads(events[-1])))
+        except (IndexError, ValueError, AttributeError):
+            return await self.check(ticket)
 
     async def result(self, ticket: Ticket, call: Call) -> Answer:
         """The pictures, or the error of a job that failed: fal reports both under the result's URL."""
@@ -96,6 +106,14 @@ class Fal:
     async def close(self) -> None:
         await self.http.close()
         await self._storage.close()
+
+
+def _progress(status: Json) -> Progress:
+    position = status.get("queue_position")
+    return Progress(
+        done=status.get("status") not in ("IN_QUEUE", "IN_PROGRESS"),
+        position=position if isinstance(position, int) else None,
+    )
 
 
 def _images(output: Json, call: Call, base_url: str) -> list[Image]:
