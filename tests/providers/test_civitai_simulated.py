@@ -210,7 +210,7 @@ def picture(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("offer", "pictures", "size"),
+    ("offer", "pictures", "size"),  # of the source's 640x384, or the nearest that the offer has
     [
         ("civitai/qwen-image image_to_image", 1, (640, 384)),
         ("civitai/qwen-image edit", 10, (640, 384)),
@@ -223,9 +223,8 @@ def picture(width: int, height: int) -> bytes:
     ],
 )
 async def test_uploaded_pictures_are_drawn_from(
-    offer: str, pictures: int, size: tuple[int, int], civitai: Civitai, simulators: Simulators, call_id: str
+    offer: str, pictures: int, size: tuple[int, int], civitai: Civitai, call_id: str
 ) -> None:
-    """An edit keeps the size of its first picture, or takes the nearest that it may have."""
     sources = [Source(f"{place}" * 64, "png", 640, 384, 900) for place in range(pictures)]
     planned_call = call(call_id, 1, offer, image=sources)
     forms: dict[Source, str] = {source: await civitai.upload(picture(640, 384), "image/png") for source in sources}
@@ -234,7 +233,7 @@ async def test_uploaded_pictures_are_drawn_from(
     )
     [image] = (await drawn(civitai, wanted)).images
     assert (image.width, image.height) == size
-    guard = Guard([simulators.origin])
+    guard = Guard([civitai.http.base_url])
     fetched = await guard.fetch(str(image.url), max_bytes=10_000_000, deadline=time.monotonic() + 10)
     await guard.close()
     assert Pillow.open(io.BytesIO(fetched.content)).size == size
