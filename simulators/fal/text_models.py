@@ -119,6 +119,15 @@ TEXT_MODELS: tuple[Endpoint, ...] = (
         acceleration=one_of("none", "regular", default="none"),
         loras=LORAS,
     ),
+    endpoint(
+        "fal-ai/flux-pro/v1.1",
+        without=("enable_safety_checker",),
+        image_size=_LANDSCAPE,
+        num_images=FOUR,
+        output_format=JPEG,
+        safety_tolerance=tolerance(6, 2),
+        enhance_prompt=flag(False),
+    ),
     endpoint("fal-ai/flux-2", FLUX_2, image_size=_LANDSCAPE),
     endpoint(
         "fal-ai/flux-2-pro",

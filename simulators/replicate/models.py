@@ -76,7 +76,7 @@ QWEN_MODELS: tuple[Model, ...] = (
             "extra_lora_weights": Field("array"),
             "extra_lora_scale": Field("array", items="number"),
         },
-        like_the_source(by_ratio(QWEN_SIZES)),
+        by_ratio(QWEN_SIZES),  # nothing is said about the picture's own
     ),
     Model("qwen/qwen-image-edit", {**EDIT, "image": Field("uri", required=True)}, by_ratio(QWEN_SIZES)),
     Model("qwen/qwen-image-edit-plus", {**EDIT, "image": Field("array", required=True)}, by_ratio(QWEN_SIZES)),

@@ -47,7 +47,7 @@ def upload(replicate: Replicate, content: bytes, **fields: str) -> httpx.Respons
 @pytest.mark.parametrize(
     ("model", "given", "size"),
     [
-        (QWEN, {"image": WIDE, "strength": 0.5, "aspect_ratio": "1:1"}, (320, 200)),
+        (QWEN, {"image": WIDE, "strength": 0.5, "aspect_ratio": "1:1"}, (1024, 1024)),
         ("qwen/qwen-image-edit", {"image": TALL, "aspect_ratio": "4:3"}, (1183, 887)),
         (PLUS, {"image": [WIDE, TALL]}, (320, 200)),
         (PLUS, {"image": [TALL], "aspect_ratio": "match_input_image"}, (200, 320)),

@@ -147,7 +147,7 @@ def test_data_are_removed_after_an_hour(replicate: Replicate, simulators: Simula
     [
         (QWEN, {}, (1365, 768), "JPEG"),
         (QWEN, {"aspect_ratio": "3:4", "output_format": "png"}, (887, 1182), "PNG"),
-        (QWEN, {"image": data_uri(320, 200)}, (320, 200), "JPEG"),
+        (QWEN, {"image": data_uri(320, 200)}, (1365, 768), "JPEG"),
         ("qwen/qwen-image-edit", {"image": data_uri(320, 200)}, (320, 200), "WEBP"),
         ("qwen/qwen-image-edit-plus", {"image": [URL], "aspect_ratio": "16:9"}, (1365, 768), "WEBP"),
         ("qwen/qwen-image-2-pro", {"size": "768*512"}, (768, 512), "PNG"),
