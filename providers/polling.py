@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from providers.base import Answer, Call, Progress, Queued, Ticket, Waits
 from providers.errors import Kind, ProviderError
 
-FIRST_PAUSE = 0.02  # seconds
-SHARE = 0.1  # of the time that the job has taken so far: what a pause costs stays in proportion to what it belongs to
+FIRST_PAUSE = 0.015  # seconds
+SHARE = 0.08  # of the time that the job has taken so far: what a pause costs stays in proportion to what it belongs to
 LONGEST_PAUSE = 1.0
 WAIT_SECONDS = 20.0  # of one look at a provider that lets us wait for the end; proxies cut silent connections at 60
 CANCEL_SECONDS = 2.0
