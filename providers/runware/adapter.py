@@ -11,6 +11,7 @@ from providers.errors import Kind, ProviderError
 from providers.http import MAX_BYTES, Http
 from providers.runware.explain import failure, hitch, refusal
 from providers.runware.reply import CONFLICT, Standing, complaints, image_of, is_hitch, is_moderation, results
+from providers.runware.uploads import upload
 
 TASK_SECONDS = 60.0  # no single question takes longer; the task itself may
 ATTEMPTS = 4  # ids that one call may use: one for each time that Runware ended its task without a picture
@@ -90,6 +91,10 @@ class Runware:
     async def cancel(self, ticket: Ticket) -> None:
         """Runware has no cancellation: the task goes on (Runware docs, Task Polling, read 2026-11-21)."""
 
+    async def upload(self, content: bytes, content_type: str) -> str:
+        """The UUID that stands for the picture in a task. Raises `ProviderError`; nothing is paid by it."""
+        return await upload(self.http, content, content_type)
+
     async def close(self) -> None:
         await self.http.close()
 
@@ -108,17 +113,14 @@ class Runware:
         found = complaints(body)
         if any(each.get("code") == CONFLICT for each in found):
             return "used"
-        if answer.status < 300 and not found:
-            return "unsure"
         error = refusal(answer, found, call)
-        if error.kind is Kind.LOST:
+        if error.kind is Kind.LOST or (answer.status < 300 and not found):
             return "unsure"
         raise error
 
     async def _ask(self, ticket: Ticket) -> Json:
         """What Runware says about a task. Raises GONE for one it does not know, and BUSY for what is no answer."""
-        question = {"taskType": "getResponse", "taskUUID": ticket.id}
-        answer = await self.http.post(self.http.base_url, json=[question])
+        answer = await self.http.post(self.http.base_url, json=[{"taskType": "getResponse", "taskUUID": ticket.id}])
         body = answer.error_object()
         found = complaints(body)
         if is_hitch(answer.status, found, body):
@@ -143,5 +145,5 @@ class Runware:
             standing = Standing.of(await self._ask(ticket))
         except ProviderError:
             return False
-        over = standing.failed and not standing.drawn and not standing.running
-        return bool(over) and failure(standing.failed, call).again
+        over = bool(standing.failed) and not standing.drawn and not standing.running
+        return over and failure(standing.failed, call).again

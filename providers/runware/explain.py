@@ -19,8 +19,8 @@ _OUR_TEXT: dict[Kind, str] = {
 _ENDS: dict[Kind, Kind] = dict.fromkeys((Kind.BUSY, Kind.RATE, Kind.KEY, Kind.CREDIT, Kind.LOST), Kind.FAILED)
 
 
-def refusal(answer: HttpAnswer, found: Sequence[Json], call: Call) -> ProviderError:
-    """Why a task was not accepted."""
+def refusal(answer: HttpAnswer, found: Sequence[Json], call: Call | None) -> ProviderError:
+    """Why a task was not accepted, or, without a call, an upload."""
     complaint = found[0] if found else {}
     said = kind_of(complaint.get("code"))
     # A proxy's error is not Runware's word: the task may be on its way.
@@ -61,6 +61,7 @@ def _error(kind: Kind, complaint: Json, call: Call | None, answer: HttpAnswer | 
 
 
 def _field(parameter: Any) -> str | None:
-    """The wire field of `inputs.strength`; of several the first."""
+    """The wire field of `inputs.strength` or `inputs.referenceImages.0`; of several the first."""
     first = cast("list[object]", parameter)[0] if isinstance(parameter, list) and parameter else cast(object, parameter)
-    return first.rpartition(".")[2] if isinstance(first, str) else None
+    steps = first.split(".") if isinstance(first, str) else []
+    return next((step for step in reversed(steps) if not step.isdecimal()), None)
