@@ -1,11 +1,15 @@
 """A scripted provider on a real socket for each test that asks for one."""
 
+import ssl
 from collections.abc import AsyncGenerator, Generator
+from typing import Any
 
 import pytest
 import pytest_asyncio
+import trustme
 
 from simulators.running import Simulators
+from tests.providers.cdn import Cdn
 from tests.providers.upstream import Upstream
 
 
@@ -35,3 +39,16 @@ def running() -> Generator[Simulators]:
 def simulators(running: Simulators) -> Simulators:
     running.reset()
     return running
+
+
+@pytest_asyncio.fixture
+async def cdn() -> AsyncGenerator[Cdn]:
+    authority: Any = trustme.CA()  # its own types are incomplete
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("cdn.example", "other.example").configure_cert(server_side)
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    upstream = Upstream(tls=server_side)
+    await upstream.start()
+    yield Cdn(upstream, trust)
+    await upstream.stop()

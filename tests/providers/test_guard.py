@@ -2,18 +2,15 @@
 
 import asyncio
 import base64
-import ssl
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
-import pytest_asyncio
-import trustme
 
 from providers.addresses import Address
 from providers.errors import Kind, ProviderError
 from providers.guard import Guard
+from tests.providers.cdn import Cdn, names
 from tests.providers.test_foreign_urls import REFUSED_URLS
 from tests.providers.upstream import Asked, Reply, Upstream
 
@@ -38,49 +35,6 @@ async def failure(guard: Guard, url: str, max_bytes: int = 1000, seconds: float 
         await guard.fetch(url, max_bytes=max_bytes, deadline=time.monotonic() + seconds)
     await guard.close()
     return caught.value
-
-
-def names(**addresses: Sequence[str]) -> Callable[[str, int], Any]:
-    async def resolver(host: str, _port: int) -> Sequence[str]:
-        if host not in table:
-            raise OSError("unknown host")
-        return table[host]
-
-    table = {name.replace("_", "."): list(each) for name, each in addresses.items()}
-    return resolver
-
-
-def only_127_0_0_1(address: Address) -> bool:
-    """Stands for the public internet, since a test has no other."""
-    return str(address) == "127.0.0.1"
-
-
-class Cdn:
-    """A picture server with TLS under the names of a private authority."""
-
-    def __init__(self, upstream: Upstream, trust: ssl.SSLContext) -> None:
-        self.upstream = upstream
-        self.trust = trust
-
-    def guard(self, resolver: Callable[[str, int], Any], **more: Any) -> Guard:
-        settings: dict[str, Any] = {"permits": only_127_0_0_1, "ports": {self.upstream.port}, "tls": self.trust, **more}
-        return Guard(resolver=resolver, **settings)
-
-    def url(self, host: str, path: str = "/a.png") -> str:
-        return f"https://{host}:{self.upstream.port}{path}"
-
-
-@pytest_asyncio.fixture
-async def cdn() -> AsyncGenerator[Cdn]:
-    authority: Any = trustme.CA()  # its own types are incomplete
-    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("cdn.example", "other.example").configure_cert(server_side)
-    trust = ssl.create_default_context()
-    authority.configure_trust(trust)
-    upstream = Upstream(tls=server_side)
-    await upstream.start()
-    yield Cdn(upstream, trust)
-    await upstream.stop()
 
 
 async def test_a_picture_over_the_checked_path(cdn: Cdn) -> None:
