@@ -1,16 +1,20 @@
 """Calls are pushed to the worker with the least work; one that cannot take a call is passed over."""
 
 import asyncio
+import io
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from PIL import Image as PillowImage
 
-from providers.base import Call
+from normalizers.offer import Operation
+from providers.base import Call, Part
 from providers.errors import Kind, ProviderError
 from providers.local.adapter import Local
 from providers.local.dispatch import LONGEST_REST_SECONDS, REST_SECONDS, Dispatch, work_of
+from tests.providers.forms import files_of, parts_of, texts_of
 from tests.providers.upstream import Reply, Upstream
 from tests.workers.serving import serve
 from workers.sketch.painter import Sketch
@@ -178,3 +182,40 @@ async def test_a_real_sketch_worker_draws(make: Make) -> None:
     assert [(image.width, image.height, image.seed) for image in answer.images] == [(256, 256, 7), (256, 256, 8)]
     assert all(image.base64 and bytes(image.base64[:6]) == b"iVBORw" for image in answer.images)
     assert (refused.kind, refused.param) == (Kind.BAD_REQUEST, "size")
+
+
+def picture(colour: str, width: int = 160, height: int = 96) -> Part:
+    out = io.BytesIO()
+    PillowImage.new("RGBA", (width, height), colour).save(out, "PNG")
+    return Part(out.getvalue(), "image/png", "picture.png")
+
+
+@pytest.mark.parametrize("operation", ["edit", "image_to_image"])
+async def test_what_a_worker_is_sent_for_an_edit(operation: Operation, upstream: Upstream, make: Make) -> None:
+    upstream.replies = [Reply(200, ANSWER)]
+    fox, owl = picture("red"), picture("navy")
+    payload = {"prompt": PROMPT, "image": [fox, owl], "mask": fox, "strength": 0.5, "n": 2, "size": "64x64"}
+    await make(upstream.url, key="k").generate(Call("req_1.1", "sketch", operation, payload, 2, "bytes"))
+    asked = upstream.asked[0]
+    assert (asked.method, asked.path) == ("POST", "/v1/images/edits")
+    assert (asked.headers["x-request-id"], asked.headers["authorization"]) == ("req_1.1", "Bearer k")
+    parts = parts_of(asked.headers["content-type"], asked.body)
+    sent = {"response_format": "b64_json", "model": "sketch", "prompt": PROMPT, "n": "2", "size": "64x64"}
+    assert dict(texts_of(parts)) == {**sent, "strength": "0.5"}
+    assert [(name, content) for name, _file, _type, content in files_of(parts)] == [
+        ("image[]", fox.content),
+        ("image[]", owl.content),
+        ("mask", fox.content),
+    ]
+
+
+async def test_a_real_sketch_worker_edits(make: Make) -> None:
+    async with serve(Sketch()) as served:
+        local = make(served.url)
+        payload = {"prompt": PROMPT, "image": [picture("red"), picture("navy")], "num_inference_steps": 2, "seed": 7}
+        answer = await local.generate(Call("req_1.1", "sketch", "edit", payload, 1, "bytes"))
+        unfit = {**payload, "mask": picture("red", 64, 64)}
+        refused = await failure(local.generate(Call("req_1.2", "sketch", "edit", unfit, 1, "bytes")))
+        await local.close()
+    assert [(image.width, image.height, image.seed) for image in answer.images] == [(160, 96, 7)]
+    assert (refused.kind, refused.param) == (Kind.BAD_REQUEST, "mask")

@@ -4,19 +4,29 @@ import base64
 import io
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import aiohttp
 import openai
 import pytest
+import pytest_asyncio
 from PIL import Image
 
-from tests.workers.serving import Served, Stepwise, events
+from tests.workers.serving import Served, Stepwise, events, serve
+from workers.sketch.painter import Sketch
 from workers.sketch.sheet import sheet
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # one worker for all: starting one costs more than a sketch
 
 NAVY, RED = (0, 0, 128), (200, 0, 0)
 JOB = {"x-request-id": "req_1.1"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def sketch() -> AsyncGenerator[Served]:
+    async with serve(Sketch()) as served:
+        yield served
 
 
 def picture(
@@ -147,7 +157,7 @@ async def test_a_job_is_known_by_its_pictures_too(sketch: Served) -> None:
     for other in (form([picture(colour=RED)]), form([picture()], left_half()), form([picture()], strength=0.5)):
         status, told = await ask(sketch, other, JOB)
         assert (status, told["error"]["code"]) == (422, "idempotency_mismatch")
-    [job] = sketch.worker.desk._jobs.values()  # pyright: ignore[reportPrivateUsage] - what is kept shows nowhere else
+    job = sketch.worker.desk._jobs[JOB["x-request-id"]]  # pyright: ignore[reportPrivateUsage] - kept, and shown nowhere
     assert job.asked.drawing.source is not None
     assert job.asked.drawing.source.images == ()
 
@@ -188,9 +198,10 @@ def huge() -> bytes:
     ],
 )
 async def test_what_is_wrong_is_named(sketch: Served, data: aiohttp.FormData, param: str) -> None:
+    drawn = sketch.worker.desk.drawn
     status, told = await ask(sketch, data)
     assert (status, told["error"]["param"]) == (404 if param == "model" else 400, param)
-    assert sketch.worker.desk.drawn == 0
+    assert sketch.worker.desk.drawn == drawn
 
 
 async def test_an_edit_needs_a_picture_and_knows_its_parts(sketch: Served) -> None:
@@ -236,10 +247,11 @@ async def test_bodies_that_are_no_forms(sketch: Served, content_type: str, body:
     assert set(told["error"]) == {"message", "type", "param", "code"}
 
 
-async def test_a_model_for_text_alone_says_so(slow: Served, stepwise: Stepwise) -> None:
-    status, told = await ask(slow, form([picture()]))
-    assert (status, told["error"]["param"]) == (400, "image")
-    assert stepwise.asked == []
+async def test_a_model_for_text_alone_says_so() -> None:
+    engine = Stepwise()
+    async with serve(engine) as plain:
+        status, told = await ask(plain, form([picture()]))
+    assert (status, told["error"]["param"], engine.asked) == (400, "image", [])
 
 
 async def test_generations_take_no_strength(sketch: Served) -> None:
