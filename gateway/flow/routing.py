@@ -17,7 +17,7 @@ PRIORITY = Route()
 
 
 class Routing:
-    """What one process knows about its providers. Chance comes from `chance`, time from `clock` (monotonic)."""
+    """What one process knows about its providers. Chance comes from `chance`, moments from `clock` (monotonic)."""
 
     def __init__(
         self,
@@ -28,11 +28,16 @@ class Routing:
         chance: random.Random | None = None,
     ) -> None:
         self._routes = routes
-        self._chance = chance or random.Random()  # noqa: S311 - spreads load, guards nothing
-        self.health = Health(clock)
-        self.retries = RetryBudget(clock)
-        self.latencies = Latencies(clock)
+        self.chance = chance or random.Random()  # noqa: S311 - spreads load, guards nothing
+        self.clock = clock
+        self.health = Health(self.now)
+        self.retries = RetryBudget(self.now)
+        self.latencies = Latencies(self.now)
         self.places = Places(places or {})
+
+    def now(self) -> float:
+        """A moment as `health` means it: when a call began, say."""
+        return self.clock()
 
     def in_order(self, model: str, candidates: Sequence[Found]) -> list[Found]:
         """By the model's policy; who may be asked at all is `health`'s to say. Candidates come in route order."""
@@ -90,7 +95,7 @@ class Routing:
         """When a clock that strikes `weight` times a second first strikes: the earliest is each in turn as often as
         its weight says, and so is the next one among the rest.
         """
-        return self._chance.expovariate(weight) if weight > 0 else float("inf")
+        return self.chance.expovariate(weight) if weight > 0 else float("inf")
 
 
 def price_of(plan: Plan, pictures: int) -> tuple[bool, int]:

@@ -94,7 +94,7 @@ async def rounds(
         missing = [index for index in missing if index not in drawn.pictures]
         if not missing:
             return
-    at.routing.health.failed(plan.offer, Kind.BROKEN, time.monotonic())
+    at.routing.health.failed(plan.offer, Kind.BROKEN, at.routing.now())
     drawn.errors.append(
         ProviderError(Kind.BROKEN, "the provider sent fewer pictures than asked", provider=plan.offer.provider)
     )

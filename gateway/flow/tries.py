@@ -39,12 +39,12 @@ async def one_call(
         if place is None:
             drawn.errors.append(no_place(plan, at))
             return
-        started = time.monotonic()
+        started = at.routing.now()
         try:
             call = await with_wire_forms(make_call(planned, plan, order), plan, order, at)
             answer = await ask(at.adapters[plan.offer.provider], call, order, at)
         except ProviderError as error:
-            note(drawn, plan, "unknown" if error.kind is Kind.LOST else error.kind.value, 0, started)
+            note(drawn, plan, "unknown" if error.kind is Kind.LOST else error.kind.value, 0, at.routing.now() - started)
             report(error, plan, started, order, at)
             wait = max(pause * random.uniform(0.75, 1.25), error.retry_after or 0)  # noqa: S311 - spreads retries, guards nothing
             if not (left and may_try_again(error, wait, turn, order, at)):
@@ -52,7 +52,7 @@ async def one_call(
                 drawn.errors.append(error)
                 return
         else:
-            at.routing.latencies.observe(plan.offer, time.monotonic() - started)
+            at.routing.latencies.observe(plan.offer, at.routing.now() - started)
             break
         finally:
             place.leave()
@@ -64,7 +64,7 @@ async def one_call(
         at.routing.health.succeeded(plan.offer, started)
     else:
         at.routing.health.failed(plan.offer, Kind.BROKEN, started)
-    note(drawn, plan, "ok", sum(index in drawn.pictures for index in planned.indexes), started)
+    note(drawn, plan, "ok", sum(index in drawn.pictures for index in planned.indexes), at.routing.now() - started)
 
 
 async def until_deadline(plan: Plan, order: Order, at: Deps) -> Place | None:
@@ -79,7 +79,7 @@ def no_place(plan: Plan, at: Deps) -> ProviderError:
 
 def report(error: ProviderError, plan: Plan, started: float, order: Order, at: Deps) -> None:
     """A deadline that others had used up speaks against nobody: a timeout counts with half of the time at least."""
-    if error.kind is Kind.TIMEOUT and time.monotonic() - started < (order.deadline - order.started) / 2:
+    if error.kind is Kind.TIMEOUT and at.routing.now() - started < (order.deadline - order.started) / 2:
         return
     at.routing.health.failed(plan.offer, error.kind, started, error.retry_after)
 
@@ -120,9 +120,8 @@ def make_call(planned: PlannedCall, plan: Plan, order: Order) -> Call:
     )
 
 
-def note(drawn: Drawn, plan: Plan, outcome: str, images: int, started: float) -> None:
-    took = round((time.monotonic() - started) * 1000)
-    drawn.attempts.append(Attempt(plan.offer.provider, outcome, images, took))
+def note(drawn: Drawn, plan: Plan, outcome: str, images: int, seconds: float) -> None:
+    drawn.attempts.append(Attempt(plan.offer.provider, outcome, images, round(seconds * 1000)))
 
 
 async def take_all(answer: Answer, planned: PlannedCall, order: Order, drawn: Drawn, at: Deps, *, plan: Plan) -> bool:
