@@ -73,7 +73,20 @@ def test_no_label_is_ever_a_callers_word(start: Start, simulators: Simulators) -
     requests = {labels for name, labels in samples(gateway) if name == "easel_requests_total"}
     assert len(requests) <= 12
     names = {label for _name, labels in samples(gateway) for label, _value in labels}
-    assert names <= {"route", "status", "code", "provider", "model", "cache", "outcome", "stage", "direction", "le"}
+    assert names <= {
+        "route",
+        "status",
+        "code",
+        "provider",
+        "model",
+        "cache",
+        "outcome",
+        "stage",
+        "direction",
+        "le",
+        "reason",
+        "what",
+    }
 
 
 def test_the_exposition_needs_no_key_and_says_what_it_is(easel: RunningGateway) -> None:
