@@ -154,7 +154,7 @@ def dialect_offers(provider: ProviderSettings, models: Mapping[str, ModelFacts])
     for model, upstream in provider.models.items():
         own = dict(provider.offers.get(model, {}))
         where = f"providers.{provider.name}.offers" if own else f"{path}: dialect {provider.dialect}"
-        for operation in wanted_operations(own.pop("operations", list(rows)), rows, where):
+        for operation in wanted_operations(own.pop("operations", list(rows)), list(rows), where):
             row = {**merge(rows[operation], own), "operation": operation, "model": model, "upstream": upstream}
             offers.append(read_offer(row, where, provider.name, models))
     return offers
