@@ -21,6 +21,7 @@ CANDIDATE = {
     "cost",
     "cost_micros",
     "cost_currency",
+    "cost_basis",
     "price",
     "width",
     "height",
