@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV := UV_SYSTEM_CERTS=true $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format serve bench clean lock
+.PHONY: help demo test lint format serve docs bench clean lock
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -29,11 +29,14 @@ format: .venv/.dev ## put the code in shape
 serve: .venv/.demo ## the gateway on port 8080, with simulated providers
 	$(BIN)/easel serve --simulate
 
+docs: .venv/.demo ## a page for each model, what every provider does with every parameter, in docs-output
+	$(BIN)/easel models --offline --pages docs-output
+
 bench: .venv/.dev ## the figures: latency, CPU per request, memory, against two bare proxies
 	$(BIN)/python -m bench
 
 clean: ## remove what these commands made here
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache demo-output bench-output dist
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache demo-output docs-output bench-output dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lock: .venv/.dev ## resolve the requirement locks again

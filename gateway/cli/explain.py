@@ -9,7 +9,8 @@ from rich.text import Text
 from gateway.cli import options
 from gateway.cli.generate import decisions
 from gateway.cli.source import ask
-from gateway.cli.terminal import money, out, plain, say_json, table
+from gateway.cli.terminal import out, plain, say_json, table
+from gateway.rows.words import money
 
 ANY_PROMPT = "a lighthouse at dawn"
 

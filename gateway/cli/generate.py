@@ -13,7 +13,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from gateway.cli import options
 from gateway.cli.client import Gateway, GatewayFailed
-from gateway.cli.terminal import fail, money, out, plain, say, say_json, table
+from gateway.cli.terminal import fail, out, plain, say, say_json, table
+from gateway.rows.words import money
 
 ENDINGS = {"png": "png", "jpeg": "jpg", "webp": "webp", "avif": "avif", "gif": "gif"}
 UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")

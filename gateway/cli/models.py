@@ -1,6 +1,7 @@
 """`easel models`: what there is to draw with, and what each provider of a model does with its parameters."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -8,19 +9,28 @@ from rich.text import Text
 
 from gateway.cli import options
 from gateway.cli.source import ask
-from gateway.cli.terminal import cell, money, out, plain, say, say_json, table
+from gateway.cli.terminal import cell, fail, out, plain, say, say_json, table
+from gateway.rows.pages import file_name, index_page, model_page
+from gateway.rows.words import price_words
 
 STYLES = {"dropped": "yellow", "refused": "red", "emulated": "cyan"}
 
 
 def command(
+    *,
     model: Annotated[str | None, typer.Argument(metavar="[ID]", help="One model in full.", show_default=False)] = None,
+    pages: Annotated[
+        Path | None, typer.Option(help="Write a page of Markdown for each model into this folder.")
+    ] = None,
     offline: options.Offline = False,
     as_json: options.AsJson = False,
     url: options.Url = None,
     api_key: options.ApiKey = None,
 ) -> None:
     """List the models, or show one and what each provider does with its parameters."""
+    if pages is not None:
+        write_pages(ask(lambda source: source.models(), url, api_key, offline=offline), pages)
+        return
     if model is None:
         models = ask(lambda source: source.models(), url, api_key, offline=offline)
         if as_json:
@@ -38,6 +48,18 @@ def command(
         show(found)
 
 
+def write_pages(models: list[dict[str, Any]], folder: Path) -> None:
+    """A page for each model, and `index.md` with links to them all."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for each in models:
+            (folder / file_name(each["id"])).write_text(model_page(each))
+        (folder / "index.md").write_text(index_page(models))
+    except OSError as error:
+        fail([f"{folder}: {error.strerror or error}"])
+    say(f"{len(models)} pages in {folder}")
+
+
 def offered(providers: list[dict[str, Any]]) -> str:
     """`✓ fal, lumenfall`: each provider once, whatever it offers the model for."""
     available = {offer["provider"]: offer["available"] for offer in providers}
@@ -45,16 +67,7 @@ def offered(providers: list[dict[str, Any]]) -> str:
 
 
 def prices(providers: list[dict[str, Any]]) -> str:
-    return ", ".join(dict.fromkeys(price(offer["price"]) for offer in providers))
-
-
-def price(known: Mapping[str, Any]) -> str:
-    """`$0.02/MP`, `$0.04`, `at most $0.25` where no formula is published, or the formula of what is less simple."""
-    image, megapixel, most = known.get("per_image"), known.get("per_megapixel"), known.get("max")
-    if image is None and megapixel is None:
-        return known.get("formula") or ("unknown" if most is None else f"at most {money(most)}")
-    parts = [f"{money(megapixel)}/MP"] if megapixel else []
-    return " + ".join([*([money(image)] if image or not parts else []), *parts])
+    return ", ".join(dict.fromkeys(price_words(offer["price"]) for offer in providers))
 
 
 def show(model: Mapping[str, Any]) -> None:
@@ -80,7 +93,7 @@ def line(offer: Mapping[str, Any]) -> list[object]:
         offer["upstream"],
         offer["n"]["max_per_call"],
         " ".join(offer["output_formats"]["native"]),
-        price(offer["price"]),
+        price_words(offer["price"]),
         offer["checked"],
     ]
 

@@ -59,10 +59,3 @@ def fail(lines: Sequence[str], status: int = 1) -> NoReturn:
     for line in lines:
         typer.echo(f"easel: {line}", err=True)
     raise typer.Exit(status)
-
-
-def money(amount: float | None) -> str:
-    """Dollars: `$0.02`; `unknown` where nobody can say."""
-    if amount is None:
-        return "unknown"
-    return f"${amount:.6f}".rstrip("0").rstrip(".") if amount else "$0"
