@@ -175,7 +175,7 @@ class Flux2ProCreate(Flux2Pro, frozen=True):
 
 class Flux2ProEdit(Flux2Pro, frozen=True):
     operation: Literal["editImage"]
-    images: Annotated[list[Picture], Field(min_length=1, max_length=8)]
+    images: Annotated[list[Picture], Field(min_length=1)]
 
 
 # The fields that tell the models apart, and the models by the words of those fields.
