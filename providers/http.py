@@ -20,6 +20,7 @@ from providers.base_urls import UNSAFE_IN_URL, check_base_url, origin_of, parsed
 from providers.compression import Unreadable, unpack
 from providers.errors import Kind, ProviderError
 from providers.http_answer import HttpAnswer
+from providers.http_body import LARGE_BYTES, Pieces
 
 CONNECT_SECONDS = 5.0
 POOL_SECONDS = 30.0  # a call may wait so long for one of `max_concurrency` connections
@@ -165,10 +166,15 @@ class Http:
         # aiohttp's `connect` covers the wait for a connection: kept below the whole, so that it, which means that
         # nothing was sent, fires first.
         patience = {"connect": min(CONNECT_SECONDS, seconds * 0.9), "pool": min(POOL_SECONDS, seconds * 0.9)}
+        sent = httpx.Headers({**common, **headers}) if headers else common
+        if body and len(body) > LARGE_BYTES:
+            sent = httpx.Headers({**sent, "content-length": str(len(body))})
+            stream = cast(httpx.AsyncByteStream, Pieces(body))
+            return httpx.Request(method, parsed_url(url), headers=sent, stream=stream, extensions={"timeout": patience})
         request = httpx.Request(
             method,
             parsed_url(url),
-            headers={**common, **headers} if headers else common,
+            headers=sent,
             stream=httpx.ByteStream(body or b""),  # `content=` would work out a Host and a length that aiohttp knows
             extensions={"timeout": patience},
         )
