@@ -55,12 +55,9 @@ class Health:
 
     def admit(self, offer: Offer) -> Admission:
         """Whether to send calls there. `probe`: one call first, and `release` when it is over, however it ended."""
-        provider, own = self._breakers(offer)
-        if provider.opened is None and own.opened is None and not self._paused:
-            return "yes"
         if self.trouble(offer) is not None:
             return "no"
-        probes = [breaker for breaker in (provider, own) if breaker.opened is not None]
+        probes = [breaker for breaker in self._breakers(offer) if breaker.opened is not None]
         for breaker in probes:
             breaker.probing = True
         return "probe" if probes else "yes"
@@ -71,6 +68,9 @@ class Health:
 
     def trouble(self, offer: Offer) -> Trouble | None:
         """Why it is passed over; None when nothing is known against it, or a probe may find out."""
+        provider, own = self._breakers(offer)
+        if provider.opened is None and own.opened is None and offer.provider not in self._paused:
+            return None
         now = self._clock()
         return min(self._troubles(offer, now), key=lambda found: (-found.refused, -found.until), default=None)
 

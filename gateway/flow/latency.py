@@ -13,11 +13,10 @@ EXPLORE_SECONDS = 60.0  # for so long an offer that nothing is known of is left 
 
 
 class _Seen:
-    __slots__ = ("explored", "last", "median", "taken")
+    __slots__ = ("explored", "last", "taken")
 
     def __init__(self) -> None:
         self.taken: deque[float] = deque(maxlen=REMEMBERED)
-        self.median: float | None = None
         self.last = 0.0
         self.explored: float | None = None
 
@@ -33,17 +32,15 @@ class Latencies:
         """A call that brought its pictures."""
         seen = self._of(offer)
         seen.taken.append(seconds)
-        seen.median = statistics.median(seen.taken)
         seen.last = self._clock()
         seen.explored = None
 
     def median(self, offer: Offer) -> float | None:
         """None when no call was observed lately."""
         seen = self._of(offer)
-        if seen.median is not None and self._clock() - seen.last > FRESH_SECONDS:
+        if self._clock() - seen.last > FRESH_SECONDS:
             seen.taken.clear()
-            seen.median = None
-        return seen.median
+        return statistics.median(seen.taken) if seen.taken else None
 
     def unexplored(self, offer: Offer) -> bool:
         """Nothing is known of it, and no request is just finding out."""
