@@ -15,8 +15,8 @@ Step = Literal["submit", "status", "result", "cancel", "generate", "download", "
 
 TransportEffect = Literal["delay", "status", "html", "drop_before", "drop_after"]
 PictureEffect = Literal[
-    "moderated", "nsfw", "failed", "empty", "wrong_size", "not_a_picture", "huge", "wrong_type"
-]  # what can be wrong with a picture, or with the making of it
+    "moderated", "nsfw", "nsfw_one", "failed", "empty", "wrong_size", "not_a_picture", "huge", "wrong_type"
+]  # what can be wrong with a picture, or with the making of it; `nsfw_one` is flagged in the first of an answer only
 Effect = TransportEffect | PictureEffect
 
 PICTURE_EFFECTS: tuple[str, ...] = get_args(PictureEffect)
@@ -78,7 +78,8 @@ class Ability:
         """Why this fault would never be seen."""
         if fault.on not in self.steps:
             return f"{fault.provider} has no {fault.on} (it has {', '.join(sorted(self.steps))})"
-        return f"{fault.provider} never answers {fault.effect}" if fault.effect in self.never else None
+        never = fault.effect in self.never or (fault.effect == "nsfw_one" and "nsfw" in self.never)
+        return f"{fault.provider} never answers {fault.effect}" if never else None
 
 
 Providers = Mapping[str, Ability]
@@ -158,8 +159,15 @@ class Script:
         return Due(seconds, struck)
 
 
-def flaw_of(effect: PictureEffect | None) -> Flaw | None:
-    """The flaw in the bytes that an effect makes; `moderated`, `failed` and an empty list have no bytes."""
+def flagged(effect: PictureEffect | None, place: int) -> bool:
+    """Whether a provider's safety check marks the picture at that place of an answer."""
+    return effect == "nsfw" or (effect == "nsfw_one" and place == 0)
+
+
+def flaw_of(effect: PictureEffect | None, place: int = 0) -> Flaw | None:
+    """The flaw in a picture's bytes that an effect makes; `moderated`, `failed` and an empty list have no bytes."""
     if effect is None or effect in ("moderated", "failed", "empty"):
         return None
+    if effect == "nsfw_one":
+        return "nsfw" if flagged(effect, place) else None
     return cast("Flaw", effect)

@@ -183,7 +183,7 @@ class Desk:
         """A fault that strikes at the result."""
         if effect in ("moderated", "failed"):
             self._workflows.fail(workflow, effect)
-        elif workflow.effect is None and effect in ("nsfw", "empty"):
+        elif workflow.effect is None and effect in ("nsfw", "nsfw_one", "empty"):
             workflow.effect = effect
 
     def _answer(self, workflow: Workflow, request: Request, status: int = 0) -> Response:

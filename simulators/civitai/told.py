@@ -5,6 +5,7 @@ from typing import Any
 
 from simulators.civitai.blobs import Blobs
 from simulators.civitai.workflows import Workflow
+from simulators.faults import flagged
 
 BLOCKED = "The prompt or the picture was blocked by the content moderation."
 FAILED = "The job failed for an unknown reason."
@@ -85,7 +86,7 @@ def _image(workflow: Workflow, place: int, blobs: Blobs, origin: str) -> dict[st
     image: dict[str, Any] = {"type": "image", "id": blob_id, "jobId": workflow.job}
     if workflow.status != "succeeded":
         return image | {"available": False}
-    if workflow.effect == "nsfw":
+    if flagged(workflow.effect, place):
         return image | {"available": False, "nsfwLevel": "xxx", "blockedReason": BLOCKED}
     url, until = blobs.address(blob_id, origin)
     size = {"width": picture.width, "height": picture.height}

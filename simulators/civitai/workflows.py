@@ -86,7 +86,7 @@ def begin(asked: Asked, effect: PictureEffect | None, blobs: Blobs) -> Workflow:
         )
         for place in range(given.quantity)
     )
-    if flaw is not None and effect != "nsfw":
+    if flaw is not None and flaw != "nsfw":
         pictures = tuple(spoilt(picture, flaw) for picture in pictures)
     workflow = Workflow(asked, effect, pictures, cost_of(given, asked.size))
     for place, picture in enumerate(pictures):

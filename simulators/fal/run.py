@@ -17,7 +17,7 @@ from simulators.fal.errors import FAILED, MODERATED, Failure, model_failure, ref
 from simulators.fal.fields import MAX_SIDE
 from simulators.fal.pictures import read_pictures
 from simulators.fal.sizing import MEGAPIXEL
-from simulators.faults import PictureEffect, flaw_of
+from simulators.faults import PictureEffect, flagged, flaw_of
 from simulators.inputs import InputPicture, Kept
 from simulators.stage import Stage
 
@@ -37,8 +37,10 @@ class Run:
 
     async def output(self, stage: Stage, origin: str, effect: PictureEffect | None) -> dict[str, Any]:
         """The result's JSON; its pictures can be fetched at `origin` from now on, unless they are data URIs."""
-        flaw = flaw_of(effect)
-        pictures = [spoilt(picture, flaw) if flaw else picture for picture in self.pictures]
+        pictures = [
+            spoilt(picture, flaw) if (flaw := flaw_of(effect, place)) else picture
+            for place, picture in enumerate(self.pictures)
+        ]
         if effect == "empty":
             pictures = []
         images = [await self._image(stage, origin, picture) for picture in pictures]
@@ -54,7 +56,7 @@ class Run:
                     "images": images,
                     "timings": {"inference": 0.5},
                     "seed": self.seed,
-                    "has_nsfw_concepts": [effect == "nsfw"] * len(images),
+                    "has_nsfw_concepts": [flagged(effect, place) for place in range(len(images))],
                     "prompt": self.prompt,
                 }
 

@@ -67,7 +67,7 @@ async def begin(
                 pictures, error = (), str(wrong)
             except ValueError:
                 pictures, error = (), UNREADABLE
-    if effect == "nsfw":
+    if effect in ("nsfw", "nsfw_one"):
         pictures = pictures[1:]  # the one that was flagged is left out, and the rest succeeds
         error = None if pictures else NSFW
     return Prediction(model, given, pictures, error, born)
@@ -99,7 +99,7 @@ def _pictures(
     if effect == "empty":
         return ()
     flaw = flaw_of(effect)
-    return tuple(spoilt(picture, flaw) for picture in pictures) if flaw and effect != "nsfw" else pictures
+    return tuple(spoilt(picture, flaw) for picture in pictures) if flaw and flaw != "nsfw" else pictures
 
 
 class Predictions:

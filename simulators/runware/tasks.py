@@ -12,7 +12,7 @@ import pybase64
 from pydantic import ValidationError
 
 from simulators.drawing import Format, Picture, draw, spoilt
-from simulators.faults import PictureEffect, flaw_of
+from simulators.faults import PictureEffect, flagged, flaw_of
 from simulators.inputs import InputPicture
 from simulators.runware.errors import FAILED, MODERATED, Complaint, titled
 from simulators.runware.models import MODELS, Model
@@ -60,7 +60,7 @@ class Task:
         """One result; its picture can be fetched at `origin` from now on, unless it stands in the answer."""
         made, given = self.pictures[place], self.given
         effect = effect or self.effect
-        flaw = flaw_of(effect)
+        flaw = flaw_of(effect, place)
         picture = spoilt(made, flaw) if flaw else made
         told: dict[str, Any] = {
             "taskType": "imageInference",
@@ -79,7 +79,7 @@ class Task:
         if given["includeCost"]:
             told["cost"] = self.cost(made)
         if given["safety"]["checkContent"]:
-            told["NSFWContent"] = effect == "nsfw"
+            told["NSFWContent"] = flagged(effect, place)
         return told
 
 

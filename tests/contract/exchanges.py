@@ -86,6 +86,19 @@ EXCHANGES = (
     drawn("RequestTooLarge", 413, {**FOX, "prompt": "a" * 1_100_000}, at="narrow"),
     drawn("UnsupportedMediaType", 415, {}, content=b"a fox", headers={"content-type": "text/plain"}),
     drawn("ProviderError", 502, FOX, faults=({"provider": "fal", "on": "submit", "effect": "drop_after"},)),
+    drawn(
+        "Flagged",
+        400,
+        {**FOX, "n": 4},
+        faults=({"provider": "fal", "on": "submit", "effect": "nsfw_one"},),
+    ),
+    drawn(
+        "NotAsPlanned",
+        502,
+        FOX,
+        faults=({"provider": "fal", "on": "submit", "effect": "wrong_size"},),
+        headers={"x-easel-strict": "true"},
+    ),
     drawn("NoProvider", 503, {"model": "sketch", "prompt": "A fox in the snow"}),
     drawn(
         "Timeout",

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.store.records import INLINE_BYTES, Record, Records, decode, encode, record_key
+from gateway.store.records import INLINE_BYTES, Difference, Record, Records, decode, encode, record_key
 from gateway.store.redis import RedisConnection
 
 STORED = Record("fal", "fal/qwen-image", "png", "image/png", 1024, 768, 1763700000, seed=7, hash="a" * 64)
 INLINE = replace(STORED, hash=None, content=bytes(range(256)), revised_prompt="a fox, “quoted”")
 LINKED = replace(STORED, hash=None, seed=None, url="https://v3.fal.media/files/a.png")
+DIFFERS = replace(STORED, differences=(Difference("size", "1365x768", "1360x768"), Difference("format", "png", "jpeg")))
 
 
 async def calls(redis: RedisConnection, command: str) -> int:
@@ -24,9 +25,9 @@ async def calls(redis: RedisConnection, command: str) -> int:
 
 async def test_many_are_read_in_one_exchange_in_the_order_asked(redis: RedisConnection) -> None:
     records = Records(redis)
-    assert await records.put_many("default", {"f:1": STORED, "f:2": INLINE, "f:3": LINKED}, ttl=60)
+    assert await records.put_many("default", {"f:1": DIFFERS, "f:2": INLINE, "f:3": LINKED}, ttl=60)
     before = await calls(redis, "mget")
-    assert await records.get_many("default", ["f:3", "none", "f:1", "f:2"]) == [LINKED, None, STORED, INLINE]
+    assert await records.get_many("default", ["f:3", "none", "f:1", "f:2"]) == [LINKED, None, DIFFERS, INLINE]
     assert await calls(redis, "mget") == before + 1
     assert await calls(redis, "get") == 0
 
