@@ -9,6 +9,7 @@ import pybase64
 
 from gateway.flow.deliver import FILES
 from gateway.flow.deps import Deps
+from gateway.flow.finish import CannotFinish
 from gateway.flow.order import Order
 from gateway.flow.picture_codec import NotAPicture
 from gateway.flow.sent_pictures import choose_way
@@ -60,7 +61,7 @@ async def prepared(source: Source, order: Order, at: Deps) -> bytes:
         return content
     try:
         return await order.sent.once("prepared", source, lambda: at.finisher.prepare(content, source.prepare))
-    except NotAPicture as wrong:
+    except (NotAPicture, CannotFinish) as wrong:
         raise ProviderError(Kind.BAD_REQUEST, f"a picture cannot be used: {wrong}", param="image") from wrong
 
 
