@@ -15,7 +15,7 @@ from gateway.flow.candidates import bad_value, find_for_pictures, find_model, no
 from gateway.flow.deps import Deps
 from gateway.flow.order import CacheWish, Caller, Order, default_response_format
 from gateway.flow.sent_pictures import SentPictures
-from gateway.flow.sources import has_pictures, take_sources
+from gateway.flow.sources import has_guides, has_pictures, take_sources
 from gateway.telemetry import Outcome
 from normalizers.asked import Asked, Options, read_asked
 from normalizers.catalog import Found
@@ -38,10 +38,10 @@ class Orders:
         self.max_bytes = at.settings.server.max_body_mb * 1024 * 1024
 
     async def to_generate(self, scope: Scope, receive: Receive) -> Order:
-        """Pictures from text alone."""
+        """Pictures from text alone, and from the guides of control nets."""
         caller = self.keys.caller(scope["headers"])
         asked = read(await read_json(scope["headers"], receive, self.max_bytes))
-        return self.order(scope, asked, find_model(asked.model, self.at, "generate"), "generate", caller)
+        return await self.from_text(scope, asked, find_model(asked.model, self.at, "generate"), caller)
 
     async def to_edit(self, scope: Scope, receive: Receive) -> Order:
         """Pictures from pictures; a `strength` asks for image-to-image where the model has it."""
@@ -64,6 +64,11 @@ class Orders:
         found = find_model(asked.model, self.at, "generate")
         if has_pictures(asked.fields, native_pictures(found), self.at.catalog.known.slugs):
             return await self.with_pictures(scope, asked, caller)
+        return await self.from_text(scope, asked, found, caller)
+
+    async def from_text(self, scope: Scope, asked: Asked, found: Found, caller: Caller) -> Order:
+        if has_guides(asked.fields, native_pictures(found), self.at.catalog.known.slugs):
+            return await self.loaded(scope, asked, found, "generate", caller)
         return self.order(scope, asked, found, "generate", caller)
 
     async def with_pictures(self, scope: Scope, asked: Asked, caller: Caller) -> Order:

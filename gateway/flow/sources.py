@@ -62,6 +62,11 @@ def has_pictures(fields: Mapping[str, Any], native: Mapping[str, str], slugs: Co
     return any(place.role != "control" and place.value not in (None, []) for place in places(fields, native, slugs))
 
 
+def has_guides(fields: Mapping[str, Any], native: Mapping[str, str], slugs: Collection[str]) -> bool:
+    """Whether a control net brings a picture, which goes along with a request from text too."""
+    return any(place.role == "control" for place in places(fields, native, slugs))
+
+
 def places(
     fields: Mapping[str, Any], native: Mapping[str, str], slugs: Collection[str], within: Path = ()
 ) -> Generator[Place]:
