@@ -92,6 +92,8 @@ def test_the_whole_input_of_an_edit(offer: str, asked: dict[str, Any], sent: dic
     [
         ("qwen-image image_to_image", {"image": [WIDE, TALL]}, "image", "1 can be taken"),
         ("qwen-image image_to_image", {"loras": [LORA]}, "loras", "leave the source picture out"),
+        ("qwen-image image_to_image", {"replicate_weights": "https://a.example/b"}, "replicate_weights", "from text"),
+        ("qwen-image image_to_image", {"extra_lora_scale": [1]}, "extra_lora_scale", "from text"),
         ("qwen-image-edit edit", {"image": [WIDE, TALL]}, "image", "1 can be taken"),
         ("flux-2-pro edit", {"image": [WIDE] * 5}, "image", "1 to 4 can be taken"),
         ("flux-2-dev edit", {"image": [WIDE] * 5}, "image", "1 to 4 can be taken"),
