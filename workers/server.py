@@ -28,7 +28,7 @@ from workers.wire import Commission, commission, edit
 log = logging.getLogger("easel.worker")
 
 LARGEST_BODY = 2**20  # bytes; there are no pictures in it
-LARGEST_FORM = 64 * 2**20  # bytes; the gateway's own limit of a body
+LARGEST_FORM = 96 * 2**20  # bytes; the gateway takes 64 MB, and a picture in another format may be larger
 _BODY_WITHIN = 30.0  # seconds
 
 
