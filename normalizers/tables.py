@@ -137,7 +137,10 @@ def validated(kind: type[Table], row: Mapping[str, Any], path: str) -> Table:
 
 
 def make_canvas(offer: OfferTable, facts: ModelFacts | None) -> Canvas:
-    """The model's own size table and default apply; an edit has no default, it keeps the shape of its source."""
+    """The model's own size table and default apply; an edit has no default, it keeps the shape of its source.
+
+    Who is sent a ratio draws what he likes for it: there the pixels are known only from his own table.
+    """
     table = offer.canvas
     generates = offer.operation == "generate"
     usual = facts.default_size if facts and generates else None
@@ -150,7 +153,7 @@ def make_canvas(offer: OfferTable, facts: ModelFacts | None) -> Canvas:
         names=table.names,
         ratios=tuple(table.ratios),
         tiers={name: read_tier(name).area or 0 for name in table.tiers},
-        sizes={**(facts.sizes if facts else {}), **read_sizes(table.sizes)},
+        sizes={**(facts.sizes if facts and table.kind != "ratios" else {}), **read_sizes(table.sizes)},
         auto=table.auto,
         default=table.default or usual,
         provider_default=table.provider_default if generates else None,

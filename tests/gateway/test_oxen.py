@@ -115,15 +115,13 @@ def test_a_picture_is_downloaded_again_and_not_drawn_again(gateway: RunningGatew
     assert (len(simulators.calls("oxen", "submit")), len(simulators.calls("oxen", "download"))) == (1, 3)
 
 
-def test_a_picture_of_another_size_says_so_and_is_remembered_so(
-    gateway: RunningGateway, simulators: Simulators
-) -> None:
+def test_no_pixels_are_promised_for_a_ratio(gateway: RunningGateway, simulators: Simulators) -> None:
+    """Oxen publishes none: a picture is told as it is, and strict does not take one that may be another."""
     simulators.set_faults([{"provider": "oxen", "on": "submit", "effect": "wrong_size"}])
-    given = asked(size="1:1", seed=3)
-    drawn, remembered = (served(gateway.generate(given))["metadata"] for _time in range(2))
-    told = [{"index": 0, "what": "size", "planned": "1024x1024", "got": "512x512"}]
-    assert drawn["differences"] == remembered["differences"] == told
-    assert (remembered["cache"], simulators.paid("oxen")) == ("hit", 1)
+    body = served(gateway.generate(asked(size="1:1", seed=3)))
+    assert (body["data"][0]["width"], body["metadata"]["differences"]) == (512, [])
+    strict = gateway.generate(asked(model="oxen/qwen-image", size="1024x1024"), headers={"x-easel-strict": "true"})
+    assert failed(strict, 400, "unsupported_parameter").startswith("size: cannot be met exactly")
 
 
 def test_an_edit_takes_the_shape_of_its_picture(gateway: RunningGateway, simulators: Simulators) -> None:
