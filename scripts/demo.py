@@ -9,33 +9,23 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import openai
-from PIL import Image, ImageDraw, ImageFont
+from contact_sheet import Shown, contact_sheet
+from demo_wishes import LIGHTHOUSE, WISHES, Wish
+from PIL import Image, ImageDraw
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 OUTPUT = Path(__file__).resolve().parent.parent / "demo-output"
-PROMPT = "a lighthouse on a cliff at dawn, gulls, long exposure"
-SHEET_COLUMNS, THUMBNAIL, CAPTION, MARGIN = 4, 300, 44, 16  # pixels but for the columns
-
-
-@dataclass(frozen=True)
-class Wish:
-    """One request in OpenAI's words; `more` are fields that OpenAI's client has no argument for."""
-
-    title: str
-    model: str
-    arguments: dict[str, Any] = field(default_factory=dict[str, Any])
-    more: dict[str, Any] = field(default_factory=dict[str, Any])
-    strict: bool = False
+MASK = OUTPUT / "mask.png"
 
 
 @dataclass(frozen=True)
@@ -47,84 +37,30 @@ class Drawn:
     metadata: dict[str, Any]
 
 
-WISHES = [
-    Wish(
-        "Qwen-Image over fal's queue; fal has no webp, so the gateway encodes it",
-        "fal/qwen-image",
-        {"size": "16:9", "n": 2, "output_format": "webp"},
-        {"seed": 7, "steps": 30, "negative_prompt": "people"},
-    ),
-    Wish(
-        "Qwen-Image over a vLLM-Omni server",
-        "vllm-omni/qwen-image",
-        {"size": "768x1024", "output_format": "jpeg"},
-        {"seed": 7, "num_inference_steps": 20, "cfg_scale": 4},
-    ),
-    Wish(
-        "Qwen-Image over Lumenfall: a shape and a scale instead of pixels",
-        "lumenfall/qwen-image",
-        {"n": 2},
-        {"aspect_ratio": "3:2", "resolution": "1K", "guidance_scale": 4},
-    ),
-    Wish(
-        "GPT Image 1.5 over OpenAI: the nearest of its three sizes, and a format that it does not have",
-        "gpt-image-1.5",
-        {"size": "1600x900", "quality": "high", "output_format": "avif"},
-    ),
-    Wish(
-        "Qwen-Image-2.0 over DashScope: two pictures in one call, priced in yuan",
-        "alibaba/qwen-image-2",
-        {"size": "4:3", "n": 2},
-    ),
-    Wish(
-        "FLUX.1 [schnell] over Replicate: a shape by name, and its own word for jpeg",
-        "replicate/flux-schnell",
-        {"size": "3:2", "output_format": "jpeg"},
-        {"seed": 7, "steps": 4},
-    ),
-    Wish(
-        "Qwen-Image over Runware: with a LoRA, in steps of 16 pixels",
-        "runware/qwen-image",
-        {"size": "1000x1000"},
-        {"seed": 7, "loras": [{"path": "civitai:120096@135931", "scale": 0.8}]},
-    ),
-    Wish("A placeholder from the local worker", "sketch", {"size": "1024x768"}, {"seed": 7}),
-    Wish(
-        "The same in another shape, with a parameter that has no effect there",
-        "sketch",
-        {"size": "512x768", "output_format": "webp", "output_compression": 80},
-        {"seed": 8, "loras": [{"path": "https://example.com/a.safetensors"}]},
-    ),
-    Wish(
-        "Strict: no pictures rather than a parameter without effect",
-        "fal/qwen-image",
-        {"size": "1024x1024", "quality": "high"},
-        strict=True,
-    ),
-]
-
-
 def main() -> None:
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
     OUTPUT.mkdir(exist_ok=True)
-    told = ["# What happened to each parameter", "", f"Prompt: {PROMPT}", ""]
+    told = ["# What happened to each parameter", "", f"Prompt: {LIGHTHOUSE}", ""]
     drawn: list[Drawn] = []
+    sources: dict[str, Path] = {}
     with tempfile.TemporaryDirectory(prefix="easel-demo-") as folder, gateway(Path(folder)) as (url, key):
         console.print(f"the gateway runs at {url}; its providers are simulated, and nothing is paid\n")
         with openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0) as client:
             for number, wish in enumerate(WISHES, 1):
                 console.print(Text(f"{number}. {wish.title}", "bold"))
                 try:
-                    one = draw(client, wish, number)
+                    one = draw(client, wish, number, sources)
                 except openai.BadRequestError as refused:
                     told += [f"## {number}. {wish.title}", "", f"`{wish.model}`: {message(refused)}", ""]
                     console.print(Text(f"   {message(refused)}\n"))
                     continue
                 drawn.append(one)
+                if wish.name:
+                    sources[wish.name] = one.files[0]
                 told += markdown(number, one)
                 console.print(shown(one))
     (OUTPUT / "parameters.md").write_text("\n".join(told), "utf-8")
-    contact_sheet(drawn).save(OUTPUT / "contact-sheet.png")
+    contact_sheet(on_the_sheet(drawn, sources)).save(OUTPUT / "contact-sheet.png", optimize=True)
     console.print(f"{sum(len(one.files) for one in drawn)} pictures are in {OUTPUT}")
     console.print("contact-sheet.png shows them all, parameters.md says what became of each parameter")
 
@@ -164,15 +100,16 @@ def listening(server: subprocess.Popen[str]) -> str:
     sys.exit(f"the gateway did not start:\n{''.join(said)}")
 
 
-def draw(client: openai.OpenAI, wish: Wish, number: int) -> Drawn:
+def draw(client: openai.OpenAI, wish: Wish, number: int, sources: Mapping[str, Path]) -> Drawn:
     """Ask as any program that uses OpenAI's client would, and write what comes."""
-    generate: Any = client.images.generate  # its overloads know only the arguments that OpenAI has
-    answer = generate(
+    ask: Any = client.images.edit if wish.of else client.images.generate  # overloads that know OpenAI's arguments only
+    answer = ask(
         model=wish.model,
-        prompt=PROMPT,
+        prompt=wish.prompt,
         extra_body=wish.more,
         extra_headers={"X-Easel-Strict": "true"} if wish.strict else {},
         **wish.arguments,
+        **pictures_of(wish, sources),
     )
     told: dict[str, Any] = answer.model_dump()
     files: list[Path] = []
@@ -183,6 +120,36 @@ def draw(client: openai.OpenAI, wish: Wish, number: int) -> Drawn:
         file.write_bytes(base64.b64decode(encoded) if encoded else httpx.get(picture["url"]).raise_for_status().content)
         files.append(file)
     return Drawn(wish, files, told["metadata"])
+
+
+def pictures_of(wish: Wish, sources: Mapping[str, Path]) -> dict[str, Path]:
+    """The files that an edit sends."""
+    if not wish.of:
+        return {}
+    source = sources[wish.of]
+    return {"image": source, "mask": mask_of(source)} if wish.masked else {"image": source}
+
+
+def mask_of(source: Path) -> Path:
+    """OpenAI's kind of mask for a picture: transparent where it may change, which is the middle here."""
+    with Image.open(source) as picture:
+        width, height = picture.size
+    mask = Image.new("RGBA", (width, height), "black")
+    ImageDraw.Draw(mask).ellipse((width // 4, height // 5, 3 * width // 4, 3 * height // 5), fill=(0, 0, 0, 0))
+    mask.save(MASK)
+    return MASK
+
+
+def on_the_sheet(drawn: Sequence[Drawn], sources: Mapping[str, Path]) -> list[Shown]:
+    shown: list[Shown] = []
+    for one in drawn:
+        title = f"{one.metadata['model']} · {one.metadata['provider_name']}"
+        source, mask = sources.get(one.wish.of), MASK if one.wish.masked else None
+        for file in one.files:
+            with Image.open(file) as picture:
+                width, height = picture.size
+            shown.append(Shown(file, title, f"{width}x{height} {file.suffix[1:]}{one.wish.kind}", source, mask))
+    return shown
 
 
 def message(refused: openai.BadRequestError) -> str:
@@ -202,16 +169,25 @@ def rows(one: Drawn) -> list[list[str]]:
             row["note"] or "",
         ]
         for row in one.metadata["parameters"]
-        if row["name"] != "prompt"
+        if row["name"] != "prompt" or row["behavior"] == "dropped"
     ]
 
 
 COLUMNS = ["parameter", "asked", "behaviour", "sent as", "sent", "note"]
 
 
-def short(value: object) -> str:
-    text = "" if value is None else str(value)
+def short(value: Any) -> str:
+    """In a table's cell; a picture as `webp 1024x768`."""
+    text = "" if value is None else str(pictured(value))
     return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def pictured(value: Any) -> Any:
+    if isinstance(value, list):
+        return [pictured(each) for each in value]  # pyright: ignore[reportUnknownVariableType] - JSON
+    if isinstance(value, dict) and "hash" in value:
+        return f"{value['format']} {value['width']}x{value['height']}"
+    return value  # pyright: ignore[reportUnknownVariableType] - JSON
 
 
 def facts(one: Drawn) -> str:
@@ -243,26 +219,6 @@ def line(cells: Sequence[str]) -> str:
     """A row of a Markdown table."""
     escaped = [cell.replace("|", r"\|") for cell in cells]
     return f"| {' | '.join(escaped)} |"
-
-
-def contact_sheet(drawn: Sequence[Drawn]) -> Image.Image:
-    """All pictures, small, each with its model, provider and size."""
-    pictures = [(one, file) for one in drawn for file in one.files]
-    cell = (THUMBNAIL + MARGIN, THUMBNAIL + CAPTION + MARGIN)
-    lines = -(-len(pictures) // SHEET_COLUMNS)
-    sheet = Image.new("RGB", (cell[0] * SHEET_COLUMNS + MARGIN, cell[1] * lines + MARGIN), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
-    for place, (one, file) in enumerate(pictures):
-        left, top = MARGIN + place % SHEET_COLUMNS * cell[0], MARGIN + place // SHEET_COLUMNS * cell[1]
-        with Image.open(file) as picture:
-            width, height = picture.size
-            small = picture.convert("RGB")
-            small.thumbnail((THUMBNAIL, THUMBNAIL))
-        sheet.paste(small, (left + (THUMBNAIL - small.width) // 2, top + THUMBNAIL - small.height))
-        told = one.metadata
-        pen.text((left, top + THUMBNAIL + 4), f"{told['model']} · {told['provider_name']}", "black", font)
-        pen.text((left, top + THUMBNAIL + 23), f"{width}x{height} {file.suffix[1:]}", "dimgray", font)
-    return sheet
 
 
 if __name__ == "__main__":

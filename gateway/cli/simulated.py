@@ -23,8 +23,7 @@ def simulated_routes(configured: Mapping[str, Route]) -> dict[str, dict[str, Any
     """The built-in providers first: without a route, a server of one's own would serve what fal is tried out for."""
     if "qwen-image" in configured:
         return {}
-    route = ["fal", "lumenfall", "alibaba", "replicate", "runware", "civitai", "oxen", "vllm-omni"]
-    return {"qwen-image": {"route": route}}
+    return {"qwen-image": {"route": [*BUILT_IN, "vllm-omni"]}}
 
 
 def table_of(address: Mapping[str, str]) -> dict[str, Any]:

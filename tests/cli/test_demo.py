@@ -6,13 +6,15 @@ from pathlib import Path
 
 from PIL import Image
 
+from providers.registry import BUILT_IN
 from tests.cli.running import ROOT, environment
 
 
 def test_the_demo_draws_and_says_where(tmp_path: Path) -> None:
     script = tmp_path / "scripts" / "demo.py"
     script.parent.mkdir()
-    script.write_bytes((ROOT / "scripts" / "demo.py").read_bytes())
+    for file in (ROOT / "scripts").glob("*.py"):
+        (script.parent / file.name).write_bytes(file.read_bytes())
     run(script)
     said = run(script)
     output = tmp_path / "demo-output"
@@ -25,12 +27,15 @@ def test_the_demo_draws_and_says_where(tmp_path: Path) -> None:
             assert picture.format.lower() == file.suffix[1:]
             drawn[file.name] = picture.size
     assert drawn["01-fal-qwen-image-2.webp"] == (1365, 768)
-    assert drawn["02-vllm-omni-qwen-image-1.jpeg"] == (768, 1024)
-    assert drawn["03-lumenfall-qwen-image-2.png"] == (1254, 836)
-    assert drawn["04-gpt-image-1.5-1.avif"] == (1536, 1024)
-    assert drawn["06-replicate-flux-schnell-1.jpeg"] == (1216, 832)
-    assert drawn["07-runware-qwen-image-1.png"] == (1008, 1008)
-    assert drawn["08-sketch-1.png"] == (1024, 768)
+    assert drawn["02-gpt-image-1.5-1.avif"] == (1536, 1024)
+    assert drawn["03-lumenfall-qwen-image-1.png"] == (1254, 836)
+    assert drawn["05-replicate-flux-schnell-1.jpeg"] == (1216, 832)
+    assert drawn["06-runware-qwen-image-1.png"] == (1008, 1008)
+    assert drawn["08-oxen-qwen-image-2-2.png"] == (1024, 1024)
+    assert drawn["09-vllm-omni-qwen-image-1.jpeg"] == (768, 1024)
+    assert drawn["10-sketch-1.webp"] == (1024, 768)
+    assert drawn["11-fal-qwen-image-edit-1.png"] == (1024, 768), "an edit keeps the shape of its source"
+    assert drawn["13-oxen-topaz-image-upscale-1.png"] == (2048, 1536)
     with Image.open(output / "contact-sheet.png") as sheet:
         assert sheet.width > 1000
     told = (output / "parameters.md").read_text("utf-8")
@@ -45,3 +50,9 @@ def run(script: Path) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def test_every_provider_that_is_built_in_draws_something() -> None:
+    wishes = (ROOT / "scripts" / "demo_wishes.py").read_text("utf-8")
+    others = {"local": '"sketch"', "openai": '"gpt-image-1.5"'}
+    assert [name for name in BUILT_IN if others.get(name, f'"{name}/') not in wishes] == []
