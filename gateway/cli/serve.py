@@ -38,7 +38,7 @@ def command(
         overrides = simulation(companions) if simulate else {}
         settings = checked_settings(config, overrides, host)
         if simulate:
-            overrides |= {**kept_apart(settings), "models": simulated_routes(settings.models)}
+            overrides |= {**kept_apart(settings), "models": simulated_routes(settings)}
             settings = checked_settings(config, overrides, host)
         worker = companions.enter_context(SketchWorker()) if needs_worker(settings) else None
         try:

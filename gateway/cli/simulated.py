@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.settings_tables import Route
-from providers.registry import BUILT_IN
+from gateway.settings import Settings
+from providers.registry import BUILT_IN, read_catalog
+
+SHARED = "qwen-image"  # what most providers have, and the stand-in for a server of one's own too
 
 VLLM_OMNI = {
     "kind": "openai_compatible",
@@ -19,11 +21,17 @@ def simulated_providers(addresses: Mapping[str, Mapping[str, str]]) -> dict[str,
     return {**tables, "vllm-omni": {**VLLM_OMNI, **table_of(addresses["vllm-omni"])}}
 
 
-def simulated_routes(configured: Mapping[str, Route]) -> dict[str, dict[str, Any]]:
-    """The built-in providers first: without a route, a server of one's own would serve what fal is tried out for."""
-    if "qwen-image" in configured:
+def simulated_routes(settings: Settings) -> dict[str, dict[str, Any]]:
+    """The built-in providers first: without a route, a server of one's own would serve what fal is tried out for.
+
+    Raises TableError.
+    """
+    if SHARED in settings.models:
         return {}
-    return {"qwen-image": {"route": [*BUILT_IN, "vllm-omni"]}}
+    tables = settings.provider_settings()
+    offers = read_catalog(tables, {}).entries[SHARED].offers
+    offering = dict.fromkeys(offer.provider for offer in offers)
+    return {SHARED: {"route": sorted(offering, key=lambda name: name not in BUILT_IN)}}
 
 
 def table_of(address: Mapping[str, str]) -> dict[str, Any]:
