@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.cli.client import GatewayFailed
 from gateway.flow.order import default_response_format
+from gateway.flow.routing import Routing
 from gateway.rows.models import model_row
 from gateway.rows.plans import excluded_row, plan_answer, planned_row
 from gateway.settings import ConfigurationError, Settings, read_settings
@@ -12,7 +13,7 @@ from normalizers.asked import Asked, Options, read_asked
 from normalizers.catalog import UnknownModel
 from normalizers.errors import NormalizerError, Refused, TableError
 from normalizers.offer import Offer
-from normalizers.plan import plan
+from normalizers.plan import Plan, plan
 from providers.registry import read_catalog
 
 
@@ -62,16 +63,23 @@ class Tables:
             wanted = default_response_format(asked.model, self.settings.defaults.response_format)
             keep, strict = self.settings.storage.keep, strict or self.settings.defaults.strict
             options = Options(response_format=wanted, keep=keep, strict=strict)
-            candidates = [self.candidate(asked, offer, options) for offer in found.offers]
+            considered = [self.candidate(asked, offer, options) for offer in found.offers]
         except NormalizerError as wrong:
             raise GatewayFailed(str(wrong)) from wrong
-        return plan_answer(found.entry.facts.id, "generate", candidates)
+        model = found.entry.facts.id
+        plans = [entry for entry in considered if isinstance(entry, Plan)]
+        rows = [self.row(made) for made in Routing(self.settings.models).expected(model, plans)]
+        excluded = [entry for entry in considered if not isinstance(entry, Plan)]
+        return plan_answer(model, "generate", [*rows, *excluded])
 
-    def candidate(self, asked: Asked, offer: Offer, options: Options) -> dict[str, Any]:
-        """One provider's part in a plan; what it refuses excludes it."""
-        title, available = self.titles[offer.provider], offer.provider in self.available
+    def candidate(self, asked: Asked, offer: Offer, options: Options) -> Plan | dict[str, Any]:
+        """One provider's part in a plan, or the row that says what it refuses."""
         try:
-            made = plan(asked, offer, options, self.catalog.known)
+            return plan(asked, offer, options, self.catalog.known)
         except Refused as refused:
+            title, available = self.titles[offer.provider], offer.provider in self.available
             return excluded_row(offer, title, available=available, param=refused.param, reason=refused.reason)
-        return planned_row(made, title, available=available)
+
+    def row(self, made: Plan) -> dict[str, Any]:
+        provider = made.offer.provider
+        return planned_row(made, self.titles[provider], available=provider in self.available)

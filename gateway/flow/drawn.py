@@ -11,7 +11,7 @@ from gateway.flow.picture import Picture
 from gateway.flow.usage import Usage
 from normalizers.plan import Plan
 from normalizers.rules import Decision
-from providers.errors import ProviderError
+from providers.errors import Kind, ProviderError
 
 
 class Attempt(NamedTuple):
@@ -30,6 +30,11 @@ class Attempt(NamedTuple):
         """As JSON; `reason` only where there is one."""
         told = self._asdict()
         return told if self.reason else {name: value for name, value in told.items() if name != "reason"}
+
+
+def outcome_of(error: ProviderError) -> str:
+    """For an attempt; nobody knows whether a call whose answer was lost was paid."""
+    return "unknown" if error.kind is Kind.LOST else error.kind.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,12 @@ async def draw(order: Order, candidates: Sequence[Found], drawn: Drawn, at: Deps
     turns = Turns(order, candidates, at)
     missing: list[int] = []
     before: Offer | None = None
+    failures: list[ProviderError] = []
     while (turn := turns.next(drawn)) is not None:
         missing = wanted_of(turn.candidate, missing, drawn)
         errors = len(drawn.errors)
         try:
-            if missing and not may_follow(turn, before, drawn.errors, len(turn.candidate.plan.calls(missing)), at):
+            if missing and not may_follow(turn, before, failures, len(turn.candidate.plan.calls(missing)), at):
                 break
             asked = not missing or await draw_with(turn, missing, order, drawn, at)
         finally:
@@ -38,7 +39,8 @@ async def draw(order: Order, candidates: Sequence[Found], drawn: Drawn, at: Deps
             return
         if not goes_on(order, drawn):
             break
-        before = turn.offer if asked and len(drawn.errors) > errors else before
+        if asked:
+            before, failures = turn.offer, drawn.errors[errors:]
     raise failure(order, drawn, missing=len(missing))
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from gateway.flow.calling import ask
 from gateway.flow.cost import cost_of
 from gateway.flow.deps import Deps
-from gateway.flow.drawn import Attempt, Drawn, mixes
+from gateway.flow.drawn import Attempt, Drawn, mixes, outcome_of
 from gateway.flow.finish import CannotFinish
 from gateway.flow.hand_over import with_wire_forms
 from gateway.flow.intake import take_in
@@ -44,7 +44,7 @@ async def one_call(
             call = await with_wire_forms(make_call(planned, plan, order), plan, order, at)
             answer = await ask(at.adapters[plan.offer.provider], call, order, at)
         except ProviderError as error:
-            note(drawn, plan, "unknown" if error.kind is Kind.LOST else error.kind.value, 0, at.routing.now() - started)
+            note(drawn, plan, outcome_of(error), 0, at.routing.now() - started)
             report(error, plan, started, order, at)
             wait = max(pause * random.uniform(0.75, 1.25), error.retry_after or 0)  # noqa: S311 - spreads retries, guards nothing
             if not (left and may_try_again(error, wait, turn, order, at)):
