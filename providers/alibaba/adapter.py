@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import cast
 from urllib.parse import quote
 
-from providers.alibaba.explain import explain, failed_task
+from providers.alibaba.explain import explain, failed_task, is_blocked
 from providers.base import Answer, Call, Image, Json, Progress, Ticket
 from providers.errors import Kind, ProviderError
 from providers.http import MAX_BYTES, Http, HttpAnswer
@@ -101,7 +101,9 @@ class Alibaba:
 
 
 def _pictures(answer: HttpAnswer) -> Answer:
-    """The pictures of all choices and all their parts, or of a task's results. Failed ones are not billed."""
+    """The pictures of all choices and all their parts, or of a task's results. Failed ones are not billed, and those
+    that moderation blocked come as flagged ones without content.
+    """
     body = answer.json_object()
     output = _object(body.get("output"))
     messages = [_object(choice.get("message")) for choice in _objects(output.get("choices"))]
@@ -111,12 +113,13 @@ def _pictures(answer: HttpAnswer) -> Answer:
         for result in _objects(output.get("results"))
         if _is_url(result.get("url"))
     ]
+    blocked = [Image(content=b"", flagged=True) for result in _objects(output.get("results")) if is_blocked(result)]
     images = (*parts, *results)
     if not images:
         raise answer.broken("DashScope answered without a picture")
     usage = _object(body.get("usage"))
     count: object = usage.get("image_count", usage.get("output_image_count"))
-    return Answer(images, units=float(count) if isinstance(count, int) else None)
+    return Answer((*images, *blocked), units=float(count) if isinstance(count, int) else None)
 
 
 def _urls(content: object, name: str) -> Iterator[str]:

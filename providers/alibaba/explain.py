@@ -78,6 +78,11 @@ def failed_task(told: Mapping[str, Any], call: Call) -> ProviderError:
     return _error(Kind.FAILED if kind in _PASSING else kind, told, call, 200, None)
 
 
+def is_blocked(result: Mapping[str, Any]) -> bool:
+    """One picture of several that the moderation did not let through."""
+    return _kind(result.get("code")) is Kind.MODERATED
+
+
 def _kind(word: object) -> Kind | None:
     """`Throttling.BurstRate` is a `Throttling`."""
     parts = word.split(".") if isinstance(word, str) else []

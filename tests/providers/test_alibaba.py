@@ -149,6 +149,17 @@ async def test_a_result_brings_pictures_count_and_the_prompt_that_was_drawn(
     assert answer.units == 2
 
 
+async def test_a_picture_that_moderation_blocked_among_others_is_flagged_and_not_just_missing(
+    upstream: Upstream, alibaba: Alibaba
+) -> None:
+    blocked = {"code": "DataInspectionFailed", "message": "no"}
+    reply = task("SUCCEEDED", results=[blocked, {"url": PNG}]).body
+    upstream.replies = [Reply(200, {**reply, "usage": {"image_count": 1}})]
+    answer = await alibaba.result(TICKET, queued())
+    assert [(image.url, image.flagged) for image in answer.images] == [(PNG, False), (None, True)]
+    assert answer.units == 1
+
+
 async def test_a_result_in_the_form_of_messages(upstream: Upstream, alibaba: Alibaba) -> None:
     upstream.replies = [task("SUCCEEDED", finished=True, **choices(PNG))]
     assert [image.url for image in (await alibaba.result(TICKET, said())).images] == [PNG]
