@@ -139,14 +139,10 @@ def test_a_variation(all_providers: RunningGateway, simulators: Simulators) -> N
 
 
 UPLOAD_FAULTS: list[tuple[dict[str, Any], str]] = [
-    ({"effect": "drop_before"}, "ok"),
     ({"effect": "drop_after"}, "ok"),
-    ({"effect": "status", "status": 503}, "ok"),
-    ({"effect": "status", "status": 401}, "elsewhere"),
     ({"effect": "status", "status": 402}, "elsewhere"),
     ({"effect": "html", "times": -1}, "elsewhere"),
     ({"effect": "drop_after", "times": -1}, "elsewhere"),
-    ({"effect": "status", "status": 503, "times": -1}, "elsewhere"),
 ]
 
 
