@@ -116,10 +116,12 @@ def request_schema(offer: Offer) -> dict[str, Any]:
     for name, rule in offer.rules.items():
         if name not in PARAMETERS and rule.how != "refused":
             properties[name] = dict(rule.schema)
+    always = [name for name in ("prompt", "image") if needed(name, offer)]
+    always += [name for name in offer.needs if " or " not in name]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
-        "required": ["model", *(name for name in ("prompt", "image") if needed(name, offer)), *offer.needs],
+        "required": ["model", *always],
         "properties": properties,
         "additionalProperties": offer.unknown != "rejected",
     }

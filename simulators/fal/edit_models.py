@@ -29,10 +29,9 @@ from simulators.fal.fields import (
     whole,
 )
 from simulators.fal.sizing import by_default, by_ratio, like_first, like_last, seedream, times_scale
-from simulators.fal.text_models import FLUX, FLUX_2, QWEN, QWEN_2, QWEN_2_PIXELS, SDXL
+from simulators.fal.text_models import BANANA_RATIOS, FLUX, FLUX_2, QWEN, QWEN_2, QWEN_2_PIXELS, SDXL
 
 _KONTEXT_RATIOS = ("21:9", "16:9", "4:3", "3:2", "1:1", "2:3", "3:4", "9:16", "9:21")
-_BANANA_RATIOS = ("21:9", "16:9", "3:2", "4:3", "5:4", "1:1", "4:5", "3:4", "2:3", "9:16")
 _FIRST = {"sizing": like_first}
 _LAST = {"sizing": like_last}
 
@@ -205,7 +204,7 @@ _OTHER_MODELS: tuple[Endpoint, ...] = (
         facts={"sizing": by_ratio("aspect_ratio"), "answer": "described"},
         prompt=prompt(3, 50_000),
         image_urls=image_urls(),
-        aspect_ratio=one_of("auto", *_BANANA_RATIOS, default="auto"),
+        aspect_ratio=one_of("auto", *BANANA_RATIOS, default="auto"),
         num_images=FOUR,
         output_format=PNG_3,
         safety_tolerance=tolerance(6, 4),

@@ -22,8 +22,11 @@ from simulators.fal.fields import (
     tolerance,
     whole,
 )
+from simulators.fal.sizing import by_ratio
 
 _LANDSCAPE = size("landscape_4_3")
+
+BANANA_RATIOS = ("21:9", "16:9", "3:2", "4:3", "5:4", "1:1", "4:5", "3:4", "2:3", "9:16")
 
 QWEN: dict[str, FieldSpec] = {
     "num_inference_steps": whole(2, 250, 30),
@@ -135,6 +138,17 @@ TEXT_MODELS: tuple[Endpoint, ...] = (
         image_size=_LANDSCAPE,
         output_format=JPEG,
         safety_tolerance=tolerance(5, 2),
+    ),
+    endpoint(
+        "fal-ai/nano-banana",
+        without=("enable_safety_checker",),
+        facts={"sizing": by_ratio("aspect_ratio"), "answer": "described"},
+        prompt=prompt(3, 50_000),
+        aspect_ratio=one_of(*BANANA_RATIOS, default="1:1"),
+        num_images=FOUR,
+        output_format=PNG_3,
+        safety_tolerance=tolerance(6, 4),
+        limit_generations=flag(False),
     ),
     endpoint(
         "fal-ai/fast-sdxl",

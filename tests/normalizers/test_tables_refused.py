@@ -130,6 +130,8 @@ BAD_OFFERS = [
     ('price = { per_image = nan }\ncanvas = { kind = "free" }', ".price.per_image", "finite"),
     ('open_at = "extra"\ncanvas = { kind = "free" }', "", "`unknown` must be open"),
     ('unknown = "maybe"\ncanvas = { kind = "free" }', ".unknown", "Input should be 'open', 'ignored' or 'rejected'"),
+    ('needs = ["ghost"]\ncanvas = { kind = "free" }', "", "`needs` names ghost, which has no row that sends it"),
+    ('needs = ["n"]\ncanvas = { kind = "free" }', "", "`needs` names n, which has no row that sends it"),
     ('colour = "red"\ncanvas = { kind = "free" }', ".colour", "Extra inputs are not permitted"),
 ]
 
@@ -140,6 +142,17 @@ def test_a_bad_offer(offer: str, path: str, message: str) -> None:
         read_offers(file(offer).encode(), "den.toml", "den", {})
     assert wrong.value.path == HERE + path
     assert message in wrong.value.message
+
+
+def test_a_canvas_without_a_kind_adds_to_the_common_one() -> None:
+    common = (
+        '[common]\ncanvas = { kind = "free", to = ["image_size"], form = "object", limits = { side = [8, 2048] } }\n'
+    )
+    (offer,) = read_offers((common + file("canvas = { auto = 'auto' }")).encode(), "den.toml", "den", {})
+    assert (offer.canvas.kind, offer.canvas.to, offer.canvas.auto) == ("free", ("image_size",), "auto")
+    assert offer.canvas.limits.high == 2048
+    (offer,) = read_offers((common + file('canvas = { kind = "free" }')).encode(), "den.toml", "den", {})
+    assert (offer.canvas.to, offer.canvas.form) == (("size",), "string"), "one with a kind replaces it"
 
 
 # | the whole file | path | message |

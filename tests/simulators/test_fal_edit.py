@@ -188,6 +188,20 @@ def test_a_picture_drawn_here_can_be_edited(fal: Fal) -> None:
     assert fal.size("fal-ai/qwen-image-edit", {"image_url": image["url"]}) == (96, 64)
 
 
+def test_a_picture_on_this_machine_is_fetched(fal: Fal, simulators: Simulators) -> None:
+    at = simulators.addresses["replicate"]
+    made = fal.wire.post(
+        f"{at['base_url']}/models/qwen/qwen-image-2-pro/predictions",
+        json={"input": {"prompt": "x", "size": "512*640"}},
+        headers={"Authorization": f"Bearer {at['key']}", "Prefer": "wait"},
+    )
+    elsewhere = made.json()["output"]
+    assert elsewhere.startswith(f"{simulators.origin}/replicate-media/")
+    assert fal.size("fal-ai/qwen-image-edit", {"image_url": elsewhere}) == (512, 640)
+    missing = fal.complaint("fal-ai/qwen-image-edit", {"image_url": elsewhere + "x"})
+    assert missing == (422, "file_download_error", ["image_url"])
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [
