@@ -51,6 +51,10 @@ async def read_body(headers: Headers, receive: Receive, max_bytes: int) -> Any:
     return await read_json(headers, receive, max_bytes)
 
 
+def is_form(headers: Headers) -> bool:
+    return media_type(content_type(headers)) in {MULTIPART, URL_ENCODED}
+
+
 async def read_parts(boundary: bytes, receive: Receive, max_bytes: int) -> list[Part]:
     """After a mistake the rest is still read: a client that is cut off while it sends never sees the answer."""
     parser = MultipartParser(boundary)

@@ -1,7 +1,7 @@
 """What a form's text means: forms know no numbers, so each field is read as its parameter's type."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -50,6 +50,14 @@ def type_of(name: str, *, inner: bool = False) -> Type | None:
         return "boolean"
     known = PARAMETERS.get(meaning(name) or "")
     return known.type if known else None
+
+
+def typed(fields: Mapping[str, Any], kinds: Mapping[str, Type]) -> dict[str, Any]:
+    """A form's fields once the model is known: a provider's own field such as `use_turbo` has its own type."""
+    return {
+        name: read_text(value, kinds[name]) if isinstance(value, str) and name in kinds else value
+        for name, value in fields.items()
+    }
 
 
 def read_text(text: str, kind: Type | None) -> Any:

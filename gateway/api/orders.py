@@ -9,7 +9,8 @@ from starlette.types import Receive, Scope
 from gateway.api.asgi import header
 from gateway.api.auth import Keys
 from gateway.api.body import read_json
-from gateway.api.form import read_body
+from gateway.api.form import is_form, read_body
+from gateway.api.form_values import typed
 from gateway.errors import InvalidValue, UnsupportedParameter
 from gateway.flow.candidates import bad_value, find_for_pictures, find_model, nobody
 from gateway.flow.deps import Deps
@@ -19,8 +20,10 @@ from gateway.flow.sources import has_guides, has_pictures, take_sources
 from gateway.telemetry import Outcome
 from normalizers.asked import Asked, Options, read_asked
 from normalizers.catalog import Found
+from normalizers.checks import Type
 from normalizers.errors import BadValue
 from normalizers.offer import Operation
+from normalizers.parameters import PARAMETERS
 
 NOT_YET = ("webhook_url", "upload_endpoint")
 NOT_YET_TRUE = ("stream", "cancel_on_disconnect")
@@ -81,7 +84,8 @@ class Orders:
         order = self.order(scope, asked, found, operation, caller)
         if not found.offers:
             raise nobody(order, (), self.at)
-        fields, contents = await take_sources(asked.fields, native_pictures(found), order.deadline, self.at)
+        fields = typed(asked.fields, native_types(found)) if is_form(scope["headers"]) else asked.fields
+        fields, contents = await take_sources(fields, native_pictures(found), order.deadline, self.at)
         return replace(order, asked=replace(asked, fields=fields), sent=SentPictures(contents))
 
     def order(self, scope: Scope, asked: Asked, found: Found, operation: Operation, caller: Caller) -> Order:
@@ -119,6 +123,12 @@ def native_pictures(found: Found) -> Mapping[str, str]:
     """The providers' own names of the fields that carry pictures: `image_urls` is `image`."""
     natives = (offer.native.items() for offer in found.entry.offers)
     return {wire: name for native in natives for wire, name in native if name in {"image", "mask"}}
+
+
+def native_types(found: Found) -> dict[str, Type]:
+    """The types of the providers' own fields: `use_turbo` is a boolean."""
+    rules = (rule for offer in found.entry.offers for rule in offer.rules.items() if rule[0] not in PARAMETERS)
+    return {name: rule.schema["type"] for name, rule in rules if "type" in rule.schema}
 
 
 def refuse_what_is_not_served(asked: Asked, prefer: bytes) -> None:

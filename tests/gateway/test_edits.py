@@ -64,6 +64,16 @@ def test_each_form_field_is_understood(name: str, all_providers: RunningGateway,
     assert all(pybase64.b64decode(sent["image_url"].partition(",")[2]) == photo() for sent in submitted(simulators))
 
 
+def test_a_providers_own_field_keeps_its_type_in_a_form(all_providers: RunningGateway, simulators: Simulators) -> None:
+    answer = all_providers.http.post(
+        "/v1/images/edits",
+        data={**SNOW, "model": "fal/qwen-image", "strength": "0.5", "use_turbo": "true"},
+        files={"image": photo()},
+    )
+    served(answer)
+    assert submitted(simulators)[0]["use_turbo"] is True
+
+
 def test_a_picture_that_lies_on_its_side_is_turned(all_providers: RunningGateway, simulators: Simulators) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
