@@ -24,6 +24,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gateway.rows.words import pictured
+
 OUTPUT = Path(__file__).resolve().parent.parent / "demo-output"
 MASK = OUTPUT / "mask.png"
 
@@ -180,14 +182,6 @@ def short(value: Any) -> str:
     """In a table's cell; a picture as `webp 1024x768`."""
     text = "" if value is None else str(pictured(value))
     return text if len(text) <= 60 else f"{text[:59]}…"
-
-
-def pictured(value: Any) -> Any:
-    if isinstance(value, list):
-        return [pictured(each) for each in value]  # pyright: ignore[reportUnknownVariableType] - JSON
-    if isinstance(value, dict) and "hash" in value:
-        return f"{value['format']} {value['width']}x{value['height']}"
-    return value  # pyright: ignore[reportUnknownVariableType] - JSON
 
 
 def facts(one: Drawn) -> str:

@@ -14,7 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from gateway.cli import options
 from gateway.cli.client import Gateway, GatewayFailed
 from gateway.cli.terminal import fail, out, plain, say, say_json, table
-from gateway.rows.words import money
+from gateway.rows.words import money, pictured
 
 ENDINGS = {"png": "png", "jpeg": "jpg", "webp": "webp", "avif": "avif", "gif": "gif"}
 UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
@@ -149,7 +149,14 @@ def decisions(rows: list[dict[str, Any]]) -> Any:
     return table(
         ["parameter", "given", "behaviour", "sent as", "value", "note"],
         [
-            [row["given_as"], row.get("asked"), row["behavior"], row.get("sent_as"), row.get("sent"), row.get("note")]
+            [
+                row["given_as"],
+                pictured(row.get("asked")),
+                row["behavior"],
+                row.get("sent_as"),
+                pictured(row.get("sent")),
+                row.get("note"),
+            ]
             for row in rows
         ],
     )

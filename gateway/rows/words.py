@@ -1,7 +1,7 @@
 """Rows in words, for people: the same in a terminal and on a page."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 
 def money(amount: float | None) -> str:
@@ -18,3 +18,15 @@ def price_words(known: Mapping[str, Any]) -> str:
         return known.get("formula") or ("unknown" if most is None else f"at most {money(most)}")
     parts = [f"{money(megapixel)}/MP"] if megapixel else []
     return " + ".join([*([money(image)] if image or not parts else []), *parts])
+
+
+def pictured(value: object) -> object:
+    """A picture of a request as `png 1024x768`, wherever it stands in a value; everything else as it is."""
+    if isinstance(value, list):
+        return [pictured(each) for each in cast("list[object]", value)]
+    if isinstance(value, dict):
+        row = cast("dict[str, object]", value)
+        if {"hash", "format", "width", "height"} <= row.keys():
+            return f"{row['format']} {row['width']}x{row['height']}"
+        return {key: pictured(each) for key, each in row.items()}
+    return value
