@@ -13,9 +13,9 @@ from tests.gateway.drawn import asked, content_of, failed, opened, served
 from tests.gateway.running import RunningGateway
 
 STRICT = {"X-Easel-Strict": "true"}
-SLUGS = ("fal", "lumenfall", "alibaba", "replicate", "runware", "civitai", "oxen")
+SHAPES = ("replicate", "oxen")  # asked for a shape, these choose the size themselves
+SIZES = ("fal", "lumenfall", "alibaba", "runware", "civitai")
 MODELS = {"alibaba": "qwen-image-2"}
-SIZES = {"replicate": "1:1", "oxen": "1:1"}  # these draw shapes
 
 
 @pytest.fixture
@@ -26,11 +26,15 @@ def gateway(all_providers: RunningGateway) -> RunningGateway:
 @pytest.fixture
 def keeping_nothing(start: Start, simulators: Simulators) -> RunningGateway:
     """URLs of providers are handed on."""
-    return start(providers=everyone(simulators), models={"qwen-image": {"route": list(SLUGS)}}, storage={"keep": False})
+    return start(
+        providers=everyone(simulators), models={"qwen-image": {"route": [*SHAPES, *SIZES]}}, storage={"keep": False}
+    )
 
 
 def at(slug: str, **more: Any) -> dict[str, Any]:
-    return asked(model=f"{slug}/{MODELS.get(slug, 'qwen-image')}", **{"size": SIZES.get(slug, "512x512"), **more})
+    return asked(
+        model=f"{slug}/{MODELS.get(slug, 'qwen-image')}", **{"size": "1:1" if slug in SHAPES else "512x512", **more}
+    )
 
 
 def wrong(slug: str, effect: str = "wrong_size", on: str = "generate", times: int = 1) -> list[dict[str, Any]]:
@@ -41,7 +45,7 @@ def differing(gateway: RunningGateway, slug: str) -> float:
     return counted(gateway, "easel_images_differing_total", provider=slug, what="size")
 
 
-@pytest.mark.parametrize("slug", SLUGS)
+@pytest.mark.parametrize("slug", SIZES)
 def test_a_picture_of_another_size_is_told_as_it_is(gateway: RunningGateway, simulators: Simulators, slug: str) -> None:
     planned = gateway.http.post("/v1/images/plan", json=at(slug)).json()["candidates"][0]
     simulators.set_faults(wrong(slug))
@@ -63,7 +67,17 @@ def test_a_picture_of_another_size_is_told_as_it_is(gateway: RunningGateway, sim
     assert simulators.paid(slug) == 1
 
 
-@pytest.mark.parametrize("slug", SLUGS)
+@pytest.mark.parametrize("slug", SHAPES)
+def test_a_size_that_nobody_planned_differs_from_nothing(
+    gateway: RunningGateway, simulators: Simulators, slug: str
+) -> None:
+    simulators.set_faults(wrong(slug))
+    body = served(gateway.generate(at(slug), headers=STRICT))
+    assert body["metadata"]["differences"] == []
+    assert (body["data"][0]["width"], body["data"][0]["height"]) == opened(content_of(body["data"][0])).size
+
+
+@pytest.mark.parametrize("slug", [*SHAPES, *SIZES])
 def test_a_picture_as_planned_differs_in_nothing(gateway: RunningGateway, slug: str) -> None:
     body = served(gateway.generate(at(slug), headers=STRICT))
     assert body["metadata"]["differences"] == []
@@ -111,7 +125,7 @@ def test_another_format_than_the_usual_one_is_marked(gateway: RunningGateway, si
 # ---- Strict ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("slug", SLUGS)
+@pytest.mark.parametrize("slug", SIZES)
 def test_strict_refuses_it_and_hands_over_what_is_paid(
     gateway: RunningGateway, simulators: Simulators, slug: str
 ) -> None:
