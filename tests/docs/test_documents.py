@@ -55,7 +55,7 @@ def test_the_readme_shows_every_command_and_the_two_to_begin_with() -> None:
 
 
 def test_the_picture_is_small() -> None:
-    assert (ROOT / "docs/contact-sheet.png").stat().st_size <= 400_000
+    assert (ROOT / "docs/contact-sheet.png").stat().st_size < 300_000
 
 
 def test_decisions_have_their_parts() -> None:

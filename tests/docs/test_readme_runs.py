@@ -1,7 +1,9 @@
 """What README tells a person to run is run, against the simulators."""
 
+import base64
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from simulators.running import Simulators
 from tests.docs.documents import blocks
@@ -35,18 +38,60 @@ def run(program: list[str], gateway: RunningGateway, folder: Path) -> list[str]:
     return done.stdout.splitlines()
 
 
+def examples() -> tuple[str, str]:
+    """The one that draws from text, and the one that edits."""
+    [drawing, editing] = blocks("README.md", "python")
+    assert ADDRESS in drawing
+    assert ADDRESS in editing
+    return drawing, editing
+
+
+def bodies() -> list[dict[str, Any]]:
+    """What the curl examples send."""
+    curls = [block for block in blocks("README.md", "sh") if block.startswith("curl")]
+    return [json.loads(curl[curl.index("{") : curl.rindex("}") + 1]) for curl in curls]
+
+
+def room(folder: Path) -> None:
+    """The files that the examples name."""
+    Image.new("RGB", (512, 384), "teal").save(folder / "room.png")
+    Image.new("RGBA", (512, 384)).save(folder / "mask.png")
+
+
 def test_the_python_example_prints_two_urls(gateway: RunningGateway, tmp_path: Path) -> None:
-    [example] = blocks("README.md", "python")
-    assert ADDRESS in example
-    urls = run([sys.executable, "-c", example], gateway, tmp_path)
+    urls = run([sys.executable, "-c", examples()[0]], gateway, tmp_path)
     assert len(urls) == 2
     assert all(gateway.http.get(url).headers["content-type"] == "image/png" for url in urls)
 
 
+def test_the_example_of_an_edit_prints_a_url(gateway: RunningGateway, tmp_path: Path) -> None:
+    room(tmp_path)
+    [url] = run([sys.executable, "-c", examples()[1]], gateway, tmp_path)
+    assert gateway.http.get(url).headers["content-type"] == "image/png"
+
+
 def test_the_rows_shown_are_those_that_come(gateway: RunningGateway) -> None:
-    """The request is the one in the curl example."""
-    [curl] = [block for block in blocks("README.md", "sh") if block.startswith("curl")]
-    body: dict[str, Any] = json.loads(curl[curl.index("{") : curl.rindex("}") + 1])
+    """The request is the one in the first curl example."""
     shown = json.loads(next(block for block in blocks("README.md", "json") if block.startswith("[")))
-    answer = gateway.generate(body).json()
+    answer = gateway.generate(bodies()[0]).json()
     assert [row for row in answer["metadata"]["parameters"] if row["name"] != "prompt"] == shown
+
+
+def test_an_edit_is_asked_for_in_json(gateway: RunningGateway, tmp_path: Path) -> None:
+    """The addresses of the example are nobody's: what they would bring stands in their place."""
+    room(tmp_path)
+    [_drawing, editing] = bodies()
+    picture = base64.b64encode((tmp_path / "room.png").read_bytes()).decode()
+    editing["images"] = [{"image_url": f"data:image/png;base64,{picture}"} for _each in editing["images"]]
+    answer = gateway.http.post("/v1/images/edits", json=editing).json()
+    assert answer["size"] == "512x384", "an edit keeps the shape of its first picture"
+
+
+def test_the_commands_that_draw_do(gateway: RunningGateway, tmp_path: Path) -> None:
+    room(tmp_path)
+    shell = next(block for block in blocks("README.md", "sh") if block.startswith("easel generate"))
+    commands = [line for line in shell.splitlines() if line.startswith("easel generate")]
+    for number, command in enumerate(commands, 1):
+        program = [str(Path(sys.executable).with_name("easel")), *shlex.split(command)[1:], "--url", gateway.url]
+        run(program, gateway, tmp_path)
+        assert len(list((tmp_path / "pictures").iterdir())) == number + 1, "the first one draws two"
