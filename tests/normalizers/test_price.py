@@ -331,4 +331,4 @@ def test_gpt_image_by_quality_and_size(model: str, asked: dict[str, Any], micros
 @pytest.mark.parametrize("name", sorted(OFFERS))
 def test_every_offer_has_a_price_or_a_maximum_or_is_a_server_of_the_users(name: str) -> None:
     offer = OFFERS[name]
-    assert offer.price.basis != "unknown" or offer.provider.startswith("my-") or offer.provider == "lumenfall"
+    assert offer.price.basis != "unknown" or offer.provider.startswith("my-")
