@@ -130,6 +130,4 @@ def always_running(all_simulators: Simulators, tmp_path_factory: pytest.TempPath
 def easel(always_running: RunningGateway, simulators: Simulators) -> RunningGateway:
     """A gateway with the usual settings that all tests share, in front of simulators as new: it starts only once."""
     assert not simulators.calls()
-    assert always_running.app.deps is not None
-    always_running.app.deps.routing.forget()  # what other tests' faults have taught it
-    return always_running
+    return always_running.forget_trouble()

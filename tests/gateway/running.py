@@ -48,6 +48,12 @@ class RunningGateway:
         self._server.should_exit = True
         self._thread.join(30)
 
+    def forget_trouble(self) -> Self:
+        """It trusts every provider again, whatever the faults of other tests have taught it."""
+        assert self.app.deps is not None
+        self.app.deps.routing.forget()
+        return self
+
     def generate(
         self, body: dict[str, Any] | None = None, *, headers: dict[str, str] | None = None, **more: Any
     ) -> httpx.Response:

@@ -35,7 +35,7 @@ def one_for_all(all_simulators: Simulators, tmp_path_factory: pytest.TempPathFac
 def gateway(one_for_all: RunningGateway, simulators: Simulators) -> RunningGateway:
     """In front of simulators as new."""
     assert not simulators.calls()
-    return one_for_all
+    return one_for_all.forget_trouble()
 
 
 def submissions(simulators: Simulators) -> list[dict[str, Any]]:
