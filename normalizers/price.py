@@ -216,29 +216,6 @@ class Price:
         """Units of the currency as micro-dollars."""
         return math.ceil(amount * self.rate * MICROS)
 
-    def formula(self) -> str | None:
-        """For people: `30 BUZZ × pixels / 1763584 × steps / 20`; None where there is no formula."""
-        if not self.figures:
-            return None
-        sums = [f"{float(self.per_image):g}"] if self.per_image else []
-        if self.by:
-            sums.append(f"a price by {' and '.join(self.by)}")
-        if self.per_megapixel:
-            begun = "begun " if self.whole_megapixels else ""
-            sums.append(f"{float(self.per_megapixel):g} × {begun}megapixels")
-        if self.per_step:
-            sums.append(f"{float(self.per_step):g} × steps")
-        factors = [f"pixels / {self.at_pixels}"] if self.at_pixels else []
-        if self.at_steps:
-            factors.append(f"steps / {self.at_steps}")
-        if self.per_source:
-            factors.append(f"(1 + {float(self.per_source):g} × source pictures beyond {self.free_sources})")
-        factors += [f"a factor by {name}" for name in self.factors]
-        added = " + ".join(sums) or "0"
-        product = " × ".join([f"({added})" if len(sums) > 1 and factors else added, *factors])
-        tokens = " + tokens sent" if self.tokens else ""
-        return f"{product}{tokens} {self.currency} a picture"
-
 
 def word(value: object) -> str:
     """A parameter's value as price tables write it: `high`, `1.5`, `true`; a list or an object by its length."""

@@ -6,6 +6,7 @@ from typing import Any
 from normalizers.offer import Offer, Operation
 from normalizers.plan import Plan
 from normalizers.price import MICROS, Price
+from normalizers.price_formula import formula_of
 from normalizers.rules import Decision, Default
 
 
@@ -77,7 +78,7 @@ def price_row(price: Price) -> dict[str, Any]:
         "per_image": float(price.per_image * price.rate) if price.plain else None,
         "per_megapixel": float(price.per_megapixel * price.rate) if price.plain else None,
         "max": None if price.max is None else float(price.max * price.rate),
-        "formula": price.formula(),
+        "formula": formula_of(price),
     }
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from normalizers.errors import TableError
 from normalizers.price import Facts, Price, Quote, TokenPrices, configured_price, dollars, word
+from normalizers.price_formula import formula_of
 from normalizers.price_table import PriceTable
 from tests.normalizers.offers import OFFERS, made_up, planned
 
@@ -292,7 +293,7 @@ def test_words(value: object, written: str) -> None:
     ],
 )
 def test_the_formula_for_people(table: dict[str, Any], formula: str | None) -> None:
-    assert price(**table).formula() == formula
+    assert formula_of(price(**table)) == formula
 
 
 # ---- Plans ----------------------------------------------------------------------------------------------------------
