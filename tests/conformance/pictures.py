@@ -25,7 +25,8 @@ def drawn() -> bytes:
 
 
 CONTENT = drawn()
-SOURCE = Source(blake3(CONTENT).hexdigest(), "png", SIDE, SIDE, len(CONTENT))
+SOURCE = Source(blake3(CONTENT).hexdigest(), "png", SIDE, SIDE, len(CONTENT), alpha=True)
+OPAQUE = on_white(CONTENT, Bounds())
 
 
 async def with_wire_forms(payload: Mapping[str, Any], offer: Offer, adapter: Adapter) -> dict[str, Any]:

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from normalizers.catalog import Catalog
 from normalizers.offer import Offer
+from normalizers.tables import read_models
 from providers.base import Adapter
 from providers.openai_compatible.dialects import DIALECTS
-from providers.registry import BUILT_IN, ProviderSettings, build_adapter, read_catalog
+from providers.registry import BUILT_IN, HERE, ProviderSettings, build_adapter, read_catalog
 from simulators.server import SIMULATORS
 
 STAND_INS = {simulator.slug for simulator in SIMULATORS}
@@ -33,6 +34,7 @@ def settings_of(name: str, address: Mapping[str, str] | None = None) -> Provider
 
 
 CATALOG: Catalog = read_catalog({name: settings_of(name) for name in (*BUILT_IN, *OWN_SERVERS)}, {})
+MODELS = read_models((HERE / "models.toml").read_bytes(), "providers/models.toml")
 OFFERS: dict[str, Offer] = {
     f"{offer.id} {offer.operation}": offer for entry in CATALOG.entries.values() for offer in entry.offers
 }

@@ -16,7 +16,7 @@ from providers.polling import follow
 from simulators.running import Simulators
 from tests.conformance.legal import bodies, parameters
 from tests.conformance.pictures import SOURCE, with_wire_forms
-from tests.conformance.registered import CATALOG, OFFERS, SIMULATED, adapter_for
+from tests.conformance.registered import CATALOG, MODELS, OFFERS, SIMULATED, adapter_for
 
 EACH_PARAMETER = [(key, name) for key, offer in SIMULATED.items() for name in parameters(offer)]
 
@@ -90,6 +90,12 @@ def test_an_offer_says_where_its_facts_are_from(key: str) -> None:
     offer = OFFERS[key]
     assert offer.source
     assert offer.checked >= "2026-01-01"
+
+
+@pytest.mark.parametrize("key", OFFERS)
+def test_the_model_is_described(key: str) -> None:
+    """Its title, owner and default size are true wherever it is served: they stand in providers/models.toml."""
+    assert OFFERS[key].model in MODELS
 
 
 @pytest.mark.parametrize("key", OFFERS)

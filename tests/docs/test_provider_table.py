@@ -1,6 +1,8 @@
-"""README's table of providers says what the tables and adapters say."""
+"""README's table of providers says what the tables and adapters say; and what else each provider needs is there."""
 
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,3 +30,14 @@ def test_the_readme_has_no_other_rows() -> None:
 def test_an_adapter_is_short(adapter: Path) -> None:
     """What is longer than this carries something that is not transport."""
     assert len(adapter.read_text("utf-8").splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda path: path.parent.name)
+def test_every_provider_is_held_to_the_import_rules(adapter: Path) -> None:
+    rules: Any = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    contracts = {contract["name"]: contract for contract in rules["tool"]["importlinter"]["contracts"]}
+    layers = contracts["A provider never imports another provider"]["layers"]
+    closed = contracts["Only providers.http and providers.guard know the HTTP client"]["source_modules"]
+    name = adapter.parent.name
+    assert name in layers[1].split(" | ")
+    assert f"providers.{name}" in closed

@@ -15,10 +15,9 @@ from normalizers.rules import Decision
 from normalizers.source import Source
 from normalizers.tables import parse, read_models, read_offer, read_offers
 from providers import registry
-from providers.registry import ProviderSettings
+from providers.registry import BUILT_IN, ProviderSettings
 
 PROVIDERS = Path(__file__).parents[2] / "providers"
-BUILT_IN = ("local", "fal", "openai", "lumenfall", "alibaba", "replicate", "runware", "civitai", "oxen")
 MODELS = read_models((PROVIDERS / "models.toml").read_bytes(), "providers/models.toml")
 FOX = Source("f" * 64, "png", 1200, 800, 90_000)
 
