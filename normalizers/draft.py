@@ -84,10 +84,12 @@ def apply_rule(draft: Draft, name: str, entry: Given, rule: Rule) -> None:
             if name == "seed":
                 return  # each call has its own: see count_and_seed
             sent = value if rule.convert is None else converted(draft.offer, entry, rule)
+            note = None
             if name in PICTURED:
-                sent = readable_pictures(draft.offer, entry, sent)
+                sent = readable_pictures(draft, entry, sent)
+                note = told_of(sent)
             send(draft, entry, rule, sent)
-            draft.sent(name, rule.sent_as, sent)
+            draft.sent(name, rule.sent_as, sent, note)
         case "emulated":
             draft.decide(name, "emulated")
         case "dropped":
@@ -138,15 +140,23 @@ def converted(offer: Offer, entry: Given, rule: Rule) -> Any:
         raise Refused(entry.as_, f"{wrong} at {offer.id}") from wrong
 
 
-def readable_pictures(offer: Offer, entry: Given, sent: Any) -> Any:
+def readable_pictures(draft: Draft, entry: Given, sent: Any) -> Any:
     """With pictures in a format that the offer reads. Raises Refused for one that it does not take."""
+    offer = draft.offer
     forms: dict[Source, Source] = {}
     for source in pictures_in(sent):
         if wrong := offer.sources.unfit(source):
             raise Refused(entry.as_, f"{wrong} at {offer.id}")
-        as_png = not source.prepare and source.format not in offer.sources.formats
-        forms[source] = source.prepared("png") if as_png else source
+        forms[source] = offer.sources.readable(source)
+        if draft.options.strict and source.alpha and forms[source].prepare == "opaque":
+            raise Refused(entry.as_, f"may be transparent, which {offer.id} does not take; send one without alpha")
     return with_pictures(sent, forms)
+
+
+def told_of(sent: Any) -> str | None:
+    """What is done to pictures that shows in them."""
+    laid = any(source.alpha and source.prepare == "opaque" for source in pictures_in(sent))
+    return "transparency is laid on white: the provider takes none" if laid else None
 
 
 def value_at(payload: Mapping[str, Any], path: Sequence[str]) -> Any:

@@ -139,6 +139,7 @@ class SourcesTable(BaseModel):
     inline_bytes: int = Field(default=4_000_000, ge=1)
     max_bytes: int = Field(default=50_000_000, ge=1)
     sides: Size = (1, 14_142)
+    opaque: bool = False
 
     @model_validator(mode="after")
     def complete(self) -> Self:

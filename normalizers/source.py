@@ -4,16 +4,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
-# What is done to a picture before it is sent: nothing, another format, or a mask in the provider's convention, named by
-# the colour that marks what is edited. Ours is OpenAI's: what is transparent is edited (openai-python 3.52.0, read
-# 2026-11-21).
-Prepare = Literal["", "png", "mask_white", "mask_black", "mask_transparent"]
+# What is done to a picture before it is sent: nothing, another format, a png whose transparency is laid on white, or a
+# mask in the provider's convention, named by the colour that marks what is edited. Ours is OpenAI's: what is
+# transparent is edited (openai-python 3.52.0, read 2026-11-21).
+Prepare = Literal["", "png", "opaque", "mask_white", "mask_black", "mask_transparent"]
 Way = Literal["url", "data_uri", "base64", "upload", "part"]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """`hash` is that of its bytes, of which there are `size`; width and height in pixels, upright.
+    """`hash` is that of its bytes, of which there are `size`; width and height in pixels, upright; `alpha`: it may be
+    transparent.
 
     It stands in a payload where the picture goes; before the call the gateway puts the picture's wire form there.
     """
@@ -24,6 +25,7 @@ class Source:
     height: int
     size: int
     prepare: Prepare = ""
+    alpha: bool = False
 
     @property
     def pixels(self) -> tuple[int, int]:
@@ -39,7 +41,7 @@ class Sources:
 
     `ways` are forms, best first; `formats` those it reads, others become png; above `inline_bytes` a picture is put
     into the body only if nothing else works; one of more than `max_bytes`, or with a side outside `sides` (pixels), is
-    not taken there.
+    not taken there. `opaque`: nor is transparency.
     """
 
     ways: tuple[Way, ...] = ()
@@ -47,6 +49,14 @@ class Sources:
     inline_bytes: int = 4_000_000
     max_bytes: int = 50_000_000
     sides: tuple[int, int] = (1, 14_142)
+    opaque: bool = False
+
+    def readable(self, source: Source) -> Source:
+        """The picture, with what has to be done to it first; a mask has its work already."""
+        reads = source.format in self.formats
+        if source.prepare or (reads and not (self.opaque and source.alpha)):
+            return source
+        return source.prepared("opaque" if self.opaque else "png")
 
     def unfit(self, source: Source) -> str | None:
         """Why the offer cannot take this picture, as the end of a sentence; None when it can."""

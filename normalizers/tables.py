@@ -105,6 +105,7 @@ def read_offer(row: Mapping[str, Any], path: str, provider: str, models: Mapping
             table.sources.inline_bytes,
             table.sources.max_bytes,
             table.sources.sides,
+            table.sources.opaque,
         ),
         native=native_fields(rules, table),
         owned=owned_fields(rules, table),

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from gateway.flow.picture_codec import Bounds, Finished, NotAPicture, check_pixels
+from gateway.flow.picture_codec import Bounds, Finished, NotAPicture, check_pixels, on_white
 from gateway.flow.picture_codec import finish as finish_in_this_process
 from gateway.flow.picture_header import ENOUGH_BYTES, Header, sniff
 from gateway.flow.picture_mask import repaint
@@ -74,6 +74,8 @@ class Finisher:
         if work == "png":
             return (await self.finish(content, Finishing("png"))).content
         self._header(content)
+        if work == "opaque":
+            return await self._work(on_white, content, self.bounds)
         return await self._work(repaint, content, work, self.bounds)
 
     def close(self) -> None:

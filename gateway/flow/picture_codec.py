@@ -137,14 +137,24 @@ def in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
     return picture.convert("RGB") if picture.mode == "CMYK" else picture
 
 
+def on_white(content: bytes, bounds: Bounds) -> bytes:
+    """A png without transparency. Raises NotAPicture."""
+    picture = decode(content, bounds)
+    return encode(laid_on_white(picture) if picture.mode == "RGBA" else picture, Finishing("png"))
+
+
+def laid_on_white(picture: Image.Image) -> Image.Image:
+    paper = Image.new("RGB", picture.size, WHITE)
+    paper.paste(picture, mask=picture.getchannel("A"))
+    return paper
+
+
 def encode(picture: Image.Image, wanted: Finishing) -> bytes:
     options = dict(ENCODING[wanted.format])
     if wanted.format in QUALITY:
         options["quality"] = QUALITY[wanted.format] if wanted.quality is None else wanted.quality
     if wanted.format == "jpeg" and picture.mode == "RGBA":
-        paper = Image.new("RGB", picture.size, WHITE)
-        paper.paste(picture, mask=picture.getchannel("A"))
-        picture = paper
+        picture = laid_on_white(picture)
     # The picture is upright and sRGB now, and what else was written into it is not for the caller.
     picture.info.clear()
     if wanted.format != "gif":

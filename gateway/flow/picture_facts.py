@@ -18,6 +18,7 @@ MAX_FRAMES = 500
 ORIENTATION = 0x0112
 TURNED = range(2, 9)  # 1 is upright, and 0 what some cameras write for "unknown"
 MAX_TAGS = 1000
+WITH_ALPHA = (4, 6)  # colour types of a png
 
 U32 = Struct(">I").unpack_from
 U32_LITTLE = Struct("<I").unpack_from
@@ -30,13 +31,15 @@ FRAME = Struct("<HHHH").unpack_from
 class Facts:
     """`turned`: a reader has to turn or mirror it; `moving`: it has several frames.
 
-    `marks`: it can be a mask, which needs transparency or a single channel; a png is taken as one anyway.
+    `marks`: it can be a mask, which needs transparency or a single channel; a png is taken as one anyway. `alpha`: it
+    may be transparent.
     """
 
     header: Header
     turned: bool = False
     moving: bool = False
     marks: bool = False
+    alpha: bool = False
 
 
 def look(content: bytes) -> Facts:
@@ -51,12 +54,14 @@ def look(content: bytes) -> Facts:
 
 
 def look_at_png(content: bytes, header: Header) -> Facts:
-    exif = b""
+    exif, alpha = b"", content[25] in WITH_ALPHA
     for kind, start, end in png_chunks(content):
         if kind == b"eXIf":
             exif = exif or content[start:end]
+        elif kind == b"tRNS":
+            alpha = True
         elif kind == b"IEND":
-            return Facts(header, turned=is_turned(exif), marks=True)
+            return Facts(header, turned=is_turned(exif), marks=True, alpha=alpha)
     raise cut_off()
 
 
@@ -97,7 +102,8 @@ def look_at_webp(content: bytes, header: Header) -> Facts:
     if end > len(content):
         raise cut_off()
     if content[12:16] == b"VP8L":
-        return Facts(header, marks=bool(content[24] & 0x10))
+        alpha = bool(content[24] & 0x10)
+        return Facts(header, marks=alpha, alpha=alpha)
     if content[12:16] != b"VP8X":
         return Facts(header)
     flags, exif = content[20], b""
@@ -110,7 +116,8 @@ def look_at_webp(content: bytes, header: Header) -> Facts:
         ):
             raise NotAPicture("its canvas and what is on it differ in size")
     turned = is_turned(exif.removeprefix(b"Exif\0\0"))
-    return Facts(header, turned=turned, moving=bool(flags & 0x02), marks=bool(flags & 0x10))
+    alpha = bool(flags & 0x10)
+    return Facts(header, turned=turned, moving=bool(flags & 0x02), marks=alpha, alpha=alpha)
 
 
 def riff_chunks(content: bytes, end: int) -> Generator[tuple[bytes, int, int]]:

@@ -121,7 +121,9 @@ class Loading:
             done = await self.at.finisher.upright(content, format)
             content, width, height = done.content, done.width, done.height
         digest = await asyncio.to_thread(hash_of, content) if large else hash_of(content)
-        return Loaded(param, Source(digest, format, width, height, len(content)), content, facts.marks)
+        return Loaded(
+            param, Source(digest, format, width, height, len(content), alpha=facts.alpha), content, facts.marks
+        )
 
 
 def needs_work(facts: Facts) -> bool:

@@ -2,14 +2,17 @@
 
 import io
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import pybase64
 from blake3 import blake3
 from PIL import Image, ImageDraw
 
+from gateway.flow.picture_codec import Bounds, on_white
+from gateway.flow.picture_mask import repaint
 from normalizers.offer import Offer
-from normalizers.source import Source, pictures_in, with_pictures
+from normalizers.source import Prepare, Source, pictures_in, with_pictures
 from providers.base import Adapter, Part, Uploads
 
 SIDE = 512
@@ -26,19 +29,24 @@ def drawn() -> bytes:
 
 CONTENT = drawn()
 SOURCE = Source(blake3(CONTENT).hexdigest(), "png", SIDE, SIDE, len(CONTENT), alpha=True)
-OPAQUE = on_white(CONTENT, Bounds())
+
+
+@cache
+def prepared(work: Prepare) -> bytes:
+    """What the gateway makes of the picture before it is sent."""
+    if work in ("", "png"):
+        return CONTENT
+    return on_white(CONTENT, Bounds()) if work == "opaque" else repaint(CONTENT, work, Bounds())
 
 
 async def with_wire_forms(payload: Mapping[str, Any], offer: Offer, adapter: Adapter) -> dict[str, Any]:
     """Each picture in the first form that the offer's table names and that needs no address of ours."""
-    pictures = set(pictures_in(payload))
-    if not pictures:
-        return dict(payload)
-    return with_pictures(dict(payload), dict.fromkeys(pictures, await wire_form(offer, adapter)))
+    forms = {source: await wire_form(prepared(source.prepare), offer, adapter) for source in set(pictures_in(payload))}
+    return with_pictures(dict(payload), forms)
 
 
-async def wire_form(offer: Offer, adapter: Adapter) -> str | Part:
-    encoded = pybase64.b64encode(CONTENT).decode()
+async def wire_form(content: bytes, offer: Offer, adapter: Adapter) -> str | Part:
+    encoded = pybase64.b64encode(content).decode()
     for way in offer.sources.ways:
         match way:
             case "data_uri":
@@ -46,9 +54,9 @@ async def wire_form(offer: Offer, adapter: Adapter) -> str | Part:
             case "base64":
                 return encoded
             case "part":
-                return Part(CONTENT, "image/png", "picture.png")
+                return Part(content, "image/png", "picture.png")
             case "upload" if isinstance(adapter, Uploads):
-                return await adapter.upload(CONTENT, "image/png")
+                return await adapter.upload(content, "image/png")
             case _:
                 continue
     raise AssertionError(f"{offer.id} names no way that needs no address of ours: {offer.sources.ways}")

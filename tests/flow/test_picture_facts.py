@@ -46,6 +46,15 @@ def test_an_ordinary_picture(format: str) -> None:
     assert facts == Facts(Header(format, 80, 60), marks=format == "png")
 
 
+def test_a_picture_that_may_be_transparent_says_so() -> None:
+    palette = noise("P")
+    assert look(saved(see_through(), "png")).alpha
+    assert look(saved(palette, "png", transparency=0)).alpha, "a palette may be transparent too"
+    assert look(saved(see_through(), "webp")).alpha
+    assert look(saved(see_through(), "webp", lossless=True)).alpha
+    assert not any(look(saved(noise(), format)).alpha for format in FORMATS)
+
+
 @pytest.mark.parametrize("format", ["png", "jpeg", "webp", "avif"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_an_orientation_is_found_in_every_format(format: str, orientation: int) -> None:

@@ -125,6 +125,8 @@ async def test_sources_are_prepared_in_a_process_of_their_own(finisher: Finisher
         assert await finisher.prepare(CLEAR["alpha"], colour) == repaint(CLEAR["alpha"], colour, BOUNDS)
     gif = saved(halves("red", "blue"), "gif", save_all=True, append_images=[halves("blue", "red")])
     assert values(await finisher.prepare(gif, "png"))[0] == (255, 0, 0, 255)
+    white = Image.open(io.BytesIO(await finisher.prepare(CLEAR["alpha"], "opaque")))
+    assert (white.format, white.mode, white.getpixel((0, 0))) == ("PNG", "RGB", (255, 255, 255)), "what was clear"
 
 
 @pytest.mark.parametrize("format", ["png", "jpeg", "webp"])

@@ -1,6 +1,7 @@
 """Pictures that a caller sends: where they stand in a payload, in which form, and what an edit's size becomes."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -75,6 +76,19 @@ def test_a_mask_is_repainted_in_the_providers_convention(edited: str, work: Any)
     assert made.payload["mask_url"] == MASK.prepared(work)
 
 
+def test_transparency_that_is_not_taken_is_laid_on_white_and_told() -> None:
+    opaque = edit(text=EDIT.replace("sides = [64, 1500]", "sides = [64, 1500], opaque = true"))
+    see_through = replace(FOX, alpha=True)
+    made = planned({"image": [see_through, FOX]}, opaque)
+    assert made.payload["image_urls"] == [see_through.prepared("opaque"), FOX]
+    assert row_of(made, "image").note == "transparency is laid on white: the provider takes none"
+    assert row_of(planned({"image": [FOX]}, opaque), "image").note is None
+    error = refusal({"image": [see_through]}, opaque, strict=True)
+    assert isinstance(error, Refused)
+    assert error.reason.startswith("may be transparent")
+    assert planned({"image": [see_through]}, edit()).payload["image_urls"] == [see_through], "elsewhere it is taken"
+
+
 def test_an_edit_needs_a_picture_and_its_prompt() -> None:
     error = refusal({}, edit())
     assert isinstance(error, BadValue)
@@ -140,6 +154,7 @@ def test_rows_tell_what_a_picture_is_and_hold_no_bytes() -> None:
         "height": 800,
         "size": 90_000,
         "prepare": "",
+        "alpha": False,
     }
 
 
