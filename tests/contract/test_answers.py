@@ -33,9 +33,14 @@ def test_the_gateway_answers_what_the_example_shows(
     simulators.set_faults(exchange.faults)
     answer = ask(exchange, usual, narrow)
     assert answer.status_code == exchange.status, answer.text
-    assert steady(answer.json()) == steady(EXAMPLES[exchange.example]["value"])
+    assert steady(as_shown(answer.json(), exchange)) == steady(EXAMPLES[exchange.example]["value"])
     # A 405 is documented under the methods that the path has.
     fits(answer, exchange.route, "POST" if exchange.status == 405 else exchange.method)
+
+
+def as_shown(body: Any, exchange: Exchange) -> Any:
+    """The example of a model shows the first of its offers: the others have the same shape, and 90 lines each."""
+    return {**body, "providers": body["providers"][:1]} if exchange.example == "Sketch" else body
 
 
 def test_every_example_is_provoked_but_two() -> None:
