@@ -3,10 +3,13 @@
 Exactly one, and delivered, wherever there is a ticket to follow or the id of the submission is ours.
 """
 
+import io
 from collections.abc import Iterator
 from typing import Any, NamedTuple, get_args
 
+import pybase64
 import pytest
+from PIL import Image
 
 from gateway.settings import read_settings
 from providers.registry import BUILT_IN
@@ -53,6 +56,7 @@ def steps_of(provider: str) -> list[Step]:
 
 
 POINTS = [Point(slug, step, fault) for slug in ASKED for step in steps_of(slug) for fault in TRANSPORT]
+UPLOADS = [Point(slug, "upload", fault) for slug in ASKED if "upload" in PROVIDERS[slug].steps for fault in TRANSPORT]
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +155,24 @@ def test_with_another_provider_behind_it(point: Point, struck: RunningGateway, r
         assert (paid, pictures) == (2, 2)
     elif paid:
         assert again == "false", "an SDK would pay for it a second time"
+
+
+@pytest.fixture(scope="module")
+def heavy() -> str:
+    """A picture that no provider takes within the body."""
+    out = io.BytesIO()
+    Image.effect_noise((3000, 3000), 100).convert("RGB").save(out, "JPEG", quality=97)
+    return f"data:image/jpeg;base64,{pybase64.b64encode(out.getvalue()).decode()}"
+
+
+@pytest.mark.parametrize("point", UPLOADS, ids=str)
+def test_a_picture_on_its_way_there(point: Point, struck: RunningGateway, running: Simulators, heavy: str) -> None:
+    body = {
+        "model": f"{point.provider}/{EDITS.get(point.provider, 'qwen-image-edit')}",
+        "prompt": "snow",
+        "cache": "off",
+    }
+    answer = struck.http.post("/v1/images/edits", json={**body, "image": heavy})
+    until(lambda: len(running.stage.spans) == len(running.stage.calls))
+    assert running.calls(point.provider, "upload"), "it was not uploaded at all"
+    assert running.paid(point.provider) == (1 if answer.status_code == 200 else 0), "an upload costs nothing"
