@@ -1,9 +1,11 @@
 """A call's pictures, put into it in the form that its provider takes, right before it is sent."""
 
 import asyncio
+import ipaddress
 import time
 from dataclasses import replace
 from typing import Literal
+from urllib.parse import urlsplit
 
 import pybase64
 
@@ -16,6 +18,7 @@ from gateway.flow.sent_pictures import choose_way
 from gateway.store.signing import sign
 from normalizers.plan import Plan
 from normalizers.source import Source, pictures_in, with_pictures
+from providers.addresses import is_loopback, is_public
 from providers.base import Call, Part, Uploads
 from providers.errors import Kind, ProviderError
 
@@ -37,7 +40,7 @@ async def wire_form(source: Source, plan: Plan, order: Order, at: Deps) -> str |
     format = "png" if source.prepare else source.format
     provider = plan.offer.provider
     adapter = at.adapters[provider]
-    public = at.settings.server.public_url is not None
+    public = is_reachable(at.settings.server.public_url)
     way = choose_way(plan.offer.sources, len(content), uploads=isinstance(adapter, Uploads), public=public)
     content_type = f"image/{format}"
     match way:
@@ -52,6 +55,15 @@ async def wire_form(source: Source, plan: Plan, order: Order, at: Deps) -> str |
         case _:
             message = "it takes pictures by URL alone; set server.public_url to the address that it can reach"
             raise ProviderError(Kind.BAD_REQUEST, message, provider=provider)
+
+
+def is_reachable(address: str | None) -> bool:
+    """Whether a provider can fetch from there. Without a configured one, `easel serve` puts in where it listens."""
+    host = (urlsplit(address).hostname if address else None) or "localhost"
+    try:
+        return is_public(ipaddress.ip_address(host))
+    except ValueError:
+        return not is_loopback(host)  # a name is believed
 
 
 async def prepared(source: Source, order: Order, at: Deps) -> bytes:
