@@ -168,7 +168,7 @@ def heavy() -> str:
 @pytest.mark.parametrize("point", UPLOADS, ids=str)
 def test_a_picture_on_its_way_there(point: Point, struck: RunningGateway, running: Simulators, heavy: str) -> None:
     body = {
-        "model": f"{point.provider}/{EDITS.get(point.provider, 'qwen-image-edit')}",
+        "model": f"{point.provider}/qwen-image-edit",
         "prompt": "snow",
         "cache": "off",
     }
