@@ -141,7 +141,7 @@ REFUSED: list[tuple[str, str, dict[str, Any], str, str]] = [
     ("qwen-image", "image_to_image", {"image": [FOX], "strength": 0.333}, "strength", "such as 0.33"),
     ("qwen-image", "image_to_image", {"image": [FOX], "mask_margin": 31}, "mask_margin", "from 32 to 128"),
     ("qwen-image", "image_to_image", {"image": [FOX], "mask": MASK, "mask_margin": 129}, "mask_margin", "from 32"),
-    ("qwen-image-edit", "edit", {"image": [FOX], "mask": MASK}, "mask", "text alone"),
+    ("qwen-image-edit", "edit", {"image": [FOX], "mask": MASK}, "mask", "this edit takes no mask"),
     ("qwen-image-edit", "edit", {"image": [FOX], "outpaint": {"top": 16}}, "outpaint", "qwen-image"),
     ("qwen-image-edit", "edit", {"image": [FOX], "control_nets": [{}]}, "control_nets", "no ControlNets"),
     ("qwen-image-2", "edit", {"image": [FOX], "negative_prompt": "blur"}, "negative_prompt", "say it in the prompt"),

@@ -61,6 +61,14 @@ def test_reasons_are_for_callers(offer: Offer) -> None:
             assert re.fullmatch(r"(?:[a-z]|OpenAI|Qwen|FLUX|GPT|Lumenfall).*[^.\s]", rule.because), name
 
 
+@pytest.mark.parametrize("offer", [offer for offer in ALL_OFFERS if offer.operation != "generate"], ids=repr)
+def test_reasons_are_those_of_an_operation_with_pictures(offer: Offer) -> None:
+    """It never says that there are none, nor sends its caller where the caller is."""
+    for name, rule in offer.rules.items():
+        if not rule.works:
+            assert not re.search(r"draws from text alone|send \w+ to /v1/images/edits|is no source", rule.because), name
+
+
 @pytest.mark.parametrize("offer", ALL_OFFERS, ids=repr)
 def test_defaults_are_legal(offer: Offer) -> None:
     for name, rule in offer.rules.items():
