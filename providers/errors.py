@@ -14,6 +14,7 @@ class Kind(StrEnum):
     BAD_REQUEST = "bad_request"  # the provider does not take this request; it was not paid
     MODERATED = "moderated"  # the provider's moderation blocked prompt or picture
     KEY = "key"  # the provider does not know our key
+    NOT_ALLOWED = "not_allowed"  # the provider knows our key, which may not use this one model
     CREDIT = "credit"  # our account there is empty or locked
     RATE = "rate"  # too many requests there
     BUSY = "busy"  # not reached, overloaded, or a fault before the request was accepted
@@ -38,6 +39,7 @@ CONSEQUENCES: dict[Kind, Consequence] = {
     Kind.BAD_REQUEST: Consequence(again=False, elsewhere=True, paid=False),
     Kind.MODERATED: Consequence(again=False, elsewhere=False, paid=True),
     Kind.KEY: Consequence(again=False, elsewhere=True, paid=False),
+    Kind.NOT_ALLOWED: Consequence(again=False, elsewhere=True, paid=False),
     Kind.CREDIT: Consequence(again=False, elsewhere=True, paid=False),
     Kind.RATE: Consequence(again=True, elsewhere=True, paid=False),
     Kind.BUSY: Consequence(again=True, elsewhere=True, paid=False),

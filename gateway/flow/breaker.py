@@ -7,9 +7,11 @@ from providers.errors import Kind
 
 # What speaks against a provider. A request that it does not take and one that it moderates do not; a rate limit is
 # answered by a pause, an expired or cancelled ticket says nothing.
-COUNTED = frozenset({Kind.BUSY, Kind.FAILED, Kind.TIMEOUT, Kind.BROKEN, Kind.LOST, Kind.KEY, Kind.CREDIT})
+COUNTED = frozenset(
+    {Kind.BUSY, Kind.FAILED, Kind.TIMEOUT, Kind.BROKEN, Kind.LOST, Kind.KEY, Kind.CREDIT, Kind.NOT_ALLOWED}
+)
 # No call gets through until a person has done something: no need to see it fail five times.
-REFUSED = frozenset({Kind.KEY, Kind.CREDIT})
+REFUSED = frozenset({Kind.KEY, Kind.CREDIT, Kind.NOT_ALLOWED})
 
 WINDOW_SECONDS = 30.0
 SHARE = 0.5  # of the calls in the window

@@ -16,12 +16,14 @@ OFFER_FAILURES = 5
 # More than an offer's: one broken model closes itself and not its provider, because its failures no longer count
 # there once its own breaker is open.
 PROVIDER_FAILURES = 10
+ACCOUNT = frozenset({Kind.KEY, Kind.CREDIT})  # is wrong with all offers of a provider, and with none in particular
 LONGEST_WISH = 600.0  # seconds; a provider that asks for more is tried again after so long
 
 Admission = Literal["yes", "probe", "no"]
 
 _MEANING = {
     Kind.KEY: "it does not accept our key",
+    Kind.NOT_ALLOWED: "our key may not use this model",
     Kind.CREDIT: "our account there has no credit",
     Kind.BUSY: "it cannot be reached or is overloaded",
     Kind.FAILED: "its calls fail",
@@ -95,9 +97,9 @@ class Health:
         if kind not in COUNTED:
             return
         counts_there = own.opened is None or provider.probing
-        if kind not in REFUSED:
+        if kind not in ACCOUNT:
             own.failed(kind, started, now)
-        if kind in REFUSED or counts_there:
+        if kind in ACCOUNT or (counts_there and kind is not Kind.NOT_ALLOWED):
             provider.failed(kind, started, now)
 
     def trip(self, offer: Offer, kind: Kind) -> None:

@@ -28,7 +28,7 @@ _WORDS: dict[str, Kind] = {
     "InvalidApiKey": Kind.KEY,
     "NOT AUTHORIZED": Kind.KEY,
     "AccessDenied": Kind.KEY,
-    "Model.AccessDenied": Kind.KEY,
+    "Model.AccessDenied": Kind.NOT_ALLOWED,
     "Workspace.AccessDenied": Kind.KEY,
     "Throttling": Kind.RATE,
     "insufficient_quota": Kind.RATE,  # their word for tokens a minute, no matter of money
@@ -52,6 +52,7 @@ _WORDS: dict[str, Kind] = {
 
 _OUR_TEXT: dict[Kind, str] = {
     Kind.KEY: "DashScope does not accept our key for this; keys belong to one region",
+    Kind.NOT_ALLOWED: "DashScope does not allow our key to use this model",
     Kind.CREDIT: "the account at Alibaba Cloud is overdue or its free quota is used up",
     Kind.MODERATED: "DashScope's moderation blocked the request",
     Kind.CANCELLED: "the task was cancelled at DashScope",

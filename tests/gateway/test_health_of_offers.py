@@ -65,6 +65,16 @@ def test_a_key_or_credit_closes_the_provider_with_one_call(health: Health, clock
     assert health.admit(FLUX) == "probe"
 
 
+def test_a_model_that_the_key_may_not_use_closes_its_offer_alone(health: Health, clock: Clock) -> None:
+    fails(health, QWEN, 1, Kind.NOT_ALLOWED)
+    assert (health.admit(QWEN), health.admit(FLUX), health.admit(OTHER)) == ("no", "yes", "yes")
+    trouble = health.trouble(QWEN)
+    assert trouble is not None
+    assert trouble.reason == "fal/qwen-image is left alone for another 60 s: our key may not use this model"
+    clock.passes(60)
+    assert health.admit(QWEN) == "probe"
+
+
 @pytest.mark.parametrize("kind", [Kind.BAD_REQUEST, Kind.MODERATED, Kind.RATE, Kind.GONE, Kind.CANCELLED])
 def test_what_says_nothing_against_a_provider_closes_nothing(health: Health, kind: Kind) -> None:
     fails(health, QWEN, 50, kind)
