@@ -123,7 +123,7 @@ class Desk:
             if job.state == "COMPLETED":
                 return
             last = event
-            await asyncio.sleep(STREAM_INTERVAL)
+            await asyncio.sleep(STREAM_INTERVAL if self._queue.paced() else 0)
 
     async def result(self, request: Request, effect: PictureEffect | None) -> Response:
         job = self._job(request)

@@ -76,7 +76,7 @@ class Queue:
     def look(self, job: Job) -> None:
         """Without a pace, the job moves on by one state at each look but the first."""
         job.looks += 1
-        if not self._paced() and job.looks > 1:
+        if not self.paced() and job.looks > 1:
             self._move(job, "IN_PROGRESS" if job.state == "IN_QUEUE" else "COMPLETED")
 
     def cancel(self, job: Job) -> bool:
@@ -91,14 +91,14 @@ class Queue:
         job.run = failure
         self._move(job, "COMPLETED")
 
-    def _paced(self) -> bool:
+    def paced(self) -> bool:
         pace = self._stage.pace(SLUG)
         return pace.queue_seconds > 0 or pace.seconds_per_image > 0
 
     def _let_time_pass(self, job: Job) -> None:
         pace = self._stage.pace(SLUG)
         waited = time.monotonic() - job.born
-        if not self._paced() or job.state == "COMPLETED":
+        if not self.paced() or job.state == "COMPLETED":
             return
         if (
             job.state == "IN_QUEUE"
