@@ -6,7 +6,7 @@ Two shapes are enough. A `Direct` adapter answers at once; a `Queued` one hands 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from normalizers.offer import Operation
 from normalizers.price import Currency
@@ -105,6 +105,13 @@ class Answer:
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
+class Money(NamedTuple):
+    """An amount in a provider's own currency."""
+
+    amount: float
+    currency: Currency
+
+
 class Direct(Protocol):
     """An adapter whose provider answers a call with its pictures."""
 
@@ -158,6 +165,15 @@ class Uploads(Protocol):
 
     async def upload(self, content: bytes, content_type: str) -> str:
         """A URL or an id. Raises `ProviderError`; nothing is paid by it."""
+        ...
+
+
+@runtime_checkable
+class Quotes(Protocol):
+    """An adapter whose provider says beforehand what a call would cost."""
+
+    async def quote(self, call: Call) -> Money:
+        """Draws nothing, and is free. Raises `ProviderError`."""
         ...
 
 

@@ -8,20 +8,23 @@ from gateway.rows.plans import excluded_row, planned_row
 from normalizers.plan import Plan
 
 
-def estimate(plan: Plan) -> dict[str, Any]:
-    """Lumenfall's form of a dry run; unit price and totals in micro-dollars, null when nobody can say."""
+def estimate(plan: Plan, quoted: int | None = None) -> dict[str, Any]:
+    """Lumenfall's form of a dry run; unit price and totals in micro-dollars, null when nobody can say.
+
+    `quoted` is what the provider itself says that all pictures would cost.
+    """
     return {
         "estimated": True,
         "model": plan.offer.model,
         "provider": plan.offer.provider,
-        "total_cost_micros": plan.cost,
+        "total_cost_micros": plan.cost if quoted is None else quoted,
         "currency": "USD",
-        "cost_basis": plan.quote.basis,
-        "components": [component(plan)],
+        "cost_basis": plan.quote.basis if quoted is None else "quoted",
+        "components": [planned_component(plan) if quoted is None else quoted_component(plan, quoted)],
     }
 
 
-def component(plan: Plan) -> dict[str, Any]:
+def planned_component(plan: Plan) -> dict[str, Any]:
     """Megapixels where they alone are billed, else pictures; `max` where the figure is the most that they may cost."""
     price = plan.offer.price
     metric, quantity, unit = "image", float(plan.n), plan.price
@@ -32,13 +35,22 @@ def component(plan: Plan) -> dict[str, Any]:
     elif price.plain and price.per_megapixel and not price.per_image:
         metric, unit = "megapixel", price.micros(price.per_megapixel)
         quantity = plan.n * plan.price / unit
+    return component(metric, quantity, unit, plan.cost)
+
+
+def quoted_component(plan: Plan, quoted: int) -> dict[str, Any]:
+    """Providers quote a call; what that is a picture is rounded."""
+    return component("image", float(plan.n), round(quoted / plan.n), quoted)
+
+
+def component(metric: str, quantity: float, unit: int | None, total: int | None) -> dict[str, Any]:
     return {
         "type": "image",
         "metric": metric,
         "quantity": quantity,
         "billable_quantity": quantity,
         "unit_price": unit,
-        "total_cost": plan.cost,
+        "total_cost": total,
     }
 
 

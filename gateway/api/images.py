@@ -13,6 +13,7 @@ from gateway.flow.candidates import consider, first_asked
 from gateway.flow.deps import Deps
 from gateway.flow.order import Order
 from gateway.flow.pipeline import Served, generate
+from gateway.flow.quoting import quoted
 from gateway.rows.plans import plan_answer
 from gateway.telemetry import Outcome
 
@@ -30,7 +31,8 @@ class Draw:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         order = await self.order(scope, receive)
         if dry_run(scope):
-            await send_json(200, estimate(first_asked(order, self.at)), send)
+            plan = first_asked(order, self.at)
+            await send_json(200, estimate(plan, await quoted(plan, order, self.at)), send)
             return
         served = await generate(order, self.at)
         note(scope["easel"], served)

@@ -14,7 +14,7 @@ from providers.base import Image, Json, Progress
 from providers.errors import Kind, ProviderError
 
 _OVER = frozenset({"succeeded", "failed", "expired", "canceled"})
-_MOST_BUZZ = 10_000_000.0  # of one call
+MOST_BUZZ = 10_000_000.0  # of one call
 
 
 def is_over(workflow: Json) -> bool:
@@ -74,11 +74,11 @@ def address_of(blob: Json, base_url: str) -> str:
 def buzz_of(workflow: Json) -> float | None:
     """What was charged and not given back; before there are transactions, what the workflow costs."""
     for listed in _objects([workflow.get("transactions")]):
-        moved = [(each.get("type"), amount(each.get("amount"), _MOST_BUZZ)) for each in _objects(listed.get("list"))]
+        moved = [(each.get("type"), amount(each.get("amount"), MOST_BUZZ)) for each in _objects(listed.get("list"))]
         known = [buzz if kind == "debit" else -buzz for kind, buzz in moved if buzz is not None]
         if known and len(known) == len(moved):
             return max(0.0, sum(known))
-    return next((amount(cost.get("total"), _MOST_BUZZ) for cost in _objects([workflow.get("cost")])), None)
+    return next((amount(cost.get("total"), MOST_BUZZ) for cost in _objects([workflow.get("cost")])), None)
 
 
 def reasons(workflow: Json) -> list[str]:
