@@ -7,6 +7,7 @@ input's is assumed.
 from simulators.fal.endpoint import Endpoint, Loads, endpoint
 from simulators.fal.fields import (
     ALL_SPEEDS,
+    ANY_LORAS,
     FOUR,
     IMAGE_URL,
     JPEG,
@@ -29,7 +30,7 @@ from simulators.fal.fields import (
     whole,
 )
 from simulators.fal.sizing import by_default, by_ratio, like_first, like_last, seedream, times_scale
-from simulators.fal.text_models import BANANA_RATIOS, FLUX, FLUX_2, QWEN, QWEN_2, QWEN_2_PIXELS, SDXL
+from simulators.fal.text_models import BANANA_RATIOS, FLUX, FLUX_2, FLUX_2_SIDES, QWEN, QWEN_2, QWEN_2_PIXELS, SDXL
 
 _KONTEXT_RATIOS = ("21:9", "16:9", "4:3", "3:2", "1:1", "2:3", "3:4", "9:16", "9:21")
 _FIRST = {"sizing": like_first}
@@ -154,7 +155,7 @@ _FLUX_MODELS: tuple[Endpoint, ...] = (
         num_inference_steps=whole(1, 50, 28),
         guidance_scale=number(0, 35, 3.5),
         acceleration=one_of("none", "regular", default="none"),
-        loras=LORAS,
+        loras=ANY_LORAS,
     ),
     *(
         endpoint(name, _KONTEXT, without=("enable_safety_checker",), facts={"sizing": by_ratio("aspect_ratio")})
@@ -169,7 +170,7 @@ _FLUX_MODELS: tuple[Endpoint, ...] = (
         num_inference_steps=whole(10, 50, 28),
         guidance_scale=number(1, 20, 2.5),
     ),
-    endpoint("fal-ai/flux-2/edit", FLUX_2 | _SEVERAL, facts=_FIRST),
+    endpoint("fal-ai/flux-2/edit", FLUX_2 | _SEVERAL, facts={**_FIRST, "sides": FLUX_2_SIDES}),
     endpoint(
         "fal-ai/flux-2-pro/edit",
         facts={"sizing": like_first, "answer": "file", "count_fields": ()},
@@ -183,8 +184,10 @@ _FLUX_MODELS: tuple[Endpoint, ...] = (
 _OTHER_MODELS: tuple[Endpoint, ...] = (
     endpoint(
         "fal-ai/fast-sdxl/image-to-image",
-        SDXL | _ONE,
-        facts={"sizing": like_first, "format_field": "format"},
+        SDXL,
+        facts={"sizing": by_default, "format_field": "format"},
+        image_url=IMAGE_URL,
+        image_size=size("square_hd"),
         strength=number(0.05, 1, 0.95),
         num_inference_steps=whole(1, 65, 25),
         preserve_aspect_ratio=flag(False),
@@ -192,8 +195,10 @@ _OTHER_MODELS: tuple[Endpoint, ...] = (
     ),
     endpoint(
         "fal-ai/fast-sdxl/inpainting",
-        SDXL | _ONE,
-        facts={"sizing": like_first, "format_field": "format"},
+        SDXL,
+        facts={"sizing": by_default, "format_field": "format"},
+        image_url=IMAGE_URL,
+        image_size=size("square_hd"),
         mask_url=IMAGE_URL,
         strength=number(0.01, 1, 0.95),
         num_inference_steps=whole(1, 65, 25),

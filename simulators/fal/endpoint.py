@@ -31,8 +31,9 @@ class Endpoint:
     """One model endpoint.
 
     `count_fields` multiply to the number of pictures; `format_field` is empty where it cannot be chosen; `pixels` is
-    the least and the most that may be asked for. The answer: an `image` has width and height, and beside it timings,
-    NSFW flags and the prompt; a `file` has none; `described` adds a text; `single` is one object instead of a list.
+    the least and the most that may be asked for, `sides` the shortest and the longest side. The answer: an `image` has
+    width and height, and beside it timings, NSFW flags and the prompt; a `file` has none; `described` adds a text;
+    `single` is one object instead of a list.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Endpoint:
     format_field: str = "output_format"
     count_fields: tuple[str, ...] = ("num_images",)
     pixels: tuple[int, int] | None = None
+    sides: tuple[int, int] | None = None
     loads: Loads = field(default_factory=Loads)
 
 

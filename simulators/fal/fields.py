@@ -34,6 +34,14 @@ class LoraWeight(BaseModel):
     scale: Annotated[float, Field(ge=0, le=4)] = 1
 
 
+class SdxlLoraWeight(BaseModel):
+    """Fast SDXL's own, of which there is never more than the whole."""
+
+    path: str
+    scale: Annotated[float, Field(ge=0, le=1)] = 1
+    force: bool = False
+
+
 Preset = Literal["square_hd", "square", "portrait_4_3", "portrait_16_9", "landscape_4_3", "landscape_16_9"]
 
 
@@ -68,6 +76,8 @@ def prompt(shortest: int = 0, longest: int | None = None) -> FieldSpec:
 
 SIZE_UNION = ImageSize | Preset
 LORAS: FieldSpec = (Annotated[list[LoraWeight], Field(max_length=3)], [])
+ANY_LORAS: FieldSpec = (list[LoraWeight], [])
+SDXL_LORAS: FieldSpec = (list[SdxlLoraWeight], [])
 SEED: FieldSpec = (int | None, None)
 IMAGE_URL: FieldSpec = (Annotated[str, Field(min_length=1)], ...)
 JPEG_PNG = ("jpeg", "png")

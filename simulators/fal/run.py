@@ -82,7 +82,8 @@ async def start(endpoint: Endpoint, body: object, effect: PictureEffect | None, 
         return inputs
     size = endpoint.sizing(given, [each.size for each in inputs])
     ends = {"moderated": MODERATED, "failed": FAILED}
-    return _undrawable(endpoint, size) or ends.get(effect or "") or _run(endpoint, given, inputs, size)
+    wrong = _undrawable(endpoint, size) or (_unsided(endpoint, size) if given.get("image_size") else None)
+    return wrong or ends.get(effect or "") or _run(endpoint, given, inputs, size)
 
 
 def _undrawable(endpoint: Endpoint, size: tuple[int, int]) -> Failure | None:
@@ -90,6 +91,15 @@ def _undrawable(endpoint: Endpoint, size: tuple[int, int]) -> Failure | None:
     if least <= size[0] * size[1] <= most and max(size) <= MAX_SIDE:
         return None
     message = f"Value error, total pixels must be between {least} and {most}"
+    return model_failure(422, "value_error", message, ["body", "image_size"], input=list(size))
+
+
+def _unsided(endpoint: Endpoint, size: tuple[int, int]) -> Failure | None:
+    """Limits of the sides that a description tells, which are those of a size that is asked for."""
+    low, high = endpoint.sides or (1, MAX_SIDE)
+    if low <= min(size) and max(size) <= high:
+        return None
+    message = f"Value error, width and height must be between {low} and {high}"
     return model_failure(422, "value_error", message, ["body", "image_size"], input=list(size))
 
 

@@ -6,11 +6,13 @@ Source: each model's API page and OpenAPI on fal.ai, read 2026-11-21 (`fal-ai/qw
 from simulators.fal.endpoint import Endpoint, endpoint
 from simulators.fal.fields import (
     ALL_SPEEDS,
+    ANY_LORAS,
     FOUR,
     JPEG,
     LORAS,
     PNG,
     PNG_3,
+    SDXL_LORAS,
     FieldSpec,
     flag,
     number,
@@ -67,12 +69,13 @@ FLUX_2: dict[str, FieldSpec] = {
     "acceleration": one_of(*ALL_SPEEDS, default="regular"),
     "enable_prompt_expansion": flag(False),
 }
+FLUX_2_SIDES = (512, 2048)
 SDXL: dict[str, FieldSpec] = {
     "guidance_scale": number(0, 20, 7.5),
     "num_images": whole(1, 8, 1),
     "format": JPEG,
     "negative_prompt": text(""),
-    "loras": LORAS,
+    "loras": SDXL_LORAS,
     "expand_prompt": flag(False),
     "safety_checker_version": one_of("v1", "v2", default="v1"),
 }
@@ -120,7 +123,7 @@ TEXT_MODELS: tuple[Endpoint, ...] = (
         num_inference_steps=whole(1, 50, 28),
         guidance_scale=number(0, 35, 3.5),
         acceleration=one_of("none", "regular", default="none"),
-        loras=LORAS,
+        loras=ANY_LORAS,
     ),
     endpoint(
         "fal-ai/flux-pro/v1.1",
@@ -131,7 +134,7 @@ TEXT_MODELS: tuple[Endpoint, ...] = (
         safety_tolerance=tolerance(6, 2),
         enhance_prompt=flag(False),
     ),
-    endpoint("fal-ai/flux-2", FLUX_2, image_size=_LANDSCAPE),
+    endpoint("fal-ai/flux-2", FLUX_2, facts={"sides": FLUX_2_SIDES}, image_size=_LANDSCAPE),
     endpoint(
         "fal-ai/flux-2-pro",
         facts={"answer": "file", "count_fields": ()},

@@ -251,3 +251,27 @@ def test_the_whole_body_at_fals_other_models(offer: str, asked: dict[str, Any], 
 
 def test_a_model_without_a_count_takes_a_call_a_picture() -> None:
     assert len(planned({"n": 3}, "fal/flux-2-pro").calls()) == 3
+
+
+@pytest.mark.parametrize("offer", ["flux-dev-lora", "sdxl"])
+def test_models_whose_loras_are_not_counted(offer: str) -> None:
+    assert len(planned({"loras": [LORA] * 5}, f"fal/{offer}").payload["loras"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("offer", "asked", "param", "works"),
+    [
+        ("qwen-image-max", {"seed": 2**31}, "seed", "from 0 to 2147483647"),
+        ("sdxl", {"loras": [{"path": "a", "scale": 1.1}]}, "loras", "from 0 to 1"),
+        ("flux-dev-lora", {"loras": [{"path": "a", "scale": 4.1}]}, "loras", "from 0 to 4"),
+    ],
+)
+def test_the_limits_of_the_other_models(offer: str, asked: dict[str, Any], param: str, works: str) -> None:
+    error = refusal(asked, f"fal/{offer}")
+    assert (type(error), error.param) == (Refused, param)
+    assert works in error.reason
+
+
+def test_flux_2_draws_sides_from_512_to_2048() -> None:
+    assert planned({"size": "256x256"}, "fal/flux-2-dev").payload["image_size"] == "square"
+    assert planned({"size": "4096x2048"}, "fal/flux-2-dev").payload["image_size"] == {"width": 2048, "height": 1024}

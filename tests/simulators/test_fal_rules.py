@@ -133,6 +133,8 @@ def test_a_prompt_is_needed(fal: Fal) -> None:
         ("fal-ai/flux/dev", {"guidance_scale": 0.9}, "guidance_scale"),
         ("fal-ai/flux/dev", {"num_inference_steps": 51}, "num_inference_steps"),
         ("fal-ai/flux/schnell", {"num_inference_steps": 13}, "num_inference_steps"),
+        ("fal-ai/flux-2", {"image_size": {"width": 2049, "height": 512}}, "image_size"),
+        ("fal-ai/fast-sdxl", {"loras": [{**LORA, "scale": 1.1}]}, "loras"),
         ("fal-ai/flux/dev/image-to-image", {"image_url": URL, "num_inference_steps": 9}, "num_inference_steps"),
         ("fal-ai/flux/dev/image-to-image", {"image_url": URL, "strength": 0}, "strength"),
         ("fal-ai/flux-lora", {"guidance_scale": 35.1}, "guidance_scale"),
