@@ -21,10 +21,11 @@ from normalizers.fit import Pixels
 from normalizers.plan import Plan
 from providers.base import Image
 from providers.errors import Kind, ProviderError
+from providers.polling import bearable
 
 log = structlog.stdlib.get_logger()
 
-FIRST_PAUSE = 0.2  # seconds before a download is tried again, doubled each time
+FIRST_PAUSE = 0.1  # seconds before a download is tried again, doubled each time
 LONGEST_PAUSE = 5.0
 PAGES = 2  # that come instead of a picture and are not believed
 URL_FORMATS = {"jpg": "jpeg", "jpeg": "jpeg", "png": "png", "webp": "webp", "avif": "avif", "gif": "gif"}
@@ -171,7 +172,7 @@ async def download(url: str, provider: str, order: Order, at: Deps) -> bytes:
             left = order.deadline - time.monotonic()
             if left <= 0:
                 raise ProviderError(Kind.TIMEOUT, f"{error.message}, until the deadline") from error
-            await asyncio.sleep(min(max(pause, error.retry_after or 0), left))
+            await asyncio.sleep(min(max(pause, bearable(error.retry_after, left)), left))
             pause = min(pause * 2, LONGEST_PAUSE)
 
 
