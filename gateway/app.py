@@ -17,6 +17,7 @@ from gateway.api.orders import Orders
 from gateway.flow.deps import Deps
 from gateway.flow.finish import Finisher
 from gateway.flow.gate import Gate
+from gateway.flow.room import Room
 from gateway.flow.routing import Routing, places_of
 from gateway.flow.shared import SharedRuns
 from gateway.keys import hash_key
@@ -124,6 +125,7 @@ async def build(settings: Settings, telemetry: Telemetry, stack: AsyncExitStack)
         runs=runs,
         shared=SharedRuns(),
         gate=Gate(settings.server.max_in_flight),
+        room=Room(settings.server.max_held_mb * 1024 * 1024),
         routing=Routing(settings.models, places_of(providers)),
         telemetry=telemetry,
         signing_keys=signing_keys(settings),

@@ -24,6 +24,7 @@ class Server(Part):
     max_body_mb: int = Field(default=64, ge=1, le=1024)
     cors_origins: list[str] = []
     max_in_flight: int = Field(default=1000, ge=1)
+    max_held_mb: int = Field(default=1024, ge=1)
 
     @field_validator("data_dir")
     @classmethod

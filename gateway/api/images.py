@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 from starlette.types import Receive, Scope, Send
 
 from gateway.api.answer import Buffer, answer_headers, images_answer
+from gateway.api.arriving import Arriving
 from gateway.api.asgi import send_json
 from gateway.api.estimate import candidate_row, estimate
 from gateway.api.orders import Orders, truth
@@ -14,6 +15,7 @@ from gateway.flow.deps import Deps
 from gateway.flow.order import Order
 from gateway.flow.pipeline import Served, generate
 from gateway.flow.quoting import quoted
+from gateway.flow.room import Held
 from gateway.rows.plans import plan_answer
 from gateway.telemetry import Outcome
 
@@ -29,12 +31,13 @@ class Draw:
         self.order = order
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        order = await self.order(scope, receive)
-        if dry_run(scope):
-            plan = first_asked(order, self.at)
-            await send_json(200, estimate(plan, await quoted(plan, order, self.at)), send)
-            return
-        served = await generate(order, self.at)
+        with self.at.room.open() as held:
+            order = await self.order(scope, arriving(scope, receive, held, self.at))
+            if dry_run(scope):
+                plan = first_asked(order, self.at)
+                await send_json(200, estimate(plan, await quoted(plan, order, self.at)), send)
+                return
+            served = await generate(order, self.at)
         note(scope["easel"], served)
         headers, pieces = answer_headers(served), images_answer(served, self.at)
         del order, served  # the pieces hold what is still needed of the pictures
@@ -51,9 +54,17 @@ class PlanRoute:
         self.order = orders.to_plan
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        order = await self.order(scope, receive)
+        with self.at.room.open() as held:
+            order = await self.order(scope, arriving(scope, receive, held, self.at))
         rows = [candidate_row(entry, self.at) for entry in consider(order, self.at)]
         await send_json(200, plan_answer(order.found.entry.facts.id, order.operation, rows), send)
+
+
+def arriving(scope: Scope, receive: Receive, held: Held, at: Deps) -> Receive:
+    """The request's body on its way in, which takes its share of the room, as its pictures do later."""
+    scope["held"] = held
+    outcome: Outcome = scope["easel"]
+    return Arriving(receive, held, outcome.started + at.settings.server.deadline)
 
 
 def dry_run(scope: Scope) -> bool:

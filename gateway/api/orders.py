@@ -1,5 +1,7 @@
 """From an HTTP request to an order: who asks, which model, what for, until when."""
 
+import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,7 +16,9 @@ from gateway.api.form_values import typed
 from gateway.errors import InvalidValue, UnsupportedParameter
 from gateway.flow.candidates import bad_value, find_for_pictures, find_model, nobody
 from gateway.flow.deps import Deps
+from gateway.flow.failure import deadline_passed
 from gateway.flow.order import CacheWish, Caller, Order, default_response_format
+from gateway.flow.room import Held
 from gateway.flow.sent_pictures import SentPictures
 from gateway.flow.sources import has_guides, has_pictures, take_sources
 from gateway.telemetry import Outcome
@@ -33,7 +37,10 @@ VARIATION_PROMPT = "A variation of this picture."
 
 
 class Orders:
-    """Each method raises a GatewayError for everything that is wrong before a provider is chosen."""
+    """Each method raises a GatewayError for everything that is wrong before a provider is chosen.
+
+    `scope["held"]` is the request's share of the room, which its pictures take.
+    """
 
     def __init__(self, at: Deps, keys: Keys) -> None:
         self.at = at
@@ -85,7 +92,13 @@ class Orders:
         if not found.offers:
             raise nobody(order, (), self.at)
         fields = typed(asked.fields, native_types(found)) if is_form(scope["headers"]) else asked.fields
-        fields, contents = await take_sources(fields, native_pictures(found), order.deadline, self.at)
+        held: Held = scope["held"]
+        try:
+            async with asyncio.timeout(order.deadline - time.monotonic()):
+                taken = await take_sources(fields, native_pictures(found), order.deadline, self.at, held)
+        except TimeoutError:
+            raise deadline_passed(order) from None
+        fields, contents = taken
         return replace(order, asked=replace(asked, fields=fields), sent=SentPictures(contents))
 
     def order(self, scope: Scope, asked: Asked, found: Found, operation: Operation, caller: Caller) -> Order:

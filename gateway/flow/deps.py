@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gateway.flow.finish import Finisher
 from gateway.flow.gate import Gate
+from gateway.flow.room import Room
 from gateway.flow.routing import Routing
 from gateway.flow.shared import SharedRuns
 from gateway.settings import Settings
@@ -38,6 +39,7 @@ class Deps:
     runs: Runs
     shared: SharedRuns
     gate: Gate
+    room: Room
     routing: Routing
     telemetry: Telemetry
     signing_keys: tuple[bytes, ...]

@@ -18,6 +18,7 @@ from gateway.flow.finish import CannotFinish
 from gateway.flow.own_files import own_file
 from gateway.flow.picture_codec import NotAPicture, check_pixels
 from gateway.flow.picture_facts import Facts, look
+from gateway.flow.room import Held
 from gateway.flow.source_forms import WORKS, Sent
 from gateway.store.pictures import hash_of
 from normalizers.parameters import MAX_SIDE
@@ -49,9 +50,10 @@ class Loaded:
 class Loading:
     """One request's pictures. Raises InvalidValue, naming the parameter, for the first that cannot be used."""
 
-    def __init__(self, at: Deps, deadline: float) -> None:
+    def __init__(self, at: Deps, deadline: float, held: Held) -> None:
         self.at = at
         self.deadline = deadline
+        self.held = held
         self._places = asyncio.Semaphore(AT_ONCE)
         self._bytes = 0
         self._fetching: dict[str, asyncio.Task[bytes]] = {}
@@ -91,9 +93,11 @@ class Loading:
         return await asyncio.shield(self._fetching[text])
 
     async def _fetched(self, url: str) -> bytes:
-        kept = await own_file(url, self.at)
-        if kept is not None:
-            return kept
+        content = await own_file(url, self.at) or await self._foreign(url)
+        self.held.take(len(content))
+        return content
+
+    async def _foreign(self, url: str) -> bytes:
         deadline = min(self.deadline, time.monotonic() + DOWNLOAD_SECONDS)
         with self.at.telemetry.stage("download"):
             got = await self.at.foreign.fetch(url, max_bytes=MAX_BYTES, deadline=deadline)

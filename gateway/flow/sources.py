@@ -6,6 +6,7 @@ from typing import Any, Literal, cast
 
 from gateway.errors import InvalidValue
 from gateway.flow.deps import Deps
+from gateway.flow.room import Held
 from gateway.flow.source_forms import WORKS, PictureBytes, Sent, pictures_sent
 from gateway.flow.source_loading import Loaded, Loading
 from normalizers.aliases import SPELLINGS
@@ -34,19 +35,22 @@ class Place:
 
 
 async def take_sources(
-    fields: Mapping[str, Any], native: Mapping[str, str], deadline: float, at: Deps
+    fields: Mapping[str, Any], native: Mapping[str, str], deadline: float, at: Deps, held: Held
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """The fields with a list of `Source` for images, one `Source` for any other picture; and the bytes by hash.
 
     `native` are the providers' own names of such fields: `image_urls` is `image`. Raises InvalidValue and
-    UnsupportedParameter for everything that is wrong with a picture, Overloaded when our own store does not answer.
+    UnsupportedParameter for everything that is wrong with a picture, Overloaded when there is no room for them or our
+    own store does not answer.
     """
     found = [
         (place, list(pictures_sent(place.value, place.param)))
         for place in places(fields, native, at.catalog.known.slugs)
     ]
     check_counts(found)
-    loaded = iter(await Loading(at, deadline).load([picture for _place, pictures in found for picture in pictures]))
+    loaded = iter(
+        await Loading(at, deadline, held).load([picture for _place, pictures in found for picture in pictures])
+    )
     taken = [(place, [next(loaded) for _picture in pictures]) for place, pictures in found]
     check_overlays(taken)
     replaced: Any = dict(fields)

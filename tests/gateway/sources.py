@@ -13,6 +13,7 @@ from PIL import Image
 from gateway.errors import GatewayError
 from gateway.flow.deps import Deps
 from gateway.flow.finish import Finisher
+from gateway.flow.room import Room
 from gateway.flow.source_forms import PictureBytes
 from gateway.flow.sources import take_sources
 from gateway.store.pictures import Pictures
@@ -43,7 +44,8 @@ class Reader:
         self.at = cast("Deps", cast(Any, needed))
 
     async def take(self, fields: Mapping[str, Any], *, seconds: float = 60) -> tuple[dict[str, Any], dict[str, bytes]]:
-        return await take_sources(fields, NATIVE, time.monotonic() + seconds, self.at)
+        with Room(10**9).open() as held:
+            return await take_sources(fields, NATIVE, time.monotonic() + seconds, self.at, held)
 
     async def refusal(self, fields: Mapping[str, Any], *, seconds: float = 60) -> GatewayError:
         """The error with which these are refused: always the caller's to mend."""
