@@ -7,7 +7,16 @@ page of it, which repeats its schema.
 from dataclasses import dataclass
 
 from simulators.replicate.schema import Field, Input
-from simulators.replicate.sizing import FLUX_SIZES, QWEN_SIZES, Sizing, by_ratio, by_sides, by_star, like_the_source
+from simulators.replicate.sizing import (
+    FLUX_SIZES,
+    QWEN_SIZES,
+    Sizing,
+    by_ratio,
+    by_resolution,
+    by_sides,
+    by_star,
+    like_the_source,
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,7 @@ EDIT: dict[str, Field] = COMMON | {
     "output_quality": whole(0, 100, 95),
     "aspect_ratio": one_of("match_input_image", *QWEN_SIZES, default="match_input_image"),
 }
+FLUX_2_RATIOS = ("1:1", "16:9", "3:2", "2:3", "4:5", "5:4", "9:16", "3:4", "4:3")
 CUSTOM_SIDE = Field("integer", low=256, high=1440)
 
 QWEN_MODELS: tuple[Model, ...] = (
@@ -135,6 +145,7 @@ FLUX_MODELS: tuple[Model, ...] = (
             "prompt": PROMPT,
             "input_image": PICTURE,
             "aspect_ratio": one_of("match_input_image", *FLUX_SIZES, default="match_input_image"),
+            "prompt_upsampling": Field("boolean", default=False),
             "output_format": one_of("jpg", "png", default="png"),
             "safety_tolerance": whole(0, 6, 2),
             "seed": SEED,
@@ -146,13 +157,17 @@ FLUX_MODELS: tuple[Model, ...] = (
         "black-forest-labs/flux-2-pro",
         {
             "prompt": PROMPT,
-            "input_images": Field("array", most=4),
-            "width": whole(256, 1440, 1024),
-            "height": whole(256, 1440, 768),
+            "input_images": Field("array", most=8),
+            "aspect_ratio": one_of("match_input_image", "custom", *FLUX_2_RATIOS, default="1:1"),
+            "resolution": one_of("match_input_image", "0.5 MP", "1 MP", "2 MP", "4 MP", default="1 MP"),
+            "width": Field("integer", low=256, high=2048),
+            "height": Field("integer", low=256, high=2048),
+            "safety_tolerance": whole(1, 5, 2),
             "output_format": one_of(*FORMATS, default="webp"),
+            "output_quality": whole(0, 100, 80),
             "seed": SEED,
         },
-        by_sides,
+        by_resolution,
         several=False,
     ),
     Model(

@@ -4,6 +4,7 @@ The pixels of FLUX's ratios are those of replicate/cog-flux. Qwen's are not publ
 for them (both read 2026-11-21).
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -34,6 +35,8 @@ FLUX_SIZES: dict[str, Size] = {
     "9:21": (640, 1536),
 }
 STEP = 32  # FLUX rounds sides to it
+MEGAPIXEL = 1024 * 1024  # an assumption, as is what a ratio draws at so many of them
+LONGEST_SIDE = 2048  # of FLUX.2 [pro]
 
 
 def by_ratio(sizes: Mapping[str, Size]) -> Sizing:
@@ -63,6 +66,20 @@ def like_the_source(otherwise: Sizing) -> Sizing:
 def by_sides(given: Mapping[str, Any], pictures: Sequence[Size]) -> Size:
     del pictures
     return int(given["width"]), int(given["height"])
+
+
+def by_resolution(given: Mapping[str, Any], pictures: Sequence[Size]) -> Size:
+    """FLUX.2 [pro]: a ratio at so many megapixels, at most 2048 a side; sides only where the ratio is `custom`."""
+    ratio = given["aspect_ratio"]
+    if ratio == "custom":
+        return rounded(given)
+    if ratio == "match_input_image":
+        return pictures[0] if pictures else SQUARE
+    wide, _colon, high = ratio.partition(":")
+    shape = float(wide) / float(high)
+    megapixels = float(given["resolution"].removesuffix(" MP")) if given["resolution"][0].isdigit() else 1.0
+    width = min(math.sqrt(megapixels * MEGAPIXEL * shape), LONGEST_SIDE, LONGEST_SIDE * shape)
+    return max(1, round(width / STEP)) * STEP, max(1, round(width / shape / STEP)) * STEP
 
 
 def rounded(given: Mapping[str, Any]) -> Size:

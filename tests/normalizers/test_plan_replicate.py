@@ -221,8 +221,22 @@ def test_several_pictures_are_native_at_flux_and_calls_at_qwen() -> None:
 def test_the_other_forms_of_a_size() -> None:
     assert planned({"size": "768x512"}, "replicate/qwen-image-2-pro").payload["size"] == "768*512"
     assert "output_format" not in planned({}, "replicate/qwen-image-2-pro").payload
-    sides = planned({"size": "1000x640"}, "replicate/flux-2-pro").payload
-    assert (sides["width"], sides["height"]) == (992, 640)
+
+
+@pytest.mark.parametrize(
+    ("asked", "sides"),
+    [
+        ({}, (1024, 1024)),
+        ({"size": "auto"}, (1024, 1024)),
+        ({"size": "1000x640"}, (992, 640)),
+        ({"size": "2048x1536"}, (2048, 1536)),
+    ],
+)
+def test_sides_count_only_beside_the_ratio_custom(asked: dict[str, Any], sides: tuple[int, int]) -> None:
+    """Without the word, FLUX.2 [pro] draws a square of a megapixel, whatever the sides say (its page)."""
+    payload = planned(asked, "replicate/flux-2-pro").payload
+    assert (payload["aspect_ratio"], payload["width"], payload["height"]) == ("custom", *sides)
+    assert "resolution" not in payload
 
 
 @pytest.mark.parametrize("field", ["webhook", "webhook_events_filter", "input"])

@@ -153,7 +153,13 @@ def test_data_are_removed_after_an_hour(replicate: Replicate, simulators: Simula
         ("qwen/qwen-image-2-pro", {"size": "768*512"}, (768, 512), "PNG"),
         ("black-forest-labs/flux-schnell", {"aspect_ratio": "21:9"}, (1536, 640), "WEBP"),
         ("black-forest-labs/flux-dev", {"megapixels": "0.25"}, (512, 512), "WEBP"),
-        ("black-forest-labs/flux-2-pro", {"width": 640, "output_format": "jpg"}, (640, 768), "JPEG"),
+        ("black-forest-labs/flux-2-pro", {"width": 640, "height": 768}, (1024, 1024), "WEBP"),
+        (
+            "black-forest-labs/flux-2-pro",
+            {"aspect_ratio": "custom", "width": 640, "height": 768, "output_format": "jpg"},
+            (640, 768),
+            "JPEG",
+        ),
         ("black-forest-labs/flux-kontext-pro", {"input_image": data_uri(64, 48)}, (64, 48), "PNG"),
     ],
 )
