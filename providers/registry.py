@@ -10,6 +10,7 @@ from normalizers.errors import TableError
 from normalizers.offer import ModelFacts, Offer
 from normalizers.price import configured_price
 from normalizers.tables import merge, parse, read_models, read_offer, read_offers
+from providers.account import Account
 from providers.alibaba.adapter import Alibaba
 from providers.base import Adapter
 from providers.civitai.adapter import Civitai
@@ -51,7 +52,7 @@ FAL_REST = "https://rest.fal.ai"
 # Oxen documents its URLs as presigned, and public clients of it report that some want the key (read 2026-11-21).
 KEYED_DOWNLOADS = frozenset({"oxen"})
 # Adapters that an address and a key are enough for.
-BY_KEY: dict[str, Callable[..., Adapter]] = {
+BY_KEY: dict[str, Callable[[Account], Adapter]] = {
     "alibaba": Alibaba,
     "civitai": Civitai,
     "oxen": Oxen,
@@ -170,25 +171,23 @@ def wanted_operations(listed: Any, known: Collection[str], where: str) -> list[s
 
 def build_adapter(provider: ProviderSettings) -> Adapter:
     """The adapter of a configured provider. Raises ValueError for an address that is not accepted."""
-    base_url = provider.base_url or BASE_URLS.get(provider.kind, "")
-    common: dict[str, Any] = {
-        "timeout": provider.timeout,
-        "max_concurrency": provider.max_concurrency,
-        "allow_http": provider.allow_http,
-    }
+    account = Account(
+        provider.base_url or BASE_URLS.get(provider.kind, ""),
+        provider.api_key,
+        timeout=provider.timeout,
+        max_concurrency=provider.max_concurrency,
+        allow_http=provider.allow_http,
+    )
     if provider.kind in BY_KEY:
-        return BY_KEY[provider.kind](base_url=base_url, key=provider.api_key or "", **common)
+        return BY_KEY[provider.kind](account)
     match provider.kind:
         case "fal":
-            urls = {"queue_url": provider.queue_url or FAL_QUEUE, "rest_url": provider.rest_url or FAL_REST}
-            return Fal(base_url=base_url, key=provider.api_key or "", **urls, **common)
+            return Fal(account, queue_url=provider.queue_url or FAL_QUEUE, rest_url=provider.rest_url or FAL_REST)
         case "local":
-            return Local(workers=provider.workers, **common)
+            return Local([replace(account, base_url=worker) for worker in provider.workers])
         case _:
             dialect = provider.kind if provider.kind in {"openai", "lumenfall"} else provider.dialect
-            return OpenAICompatible(
-                name=provider.name, dialect=dialect, base_url=base_url, key=provider.api_key, **common
-            )
+            return OpenAICompatible(account, name=provider.name, dialect=dialect)
 
 
 def download_headers(provider: ProviderSettings) -> dict[str, dict[str, str]]:

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator
 from typing import cast
 from urllib.parse import quote
 
+from providers.account import Account
 from providers.alibaba.explain import explain, failed_task, is_blocked
 from providers.base import Answer, Call, Image, Json, Progress, Ticket
 from providers.errors import Kind, ProviderError
-from providers.http import MAX_BYTES, Http, HttpAnswer
+from providers.http import HttpAnswer
 
 QUESTION_SECONDS = 60.0  # no submission of a task and no look at one takes longer; a message waits for its pictures
 MESSAGES = "/services/aigc/multimodal-generation/generation"
@@ -24,26 +25,9 @@ class Alibaba:
 
     name = "alibaba"
 
-    def __init__(
-        self,
-        *,
-        key: str,
-        base_url: str = "https://dashscope-intl.aliyuncs.com/api/v1",
-        timeout: float = 300.0,
-        max_concurrency: int = 64,
-        max_bytes: int = MAX_BYTES,
-        allow_http: bool = False,
-    ) -> None:
-        self.question_seconds = min(timeout, QUESTION_SECONDS)
-        self.http = Http(
-            base_url,
-            headers={"authorization": f"Bearer {key}"},
-            timeout=timeout,
-            max_concurrency=max_concurrency,
-            max_bytes=max_bytes,
-            allow_http=allow_http,
-            provider=self.name,
-        )
+    def __init__(self, account: Account) -> None:
+        self.http = account.open(self.name)
+        self.question_seconds = min(account.timeout, QUESTION_SECONDS)
 
     async def submit(self, call: Call) -> Ticket | Answer:
         """The pictures of a message, or the ticket of a task. Raises `ProviderError`, LOST when no reply came."""

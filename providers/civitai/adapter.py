@@ -6,11 +6,12 @@ import re
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from providers.base import Answer, Call, Json, Progress, Ticket
+from providers.account import Account
+from providers.base import Answer, Call, Json, Money, Progress, Ticket
 from providers.civitai.explain import failure, hitch, refusal
+from providers.civitai.preview import preview
 from providers.civitai.reply import address_of, buzz_of, images_of, is_over, progress_of
 from providers.errors import Kind, ProviderError
-from providers.http import MAX_BYTES, Http
 
 EXCHANGE_SECONDS = 60.0  # no single exchange takes longer; the workflow itself may. Civitai cuts each at 100 s
 # A submission is held open so long: quick workflows answer in one exchange, and slow ones give their ticket early.
@@ -33,27 +34,9 @@ class Civitai:
 
     name = "civitai"
 
-    def __init__(
-        self,
-        *,
-        key: str,
-        base_url: str = "https://orchestration.civitai.com/v2/consumer",
-        timeout: float = 300.0,
-        max_concurrency: int = 64,
-        max_bytes: int = MAX_BYTES,
-        allow_http: bool = False,
-        pauses: Sequence[float] = PAUSES,
-    ) -> None:
+    def __init__(self, account: Account, *, pauses: Sequence[float] = PAUSES) -> None:
+        self.http = account.open(self.name, longest=EXCHANGE_SECONDS)
         self.pauses = pauses
-        self.http = Http(
-            base_url,
-            headers={"authorization": f"Bearer {key}"},
-            timeout=min(timeout, EXCHANGE_SECONDS),
-            max_concurrency=max_concurrency,
-            max_bytes=max_bytes,
-            allow_http=allow_http,
-            provider=self.name,
-        )
         self._over: OrderedDict[str, Json] = OrderedDict()
         self._failed: OrderedDict[str, int] = OrderedDict()  # how many workflows of a call have failed
 
@@ -108,6 +91,10 @@ class Civitai:
             error.kind = Kind.BUSY if error.kind is Kind.LOST else error.kind  # a blob costs nothing
             raise
         return address_of(answer.json_object(), self.http.base_url)
+
+    async def quote(self, call: Call) -> Money:
+        """Buzz for all pictures of the call; nothing is drawn. Raises `ProviderError`."""
+        return await preview(self.http, call)
 
     async def close(self) -> None:
         await self.http.close()

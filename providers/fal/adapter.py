@@ -9,13 +9,13 @@ from urllib.parse import quote
 import orjson
 
 from providers import data_uri, pictures_in_json
+from providers.account import Account
 from providers.amounts import MOST_UNITS, amount_in
 from providers.base import Answer, Call, Image, Json, Progress, Ticket
 from providers.errors import ProviderError
 from providers.fal.explain import explain
 from providers.fal.storage import Storage
 from providers.guard import Guard
-from providers.http import MAX_BYTES, Http
 
 QUEUE_SECONDS = 60.0  # no single question to the queue takes longer; the job itself may
 
@@ -29,27 +29,10 @@ class Fal:
 
     name = "fal"
 
-    def __init__(
-        self,
-        *,
-        key: str,
-        base_url: str = "https://fal.run",
-        queue_url: str = "https://queue.fal.run",
-        rest_url: str = "https://rest.fal.ai",
-        timeout: float = 300.0,
-        max_concurrency: int = 64,
-        max_bytes: int = MAX_BYTES,
-        allow_http: bool = False,
-    ) -> None:
-        common: dict[str, Any] = {
-            "headers": {"authorization": f"Key {key}"},
-            "timeout": min(timeout, QUEUE_SECONDS),
-            "max_concurrency": max_concurrency,
-            "allow_http": allow_http,
-            "provider": self.name,
-        }
-        self.http = Http(queue_url, origins=(base_url,), max_bytes=max_bytes, **common)
-        self._storage = Storage(Http(rest_url, **common), Guard([rest_url]))
+    def __init__(self, account: Account, *, queue_url: str, rest_url: str) -> None:
+        opened = partial(account.open, self.name, scheme="Key", longest=QUEUE_SECONDS)
+        self.http = opened(url=queue_url, origins=(account.base_url,))
+        self._storage = Storage(opened(url=rest_url), Guard([rest_url]))
 
     async def submit(self, call: Call) -> Ticket:
         """Queues the call; from the reply on it may cost. Raises `ProviderError`, LOST when the reply never came."""

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from providers import multipart
+from providers.account import Account
 from providers.base import Answer, Call
 from providers.errors import Kind, ProviderError
-from providers.http import MAX_BYTES, Http
+from providers.http import Http
 from providers.http_answer import HttpAnswer
 from providers.local.dispatch import Dispatch, work_of
 from providers.openai_images import read_answer, read_error
@@ -23,7 +24,7 @@ class _Lost(ProviderError):
 
 
 class Local:
-    """The workers of `[providers.local] workers`, by their base URLs; raises `ValueError` where there are none.
+    """The workers of `[providers.local] workers`, an account for each; raises `ValueError` where there are none.
 
     They speak OpenAI's images API under `/v1`; an edit with a `strength` is image-to-image. `max_concurrency` is per
     worker.
@@ -31,32 +32,10 @@ class Local:
 
     name = "local"
 
-    def __init__(
-        self,
-        *,
-        workers: Sequence[str],
-        key: str | None = None,
-        timeout: float = 600.0,
-        max_concurrency: int = 64,
-        max_bytes: int = MAX_BYTES,
-        allow_http: bool = False,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, workers: Sequence[Account], *, clock: Callable[[], float] = time.monotonic) -> None:
         if not workers:
             raise ValueError("there is no worker")
-        authorization = {"authorization": f"Bearer {key}"} if key else {}
-        self.https = {
-            url: Http(
-                url,
-                headers=authorization,
-                timeout=timeout,
-                max_concurrency=max_concurrency,
-                max_bytes=max_bytes,
-                allow_http=allow_http,
-                provider=self.name,
-            )
-            for url in dict.fromkeys(workers)
-        }
+        self.https = {worker.base_url: worker.open(self.name) for worker in workers}
         self.dispatch = Dispatch(list(self.https))
         self.clock = clock
 

@@ -1,14 +1,13 @@
 """Servers that speak OpenAI's images API: OpenAI itself, Lumenfall, and any server of one's own."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
 from providers import multipart
+from providers.account import Account
 from providers.amounts import MOST_DOLLARS, amount
 from providers.base import Answer, Call, Json
 from providers.errors import Kind, ProviderError
-from providers.http import MAX_BYTES, Http
 from providers.http_answer import HttpAnswer
 from providers.openai_compatible.dialects import DIALECTS
 from providers.openai_images import Complaint, read_answer, read_error
@@ -51,33 +50,12 @@ class OpenAICompatible:
     `key` is left out of the request where there is none: most servers of one's own have no authentication.
     """
 
-    def __init__(
-        self,
-        *,
-        name: str,
-        base_url: str,
-        dialect: str = "openai",
-        key: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        timeout: float = 300.0,
-        max_concurrency: int = 64,
-        max_bytes: int = MAX_BYTES,
-        allow_http: bool = False,
-    ) -> None:
+    def __init__(self, account: Account, *, name: str, dialect: str = "openai") -> None:
         if dialect not in DIALECTS:
             raise ValueError(f"unknown dialect {dialect!r}; there are: {', '.join(DIALECTS)}")
         self.name = name
         self.dialect = DIALECTS[dialect]
-        authorization = {"authorization": f"Bearer {key}"} if key else {}
-        self.http = Http(
-            base_url,
-            headers={**(headers or {}), **authorization},
-            timeout=timeout,
-            max_concurrency=max_concurrency,
-            max_bytes=max_bytes,
-            allow_http=allow_http,
-            provider=name,
-        )
+        self.http = account.open(name)
 
     async def generate(self, call: Call) -> Answer:
         """Sends the call and reads its pictures; raises `ProviderError`, LOST when the answer never came."""

@@ -9,9 +9,9 @@ from collections import OrderedDict
 from typing import Any, cast
 
 from providers import data_uri
+from providers.account import Account
 from providers.base import Answer, Call, Json, Progress, Ticket
 from providers.errors import Kind, ProviderError
-from providers.http import MAX_BYTES, Http
 from providers.oxen.explain import explain, explain_end
 from providers.oxen.prices import Prices
 
@@ -27,27 +27,10 @@ class Oxen:
 
     name = "oxen"
 
-    def __init__(
-        self,
-        *,
-        key: str,
-        base_url: str = "https://hub.oxen.ai/api",
-        timeout: float = 300.0,
-        max_concurrency: int = 64,
-        max_bytes: int = MAX_BYTES,
-        allow_http: bool = False,
-    ) -> None:
-        self.http = Http(
-            base_url,
-            headers={"authorization": f"Bearer {key}"},
-            timeout=min(timeout, QUESTION_SECONDS),
-            max_concurrency=max_concurrency,
-            max_bytes=max_bytes,
-            allow_http=allow_http,
-            provider=self.name,
-        )
+    def __init__(self, account: Account) -> None:
+        self.http = account.open(self.name, longest=QUESTION_SECONDS)
         self.prices = Prices(self.http)
-        self._key = key  # so that an echo of it is recognised
+        self._key = account.key or ""  # so that an echo of it is recognised
         self._over: OrderedDict[str, Json] = OrderedDict()
 
     async def submit(self, call: Call) -> Ticket:

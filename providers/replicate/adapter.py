@@ -6,9 +6,10 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from providers import data_uri
+from providers.account import Account
 from providers.base import Answer, Call, Image, Json, Progress, Ticket
 from providers.errors import Kind, ProviderError
-from providers.http import MAX_BYTES, Http, HttpAnswer
+from providers.http import HttpAnswer
 from providers.replicate import files
 from providers.replicate.explain import explain, explain_end
 
@@ -28,25 +29,8 @@ class Replicate:
 
     name = "replicate"
 
-    def __init__(
-        self,
-        *,
-        key: str,
-        base_url: str = "https://api.replicate.com/v1",
-        timeout: float = 300.0,
-        max_concurrency: int = 64,
-        max_bytes: int = MAX_BYTES,
-        allow_http: bool = False,
-    ) -> None:
-        self.http = Http(
-            base_url,
-            headers={"authorization": f"Bearer {key}"},
-            timeout=min(timeout, QUESTION_SECONDS),
-            max_concurrency=max_concurrency,
-            max_bytes=max_bytes,
-            allow_http=allow_http,
-            provider=self.name,
-        )
+    def __init__(self, account: Account) -> None:
+        self.http = account.open(self.name, longest=QUESTION_SECONDS)
         self._wait = max(1, min(WAIT_SECONDS, int(self.http.timeout / 2)))
         self._over: OrderedDict[str, Json] = OrderedDict()
 

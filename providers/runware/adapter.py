@@ -6,9 +6,9 @@ import uuid
 from collections.abc import Sequence
 from typing import Literal
 
+from providers.account import Account
 from providers.base import Answer, Call, Image, Json, Progress, Ticket
 from providers.errors import Kind, ProviderError
-from providers.http import MAX_BYTES, Http
 from providers.runware.explain import failure, hitch, refusal
 from providers.runware.reply import CONFLICT, Standing, complaints, image_of, is_hitch, is_moderation, results
 from providers.runware.uploads import upload
@@ -33,27 +33,9 @@ class Runware:
 
     name = "runware"
 
-    def __init__(
-        self,
-        *,
-        key: str,
-        base_url: str = "https://api.runware.ai/v1",
-        timeout: float = 300.0,
-        max_concurrency: int = 64,
-        max_bytes: int = MAX_BYTES,
-        allow_http: bool = False,
-        lag: Sequence[float] = LAG_SECONDS,
-    ) -> None:
+    def __init__(self, account: Account, *, lag: Sequence[float] = LAG_SECONDS) -> None:
+        self.http = account.open(self.name, longest=TASK_SECONDS)
         self.lag = lag
-        self.http = Http(
-            base_url,
-            headers={"authorization": f"Bearer {key}"},
-            timeout=min(timeout, TASK_SECONDS),
-            max_concurrency=max_concurrency,
-            max_bytes=max_bytes,
-            allow_http=allow_http,
-            provider=self.name,
-        )
 
     async def submit(self, call: Call) -> Ticket:
         """Raises `ProviderError`; LOST when two answers were lost and Runware knows of no task."""

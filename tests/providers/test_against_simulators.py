@@ -16,6 +16,7 @@ from providers.guard import Guard
 from providers.openai_compatible.adapter import OpenAICompatible
 from providers.polling import follow
 from simulators.running import Simulators
+from tests.providers.simulated import account_at
 
 PNG = b"\x89PNG"
 
@@ -25,19 +26,22 @@ def fal_call(**payload: object) -> Call:
     return Call("req_1.1", "fal-ai/qwen-image", "generate", body, 2, "url")
 
 
+def fal_at(simulators: Simulators, **changed: str) -> Fal:
+    told = simulators.addresses["fal"]
+    return Fal(account_at(simulators, "fal", **changed), queue_url=told["queue_url"], rest_url=told["rest_url"])
+
+
 @pytest_asyncio.fixture
 async def fal(simulators: Simulators) -> AsyncGenerator[Fal]:
     simulators.set_pace("fal", queue_seconds=0.0, seconds_per_image=0.0)
-    told = simulators.addresses["fal"]
-    adapter = Fal(key=told["key"], queue_url=told["queue_url"])
+    adapter = fal_at(simulators)
     yield adapter
     await adapter.close()
 
 
 @pytest_asyncio.fixture
 async def adapter(simulators: Simulators, slug: str) -> AsyncGenerator[OpenAICompatible]:
-    told = simulators.addresses[slug]
-    made = OpenAICompatible(name=slug, dialect=slug, base_url=told["base_url"], key=told["key"])
+    made = OpenAICompatible(account_at(simulators, slug), name=slug, dialect=slug)
     yield made
     await made.close()
 
@@ -101,7 +105,7 @@ async def test_fal_flags_what_its_checker_marked(fal: Fal, simulators: Simulator
 
 
 async def test_fal_refuses_a_wrong_key_and_a_wrong_value(fal: Fal, simulators: Simulators) -> None:
-    stranger = Fal(key="wrong", queue_url=simulators.addresses["fal"]["queue_url"])
+    stranger = fal_at(simulators, key="wrong")
     with pytest.raises(ProviderError) as caught:
         await stranger.submit(fal_call())
     await stranger.close()

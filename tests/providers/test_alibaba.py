@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from providers.account import Account
 from providers.alibaba.adapter import Alibaba
 from providers.base import Answer, Call, Json, Progress, Ticket
 from providers.errors import Kind, ProviderError
@@ -29,7 +30,7 @@ def said(count: int = 1) -> Call:
 
 @pytest_asyncio.fixture
 async def alibaba(upstream: Upstream) -> AsyncGenerator[Alibaba]:
-    adapter = Alibaba(key="sk-secret-1", base_url=f"{upstream.url}/api/v1")
+    adapter = Alibaba(Account(f"{upstream.url}/api/v1", "sk-secret-1"))
     yield adapter
     await adapter.close()
 

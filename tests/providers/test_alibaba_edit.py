@@ -17,6 +17,7 @@ from providers.errors import Kind, ProviderError
 from providers.polling import follow
 from simulators.running import Simulators
 from tests.normalizers.offers import OFFERS, planned
+from tests.providers.simulated import account_at
 
 FOX = Source("fox", "png", 600, 400, 1_000)
 CAT = Source("cat", "jpeg", 400, 500, 1_000)
@@ -41,8 +42,7 @@ def edit(model: str, wire: dict[Source, str] | None = None, **body: Any) -> Call
 
 @pytest_asyncio.fixture
 async def alibaba(simulators: Simulators) -> AsyncGenerator[Alibaba]:
-    told = simulators.addresses["alibaba"]
-    adapter = Alibaba(key=told["key"], base_url=told["base_url"])
+    adapter = Alibaba(account_at(simulators, "alibaba"))
     yield adapter
     await adapter.close()
 

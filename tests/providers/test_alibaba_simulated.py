@@ -13,6 +13,7 @@ from providers.errors import Kind, ProviderError
 from providers.guard import Guard
 from providers.polling import follow
 from simulators.running import Simulators
+from tests.providers.simulated import account_at
 
 QUEUED: Json = {"input": {"prompt": "a fox"}, "parameters": {"size": "1328*1328", "n": 1, "seed": 7}}
 SAID: Json = {
@@ -25,8 +26,7 @@ MESSAGE = Call("req_1.1", "qwen-image-2.0", "generate", SAID, 2, "url")
 
 @pytest_asyncio.fixture
 async def alibaba(simulators: Simulators) -> AsyncGenerator[Alibaba]:
-    told = simulators.addresses["alibaba"]
-    adapter = Alibaba(key=told["key"], base_url=told["base_url"])
+    adapter = Alibaba(account_at(simulators, "alibaba"))
     yield adapter
     await adapter.close()
 
@@ -101,7 +101,7 @@ async def test_a_submission_that_fails_is_never_repeated(
 
 
 async def test_a_wrong_key_and_a_wrong_value(alibaba: Alibaba, simulators: Simulators) -> None:
-    stranger = Alibaba(key="sk-beijing", base_url=simulators.addresses["alibaba"]["base_url"])
+    stranger = Alibaba(account_at(simulators, "alibaba", key="sk-beijing"))
     assert (await failure(stranger, TASK)).kind is Kind.KEY
     await stranger.close()
     two = Call("req_1.1", "qwen-image", "generate", {**QUEUED, "parameters": {"n": 2}}, 2, "url")

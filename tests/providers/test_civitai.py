@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from providers.account import Account
 from providers.base import Answer, Call, Progress, Ticket
 from providers.civitai.adapter import Civitai, external_id
 from providers.errors import Kind, ProviderError
@@ -25,7 +26,7 @@ def call(images: int = 1) -> Call:
 
 @pytest_asyncio.fixture
 async def civitai(upstream: Upstream) -> AsyncGenerator[Civitai]:
-    adapter = Civitai(key="secret", base_url=f"{upstream.url}/v2/consumer", pauses=(0, 0, 0))
+    adapter = Civitai(Account(f"{upstream.url}/v2/consumer", "secret"), pauses=(0, 0, 0))
     yield adapter
     await adapter.close()
 

@@ -17,6 +17,7 @@ from providers.guard import Guard
 from providers.polling import cancel_at_provider, follow
 from simulators.running import Simulators
 from tests.normalizers.offers import FOX, OFFERS, planned
+from tests.providers.simulated import account_at
 
 ATTEMPTS = 3  # as the gateway tries a call whose failure cost nothing
 GENERATE = "civitai/qwen-image generate"
@@ -32,8 +33,7 @@ def call(call_id: str, n: int = 2, offer: str = GENERATE, **more: Any) -> Call:
 
 @pytest_asyncio.fixture
 async def civitai(simulators: Simulators) -> AsyncGenerator[Civitai]:
-    told = simulators.addresses["civitai"]
-    adapter = Civitai(key=told["key"], base_url=told["base_url"], pauses=(0, 0, 0))
+    adapter = Civitai(account_at(simulators, "civitai"), pauses=(0, 0, 0))
     yield adapter
     await adapter.close()
 
@@ -160,8 +160,7 @@ async def test_a_busy_answer_after_a_lost_one_sends_nobody_elsewhere(
 async def test_another_process_finds_the_workflow_of_the_first(
     civitai: Civitai, simulators: Simulators, call_id: str
 ) -> None:
-    told = simulators.addresses["civitai"]
-    second = Civitai(key=told["key"], base_url=told["base_url"])
+    second = Civitai(account_at(simulators, "civitai"))
     first = await drawn(civitai, call(call_id))
     again = await drawn(second, call(call_id))
     await second.close()
@@ -190,7 +189,7 @@ async def test_a_cancelled_workflow_ends_and_is_not_paid(
 
 
 async def test_a_wrong_key_and_a_wrong_value(civitai: Civitai, simulators: Simulators, call_id: str) -> None:
-    stranger = Civitai(key="wrong", base_url=simulators.addresses["civitai"]["base_url"])
+    stranger = Civitai(account_at(simulators, "civitai", key="wrong"))
     with pytest.raises(ProviderError) as caught:
         await stranger.submit(call(call_id))
     await stranger.close()

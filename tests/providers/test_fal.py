@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from providers.account import Account
 from providers.base import Call, Progress, Ticket
 from providers.errors import Kind, ProviderError
 from providers.fal.adapter import Fal
@@ -20,7 +21,8 @@ def call(images: int = 1) -> Call:
 
 @pytest_asyncio.fixture
 async def fal(upstream: Upstream) -> AsyncGenerator[Fal]:
-    adapter = Fal(key="id:secret", base_url=f"{upstream.url}/run", queue_url=f"{upstream.url}/queue")
+    account = Account(f"{upstream.url}/run", "id:secret")
+    adapter = Fal(account, queue_url=f"{upstream.url}/queue", rest_url=f"{upstream.url}/rest")
     yield adapter
     await adapter.close()
 

@@ -12,6 +12,7 @@ import pytest_asyncio
 from PIL import Image
 
 from normalizers.offer import Offer
+from providers.account import Account
 from providers.base import Call, Uploads
 from providers.errors import Kind, ProviderError
 from providers.fal.adapter import Fal
@@ -19,6 +20,7 @@ from providers.polling import follow
 from simulators.running import Simulators
 from tests.normalizers.offers import OFFERS
 from tests.providers.sent_picture import fetched, plainest_call, png
+from tests.providers.simulated import account_at
 from tests.providers.upstream import Asked, Reply, Upstream
 
 PICTURE = png(320, 200)
@@ -29,14 +31,15 @@ INITIATE = "/rest/storage/upload/initiate?storage_type=fal-cdn-v3"
 @pytest_asyncio.fixture
 async def fal(simulators: Simulators) -> AsyncGenerator[Fal]:
     told = simulators.addresses["fal"]
-    adapter = Fal(key=told["key"], queue_url=told["queue_url"], rest_url=told["rest_url"])
+    adapter = Fal(account_at(simulators, "fal"), queue_url=told["queue_url"], rest_url=told["rest_url"])
     yield adapter
     await adapter.close()
 
 
 @pytest_asyncio.fixture
 async def scripted(upstream: Upstream) -> AsyncGenerator[Fal]:
-    adapter = Fal(key="id:secret", queue_url=f"{upstream.url}/queue", rest_url=f"{upstream.url}/rest")
+    account = Account(upstream.url, "id:secret")
+    adapter = Fal(account, queue_url=f"{upstream.url}/queue", rest_url=f"{upstream.url}/rest")
     yield adapter
     await adapter.close()
 
@@ -149,7 +152,8 @@ async def test_whatever_happens_to_an_upload_nothing_is_paid_and_others_may_be_a
 
 
 async def test_an_upload_that_takes_too_long_may_be_tried_again(upstream: Upstream) -> None:
-    adapter = Fal(key="k", queue_url=upstream.url, rest_url=f"{upstream.url}/rest", timeout=0.2)
+    hasty = Account(upstream.url, "k", timeout=0.2)
+    adapter = Fal(hasty, queue_url=upstream.url, rest_url=f"{upstream.url}/rest")
 
     never = asyncio.Event()
 

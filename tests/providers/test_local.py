@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest_asyncio
 from PIL import Image as PillowImage
 
 from normalizers.offer import Operation
+from providers.account import Account
 from providers.base import Call, Part
 from providers.errors import Kind, ProviderError
 from providers.local.adapter import Local
@@ -34,8 +36,8 @@ def call(images: int = 1, **payload: Any) -> Call:
 async def make() -> AsyncGenerator[Make]:
     made: list[Local] = []
 
-    def one(*workers: str, **settings: Any) -> Local:
-        made.append(Local(workers=workers, **settings))
+    def one(*workers: str, clock: Callable[[], float] = time.monotonic, **settings: Any) -> Local:
+        made.append(Local([Account(worker, **settings) for worker in workers], clock=clock))
         return made[-1]
 
     yield one
@@ -147,7 +149,7 @@ async def test_too_slow_is_a_timeout_and_is_not_tried_elsewhere(
 
 def test_there_must_be_a_worker() -> None:
     with pytest.raises(ValueError, match="no worker"):
-        Local(workers=[])
+        Local([])
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from providers.account import Account
 from providers.base import Call
 from providers.errors import Kind, ProviderError
 from providers.openai_compatible.adapter import OpenAICompatible
@@ -29,7 +30,7 @@ async def make(upstream: Upstream) -> AsyncGenerator[Make]:
     made: list[OpenAICompatible] = []
 
     def one(dialect: str = "openai", **settings: Any) -> OpenAICompatible:
-        made.append(OpenAICompatible(name="acme", base_url=f"{upstream.url}/v1", dialect=dialect, **settings))
+        made.append(OpenAICompatible(Account(f"{upstream.url}/v1", **settings), name="acme", dialect=dialect))
         return made[-1]
 
     yield one
@@ -125,7 +126,7 @@ async def test_what_a_server_does_not_speak_is_not_sent_as_something_else(upstre
 
 def test_an_unknown_dialect_is_named() -> None:
     with pytest.raises(ValueError, match="vllm-omni"):
-        OpenAICompatible(name="acme", base_url="https://x.example", dialect="klingon")
+        OpenAICompatible(Account("https://x.example"), name="acme", dialect="klingon")
 
 
 async def test_pictures_are_slices_of_the_answer(upstream: Upstream, make: Make) -> None:

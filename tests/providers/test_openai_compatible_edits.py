@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from normalizers.source import Source, with_pictures
+from providers.account import Account
 from providers.base import Call, Part
 from providers.errors import Kind, ProviderError
 from providers.openai_compatible.adapter import OpenAICompatible
@@ -51,7 +52,7 @@ def dialect_of(offer_name: str) -> str:
 
 @pytest_asyncio.fixture
 async def adapter(upstream: Upstream, offer: str) -> AsyncGenerator[OpenAICompatible]:
-    made = OpenAICompatible(name="acme", base_url=f"{upstream.url}/v1", dialect=dialect_of(offer), key="k1")
+    made = OpenAICompatible(Account(f"{upstream.url}/v1", "k1"), name="acme", dialect=dialect_of(offer))
     yield made
     await made.close()
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from providers.account import Account
 from providers.base import Call, Progress, Ticket
 from providers.errors import Kind, ProviderError
 from providers.oxen.adapter import REMEMBERED, Oxen
@@ -47,7 +48,7 @@ def problem(word: str, title: str = "A title", **more: Any) -> dict[str, Any]:
 @pytest_asyncio.fixture
 async def oxen(upstream: Upstream) -> AsyncGenerator[Oxen]:
     """It knows the price of its model already."""
-    adapter = Oxen(key=KEY, base_url=f"{upstream.url}/api")
+    adapter = Oxen(Account(f"{upstream.url}/api", KEY))
     upstream.replies = [Reply(200, {"pricing": {"method": "per_image", "cost_per_image": 0.03}})]
     await adapter.prices.learn("qwen-image")
     upstream.asked.clear()
@@ -279,7 +280,7 @@ PER_IMAGE = {"method": "per_image", "cost_per_image": 0.04}
 async def test_a_price_is_asked_for_once_before_anything_is_paid(
     reply: Reply, price: float | None, upstream: Upstream
 ) -> None:
-    adapter = Oxen(key=KEY, base_url=f"{upstream.url}/api")
+    adapter = Oxen(Account(f"{upstream.url}/api", KEY))
     answers = {
         "/api/ai/models/qwen-image": reply,
         "/api/ai/queue": Reply(200, queued()),

@@ -15,6 +15,7 @@ from providers.guard import Guard
 from providers.oxen.adapter import Oxen
 from providers.polling import follow
 from simulators.running import Simulators
+from tests.providers.simulated import account_at
 from tests.simulators.oxen_wire import data_uri
 
 LAKE = {"prompt": "a lake", "aspect_ratio": "1:1", "output_format": "png", "num_generations": 1}
@@ -23,8 +24,7 @@ CALL = Call("req_1.1", "qwen-image", "generate", LAKE, 1, "url")
 
 @pytest_asyncio.fixture
 async def oxen(simulators: Simulators) -> AsyncGenerator[Oxen]:
-    told = simulators.addresses["oxen"]
-    adapter = Oxen(key=told["key"], base_url=told["base_url"])
+    adapter = Oxen(account_at(simulators, "oxen"))
     yield adapter
     await adapter.close()
 
@@ -84,8 +84,7 @@ async def test_a_submission_without_an_answer_is_lost_and_never_repeated(
 
 
 async def test_a_submission_that_is_answered_too_late_is_lost(simulators: Simulators) -> None:
-    told = simulators.addresses["oxen"]
-    hasty = Oxen(key=told["key"], base_url=told["base_url"], timeout=0.2)
+    hasty = Oxen(account_at(simulators, "oxen", timeout=0.2))
     simulators.set_faults([{"provider": "oxen", "on": "submit", "effect": "delay", "seconds": 3600}])
     with pytest.raises(ProviderError) as caught:
         await hasty.submit(CALL)
@@ -116,7 +115,7 @@ async def test_failures(fault: dict[str, Any], kind: Kind, oxen: Oxen, simulator
 
 
 async def test_a_wrong_key_a_wrong_model_and_a_wrong_value(oxen: Oxen, simulators: Simulators) -> None:
-    stranger = Oxen(key="wrong", base_url=simulators.addresses["oxen"]["base_url"])
+    stranger = Oxen(account_at(simulators, "oxen", key="wrong"))
     with pytest.raises(ProviderError) as caught:
         await stranger.submit(CALL)
     await stranger.close()

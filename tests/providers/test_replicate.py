@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from providers.account import Account
 from providers.base import Call, Progress, Ticket
 from providers.errors import Kind, ProviderError
 from providers.replicate.adapter import REMEMBERED, Replicate
@@ -28,7 +29,7 @@ def prediction(status: str, **more: Any) -> dict[str, Any]:
 
 @pytest_asyncio.fixture
 async def replicate(upstream: Upstream) -> AsyncGenerator[Replicate]:
-    adapter = Replicate(key=KEY, base_url=f"{upstream.url}/v1")
+    adapter = Replicate(Account(f"{upstream.url}/v1", KEY))
     yield adapter
     await adapter.close()
 
@@ -53,7 +54,7 @@ async def test_submit_sends_the_input_and_waits_a_little(upstream: Upstream, rep
 
 
 async def test_a_short_timeout_shortens_the_wait(upstream: Upstream) -> None:
-    adapter = Replicate(key=KEY, base_url=f"{upstream.url}/v1", timeout=4)
+    adapter = Replicate(Account(f"{upstream.url}/v1", KEY, timeout=4))
     upstream.replies = [Reply(202, prediction("starting"))]
     await adapter.submit(call())
     await adapter.close()

@@ -9,6 +9,7 @@ import pytest_asyncio
 from PIL import Image
 
 from normalizers.offer import Offer
+from providers.account import Account
 from providers.base import Call, Uploads
 from providers.errors import Kind, ProviderError
 from providers.polling import follow
@@ -16,6 +17,7 @@ from providers.replicate.adapter import Replicate
 from simulators.running import Simulators
 from tests.normalizers.offers import OFFERS
 from tests.providers.sent_picture import fetched, plainest_call, png
+from tests.providers.simulated import account_at
 from tests.providers.upstream import Reply, Upstream
 
 PICTURE = png(320, 200)
@@ -25,15 +27,14 @@ EDIT = Call("req_1.1", "qwen/qwen-image-edit-plus", "edit", {"prompt": "a fox"},
 
 @pytest_asyncio.fixture
 async def replicate(simulators: Simulators) -> AsyncGenerator[Replicate]:
-    told = simulators.addresses["replicate"]
-    adapter = Replicate(key=told["key"], base_url=told["base_url"])
+    adapter = Replicate(account_at(simulators, "replicate"))
     yield adapter
     await adapter.close()
 
 
 @pytest_asyncio.fixture
 async def scripted(upstream: Upstream) -> AsyncGenerator[Replicate]:
-    adapter = Replicate(key="r8_secret", base_url=f"{upstream.url}/v1")
+    adapter = Replicate(Account(f"{upstream.url}/v1", "r8_secret"))
     yield adapter
     await adapter.close()
 

@@ -15,6 +15,7 @@ from providers.guard import Guard
 from providers.polling import follow
 from providers.replicate.adapter import Replicate
 from simulators.running import Simulators
+from tests.providers.simulated import account_at
 
 SCHNELL = Call(
     "req_1.1",
@@ -28,8 +29,7 @@ SCHNELL = Call(
 
 @pytest_asyncio.fixture
 async def replicate(simulators: Simulators) -> AsyncGenerator[Replicate]:
-    told = simulators.addresses["replicate"]
-    adapter = Replicate(key=told["key"], base_url=told["base_url"])
+    adapter = Replicate(account_at(simulators, "replicate"))
     yield adapter
     await adapter.close()
 
@@ -115,7 +115,7 @@ async def test_one_of_two_that_was_flagged(replicate: Replicate, simulators: Sim
 
 
 async def test_a_wrong_key_and_a_wrong_value(replicate: Replicate, simulators: Simulators) -> None:
-    stranger = Replicate(key="r8_wrong", base_url=simulators.addresses["replicate"]["base_url"])
+    stranger = Replicate(account_at(simulators, "replicate", key="r8_wrong"))
     with pytest.raises(ProviderError) as caught:
         await stranger.submit(SCHNELL)
     await stranger.close()

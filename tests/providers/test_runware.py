@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from providers.account import Account
 from providers.base import Call, Progress, Ticket
 from providers.errors import Kind, ProviderError
 from providers.runware.adapter import Runware, task_uuid
@@ -23,7 +24,7 @@ def call(images: int = 1) -> Call:
 
 @pytest_asyncio.fixture
 async def runware(upstream: Upstream) -> AsyncGenerator[Runware]:
-    adapter = Runware(key="secret", base_url=f"{upstream.url}/v1", lag=(0, 0, 0))
+    adapter = Runware(Account(f"{upstream.url}/v1", "secret"), lag=(0, 0, 0))
     yield adapter
     await adapter.close()
 

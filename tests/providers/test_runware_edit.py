@@ -12,12 +12,14 @@ import pytest_asyncio
 from PIL import Image
 
 from normalizers.source import Source, pictures_in, with_pictures
+from providers.account import Account
 from providers.base import Answer, Call, Uploads
 from providers.errors import Kind, ProviderError
 from providers.polling import follow
 from providers.runware.adapter import Runware
 from simulators.running import Simulators
 from tests.normalizers.offers import OFFERS, planned
+from tests.providers.simulated import account_at
 from tests.providers.upstream import Reply, Upstream
 
 FOX = Source("fox", "png", 512, 384, 10_000)
@@ -57,15 +59,14 @@ def data_uri(source: Source) -> str:
 
 @pytest_asyncio.fixture
 async def runware(simulators: Simulators) -> AsyncGenerator[Runware]:
-    told = simulators.addresses["runware"]
-    adapter = Runware(key=told["key"], base_url=told["base_url"], lag=(0, 0, 0))
+    adapter = Runware(account_at(simulators, "runware"), lag=(0, 0, 0))
     yield adapter
     await adapter.close()
 
 
 @pytest_asyncio.fixture
 async def scripted(upstream: Upstream) -> AsyncGenerator[Runware]:
-    adapter = Runware(key="secret", base_url=f"{upstream.url}/v1", lag=(0, 0, 0))
+    adapter = Runware(Account(f"{upstream.url}/v1", "secret"), lag=(0, 0, 0))
     yield adapter
     await adapter.close()
 

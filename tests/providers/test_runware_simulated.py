@@ -14,6 +14,7 @@ from providers.polling import follow
 from providers.runware.adapter import Runware
 from simulators.running import Simulators
 from tests.normalizers.offers import planned
+from tests.providers.simulated import account_at
 
 ATTEMPTS = 3  # as the gateway tries a call whose failure cost nothing
 
@@ -26,8 +27,7 @@ def call(call_id: str, n: int = 2, **more: Any) -> Call:
 
 @pytest_asyncio.fixture
 async def runware(simulators: Simulators) -> AsyncGenerator[Runware]:
-    told = simulators.addresses["runware"]
-    adapter = Runware(key=told["key"], base_url=told["base_url"], lag=(0, 0, 0))
+    adapter = Runware(account_at(simulators, "runware"), lag=(0, 0, 0))
     yield adapter
     await adapter.close()
 
@@ -117,8 +117,7 @@ async def test_an_accepted_task_is_never_sent_again(runware: Runware, simulators
 async def test_another_process_finds_the_task_of_the_first(
     runware: Runware, simulators: Simulators, call_id: str
 ) -> None:
-    told = simulators.addresses["runware"]
-    second = Runware(key=told["key"], base_url=told["base_url"])
+    second = Runware(account_at(simulators, "runware"))
     first = await drawn(runware, call(call_id))
     again = await drawn(second, call(call_id))
     await second.close()
@@ -177,7 +176,7 @@ async def test_a_flagged_picture_says_so(runware: Runware, simulators: Simulator
 
 
 async def test_a_wrong_key_and_a_wrong_value(runware: Runware, simulators: Simulators, call_id: str) -> None:
-    stranger = Runware(key="wrong", base_url=simulators.addresses["runware"]["base_url"])
+    stranger = Runware(account_at(simulators, "runware", key="wrong"))
     with pytest.raises(ProviderError) as caught:
         await stranger.submit(call(call_id))
     await stranger.close()

@@ -1,0 +1,89 @@
+"""What the tests of adapters against the simulators have in common."""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from providers.account import Account
+from providers.base import Answer, Call, Download, Progress, Queued, Ticket
+from providers.errors import Kind, ProviderError
+from providers.guard import Guard
+from providers.polling import follow
+from simulators.running import Simulators
+
+ATTEMPTS = 3  # as the gateway tries a call whose failure cost nothing
+SECONDS = 30.0  # more than any of these calls needs
+
+
+def account_at(simulators: Simulators, provider: str, **changed: Any) -> Account:
+    """The account that a simulator knows, or one that differs from it: `key="wrong"`."""
+    told = simulators.addresses[provider]
+    return replace(Account(told["base_url"], told["key"]), **changed)
+
+
+async def followed(adapter: Queued, ticket: Ticket, call: Call, seconds: float = SECONDS) -> Answer:
+    return await follow(adapter, ticket, call, time.monotonic() + seconds)
+
+
+async def drawn(adapter: Queued, call: Call) -> Answer:
+    """Submitted once and followed to its end."""
+    receipt = await adapter.submit(call)
+    return receipt if isinstance(receipt, Answer) else await followed(adapter, receipt, call)
+
+
+async def drawn_in_the_end(adapter: Queued, call: Call) -> Answer:
+    """Tried again as the gateway does."""
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            return await drawn(adapter, call)
+        except ProviderError as error:
+            if not left or not error.again or error.paid:
+                raise
+    raise AssertionError
+
+
+async def failure(awaiting: Awaitable[object]) -> ProviderError:
+    with pytest.raises(ProviderError) as caught:
+        await awaiting
+    return caught.value
+
+
+async def refused_key(stranger: Queued, call: Call) -> None:
+    """A key that the simulator does not know is told apart from everything else."""
+    error = await failure(stranger.submit(call))
+    await stranger.close()
+    assert error.kind is Kind.KEY
+
+
+async def downloaded(simulators: Simulators, answer: Answer) -> list[Download]:
+    """The pictures behind the URLs of an answer, each fetched as the gateway does."""
+    guard = Guard([simulators.origin])
+    deadline = time.monotonic() + SECONDS
+    pictures = [await guard.fetch(image.url or "", max_bytes=10_000_000, deadline=deadline) for image in answer.images]
+    await guard.close()
+    return pictures
+
+
+async def abandoned(adapter: Queued, ticket: Ticket, call: Call) -> None:
+    """Whoever follows the ticket is cancelled after the first look, and the provider's job with it."""
+    seen = asyncio.Event()
+
+    def look(_progress: Progress) -> None:
+        seen.set()
+
+    async def nothing_to_wait_for(_seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    deadline = time.monotonic() + SECONDS
+    waiting = follow(
+        adapter, ticket, call, deadline, sleep=nothing_to_wait_for, on_progress=look, cancel_on_cancel=True
+    )
+    following = asyncio.create_task(waiting)
+    await seen.wait()
+    following.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await following
