@@ -14,6 +14,7 @@ QUESTION_SECONDS = 60.0  # no submission of a task and no look at one takes long
 MESSAGES = "/services/aigc/multimodal-generation/generation"
 TASKS = "/services/aigc/text2image/image-synthesis"
 MESSAGE_TASKS = "/services/aigc/image-generation/generation"
+ENDS = ("SUCCEEDED", "FAILED", "CANCELED")
 QUEUED = ("qwen-image-3",)  # these take their messages as tasks too; the others refuse to
 
 
@@ -52,19 +53,19 @@ class Alibaba:
     async def check(self, ticket: Ticket) -> Progress:
         """Where the task stands. A word that may be added one day counts as not done: only an end is final."""
         answer = await self._look(ticket)
-        state = _object(answer.json_object().get("output")).get("task_status")
-        if state == "UNKNOWN":  # with status 200, for an id that never was and for one that is older than a day
-            raise ProviderError(Kind.GONE, "DashScope does not know this task any more", provider=self.name, status=200)
-        return Progress(done=state in ("SUCCEEDED", "FAILED", "CANCELED"))
+        return Progress(done=_task(answer).get("task_status") in ENDS)
 
     async def result(self, ticket: Ticket, call: Call) -> Answer:
         """The pictures, or why there are none: a failed task too is told with status 200."""
         answer = await self._look(ticket)
-        output = _object(answer.json_object().get("output"))
-        if output.get("task_status") != "SUCCEEDED":
+        output = _task(answer)
+        state = output.get("task_status")
+        if state not in ENDS:  # this look lags behind the one that saw the end
+            raise ProviderError(Kind.BUSY, "the task is not finished", provider=self.name, status=200)
+        if state != "SUCCEEDED":
             raise failed_task(output, call)
         results = list(_objects(output.get("results")))
-        if results and not any("url" in result for result in results):
+        if results and all("code" in result for result in results):
             raise failed_task(results[0], call)
         return _pictures(answer)
 
@@ -82,6 +83,15 @@ class Alibaba:
         if answer.status >= 300:
             raise explain(answer, None)
         return answer
+
+
+def _task(answer: HttpAnswer) -> Json:
+    """What is told of a task. Raises GONE for an id that never was or is older than a day, which is told with 200."""
+    output = _object(answer.json_object().get("output"))
+    if output.get("task_status") == "UNKNOWN":
+        told = "DashScope does not know this task any more"
+        raise ProviderError(Kind.GONE, told, provider=answer.provider, status=answer.status)
+    return output
 
 
 def _pictures(answer: HttpAnswer) -> Answer:

@@ -182,6 +182,7 @@ async def test_a_result_in_the_form_of_messages(upstream: Upstream, alibaba: Ali
         (task("FAILED"), Kind.FAILED),
         (task("CANCELED"), Kind.CANCELLED),
         (task("SUCCEEDED", results=[{"code": "DataInspectionFailed", "message": "x"}]), Kind.MODERATED),
+        (task("SUCCEEDED", results=[{"orig_prompt": "a"}]), Kind.BROKEN),
         (task("SUCCEEDED", results=[]), Kind.BROKEN),
         (task("SUCCEEDED"), Kind.BROKEN),
     ],
@@ -190,6 +191,18 @@ async def test_a_task_that_came_to_nothing(reply: Reply, kind: Kind, upstream: U
     upstream.replies = [reply]
     error = await failure(alibaba.result(TICKET, queued()))
     assert (error.kind, error.status) == (kind, 200)
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"),
+    [("PENDING", Kind.BUSY), ("RUNNING", Kind.BUSY), ("SOMETHING_NEW", Kind.BUSY), ("UNKNOWN", Kind.GONE)],
+)
+async def test_a_look_that_lags_behind_another_is_no_end_of_the_task(
+    state: str, kind: Kind, upstream: Upstream, alibaba: Alibaba
+) -> None:
+    """The task was over a moment ago: it goes on being followed, and is not sent again."""
+    upstream.replies = [task(state)]
+    assert (await failure(alibaba.result(TICKET, queued()))).kind is kind
 
 
 @pytest.mark.parametrize(
