@@ -167,9 +167,16 @@ class Overloaded(GatewayError):
 
 
 class DeadlinePassed(GatewayError):
-    """The work may still be going on at the provider, and may be paid."""
+    """The work may still be going on at the provider, and may be paid.
+
+    `request` is the id of the one that had the work done; `cost` is what it is known to be charged, in micro-dollars.
+    """
 
     status, code, type, should_retry = 504, "timeout", "server_error", False
+
+    def __init__(self, message: str, request: str, *, cost: int | None = None) -> None:
+        super().__init__(message, headers=cost_headers(cost))
+        self.request = request
 
 
 def cost_headers(cost: int | None) -> dict[str, str]:

@@ -68,6 +68,15 @@ async def _cancel(adapter: Queued, ticket: Ticket) -> None:
         return  # the job goes on there; that is what the caller has to expect anyway
 
 
+def bearable(wish: float | None, left: float) -> float:
+    """How long to leave a provider alone that asks for it, with `left` seconds to the deadline.
+
+    A wish beyond the deadline is met by half: what is fetched is paid, and would be lost for certain.
+    """
+    wish = wish or 0.0
+    return wish if wish < left else left / 2
+
+
 @dataclass(slots=True)
 class _Following:
     adapter: Queued
@@ -94,10 +103,11 @@ class _Following:
                     raise
                 wish = error.retry_after
             now = self.clock()
-            if now >= self.deadline:
+            left = self.deadline - now
+            if left <= 0:
                 raise self._too_late()
             pause = min(max(FIRST_PAUSE, SHARE * (now - began)), LONGEST_PAUSE)
-            await self.sleep(min(max(pause - (now - looked), wish or 0.0, 0.0), self.deadline - now))
+            await self.sleep(min(max(pause - (now - looked), bearable(wish, left), 0.0), left))
 
     async def _ask(self) -> Answer | None:
         try:

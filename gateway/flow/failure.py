@@ -8,6 +8,7 @@ from gateway.errors import (
     Overloaded,
     ProviderFailed,
 )
+from gateway.flow.calling import NotSent
 from gateway.flow.drawn import Drawn
 from gateway.flow.intake import Flagged
 from gateway.flow.order import Order
@@ -24,7 +25,11 @@ def failure(order: Order, drawn: Drawn, *, missing: int) -> GatewayError:
     if Kind.MODERATED in kinds:
         return blocked(drawn, missing=missing)
     if Kind.TIMEOUT in kinds:
-        return deadline_passed(order)
+        return deadline_passed(order, drawn)
+    if not made and all(isinstance(error, NotSent) for error in errors):
+        return DeadlinePassed(
+            f"request {order.id} was not begun in time, and costs nothing. {errors[0].message}", order.id
+        )
     told = "; ".join(dict.fromkeys(f"{error.provider}: {error.message}" for error in errors))
     if kinds == {Kind.BAD_REQUEST} and not made:
         param = next((error.param for error in errors if error.param), None)
@@ -51,7 +56,9 @@ def blocked(drawn: Drawn, *, missing: int) -> ContentPolicyViolation:
     return ContentPolicyViolation(told, param=error.param, cost=drawn.cost)
 
 
-def deadline_passed(order: Order) -> DeadlinePassed:
-    return DeadlinePassed(
+def deadline_passed(order: Order, drawn: Drawn | None = None) -> DeadlinePassed:
+    """`drawn`: what this request itself has brought until then."""
+    message = (
         f"request {order.id} was not finished in time; the provider may still be working on it, and it may be paid"
     )
+    return DeadlinePassed(message, order.id, cost=drawn.cost if drawn else None)

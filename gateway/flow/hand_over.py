@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pybase64
 
+from gateway.flow.calling import NotSent
 from gateway.flow.deliver import FILES
 from gateway.flow.deps import Deps
 from gateway.flow.finish import CannotFinish
@@ -28,10 +29,16 @@ LATE_SECONDS = 3600
 
 
 async def with_wire_forms(call: Call, plan: Plan, order: Order, at: Deps) -> Call:
-    """The call as it goes out. Raises ProviderError where a picture cannot be handed over; nothing is paid then."""
+    """The call as it goes out, before the deadline. Raises ProviderError where a picture cannot be handed over; nothing
+    is paid then.
+    """
     if not len(order.sent):
         return call
-    forms = {source: await wire_form(source, plan, order, at) for source in set(pictures_in(call.payload))}
+    try:
+        async with asyncio.timeout(order.deadline - time.monotonic()):
+            forms = {source: await wire_form(source, plan, order, at) for source in set(pictures_in(call.payload))}
+    except TimeoutError:
+        raise NotSent(plan.offer.provider, "its pictures were not handed over before the deadline") from None
     return replace(call, payload=with_pictures(call.payload, forms)) if forms else call
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from gateway.flow.deps import Deps
-from gateway.flow.drawn import Drawn, Found, mixes
+from gateway.flow.drawn import Drawn, Found, may_be_completed_elsewhere, mixes
 from gateway.flow.failure import deadline_passed
 from gateway.flow.intake import handed_on
 from gateway.flow.order import Order
@@ -123,8 +123,9 @@ async def draw_and_remember(
         found = of_each(plans, await still_there(tuple(records), tuple(records.values()), order, at))
         pooled = {index: picture for each in reversed(found) for index, picture in each.pictures.items()}
         # With the caller's leave, what one candidate's pictures lack may be another's; and a run whose provider failed
-        # on the way was completed by another: what it brought is not drawn again.
-        if mixes(order) or (waited and len(pooled) == plans[0].n):
+        # on the way was completed by another: what it brought is not drawn again, unless the caller wants one hand.
+        completed = waited and len(pooled) == plans[0].n and may_be_completed_elsewhere(order)
+        if mixes(order) or completed:
             found = [Found(plan, pooled) for plan in plans]
         with at.runs.kept_alive(run, order.id):
             await draw(order, found, drawn, at)

@@ -83,7 +83,9 @@ async def pictures(order: Order, plans: Sequence[Plan], at: Deps) -> tuple[Drawn
         return await at.shared.alone(partial(draw_all, order, plans, at)), "off"
     try:
         drawn, shared = await at.shared.once(same_fate(order, plans), partial(look_up_or_draw, order, plans, at))
-    except DeadlinePassed:  # it names the request whose run it was; each caller is told his own
+    except DeadlinePassed as passed:  # it names the request whose run it was; each caller is told his own
+        if passed.request == order.id:
+            raise
         raise deadline_passed(order) from None
     if shared:
         return for_follower(as_shared(drawn), plans), "shared"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
-from gateway.flow.calling import ask
+from gateway.flow.calling import NotSent, ask
 from gateway.flow.cost import cost_of
 from gateway.flow.deps import Deps
 from gateway.flow.drawn import Attempt, Drawn, mixes, outcome_of
@@ -41,8 +41,13 @@ async def one_call(
             return
         started = at.routing.now()
         try:
+            if in_vain(plan, drawn):
+                return
             call = await with_wire_forms(make_call(planned, plan, order), plan, order, at)
             answer = await ask(at.adapters[plan.offer.provider], call, order, at)
+        except NotSent as error:
+            drawn.errors.append(error)
+            return
         except ProviderError as error:
             note(drawn, plan, outcome_of(error), 0, at.routing.now() - started)
             report(error, plan, started, order, at)
@@ -73,8 +78,16 @@ async def until_deadline(plan: Plan, order: Order, at: Deps) -> Place | None:
 
 def no_place(plan: Plan, at: Deps) -> ProviderError:
     provider = plan.offer.provider
-    message = f"its {at.routing.places.most(provider)} places stayed taken until the deadline; nothing was sent"
-    return ProviderError(Kind.BUSY, message, provider=provider)
+    return NotSent(provider, f"its {at.routing.places.most(provider)} places stayed taken until the deadline")
+
+
+def in_vain(plan: Plan, drawn: Drawn) -> bool:
+    """Whether another call has met what this one would: nothing more is sent there, or paid for a request that fails.
+
+    Only a call that waited for its place, or for another try, can be late for that.
+    """
+    here = plan.offer.provider
+    return any(not error.elsewhere or (error.provider == here and not error.again) for error in drawn.errors)
 
 
 def report(error: ProviderError, plan: Plan, started: float, order: Order, at: Deps) -> None:

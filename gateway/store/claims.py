@@ -23,6 +23,7 @@ end
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return {1, found} end
 return {0, found}
 """
+LEASED, ALL_KNOWN = 1, 2  # what it answers; 0: somebody else has the lease
 # KEYS: the lease, then the records. ARGV: owner, channel, run, seconds, then the values.
 _FINISH = """
 for place = 2, #KEYS do redis.call('SET', KEYS[place], ARGV[place + 3], 'EX', ARGV[4]) end
@@ -48,13 +49,21 @@ class Claims:
         self._redis = redis
 
     async def claim(self, team: str, run: str, owner: str, keys: Sequence[str], each: int) -> Claim:
-        """`keys` are the records of all candidates, `each` a candidate. With Redis down: nothing known, and held."""
+        """`keys` are the records of all candidates, `each` a candidate. With Redis down: nothing known, and held.
+
+        Values that cannot be read are forgotten: Redis takes them for known pictures, for which it grants no lease.
+        """
         names = [record_name(team, key) for key in keys]
         answer = await self._redis.script(_CLAIM, [lease_name(run), *names], [owner, LEASE_MS, each])
         if answer is None:
             return Claim(True, [None] * len(keys))
         state, values = cast("tuple[int, list[bytes | None]]", answer)
-        return Claim(state == 1, [None if value is None else decode(value) for value in values])
+        records = [None if value is None else decode(value) for value in values]
+        if state == ALL_KNOWN and (damaged := unreadable(names, values, records)):
+            if await self._redis.command("UNLINK", *damaged) is None:
+                return Claim(True, records)
+            return await self.claim(team, run, owner, keys, each)
+        return Claim(state == LEASED, records)
 
     async def finish(self, team: str, run: str, owner: str, records: Mapping[str, Record], ttl: int) -> bool:
         """Keep what was drawn for `ttl` seconds and give the lease back; False when Redis did not take it."""
@@ -62,3 +71,9 @@ class Claims:
         arguments = [owner, RELEASED, run, ttl, *values.values()]
         answer = await self._redis.script(_FINISH, [lease_name(run), *values], arguments)
         return answer is not None
+
+
+def unreadable(names: Sequence[str], values: Sequence[bytes | None], records: Sequence[Record | None]) -> list[str]:
+    """The names of values that are there and are no record of this version."""
+    found = zip(names, values, records, strict=True)
+    return [name for name, value, record in found if value is not None and record is None]

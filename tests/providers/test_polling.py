@@ -207,3 +207,10 @@ async def test_a_cancelled_caller_cancels_at_the_provider_only_when_told_to(want
     with pytest.raises(asyncio.CancelledError):
         await task
     assert queue.cancelled == ([TICKET] if wanted else [])
+
+
+async def test_a_wish_beyond_the_deadline_is_met_by_half() -> None:
+    clock = Clock()
+    queue = Queue([Kind.RATE, Kind.RATE, Progress(done=True)], [ANSWER])
+    assert await followed(queue, clock, seconds=10.0) is ANSWER  # the script asks for seven seconds, twice
+    assert clock.slept == [7.0, 1.5]
