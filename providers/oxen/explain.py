@@ -18,6 +18,7 @@ NAME = "oxen"
 _MODERATED = ("nsfw", "flagged as sensitive", "(e005)", "content policy", "content_policy", "moderation")
 _NO_CREDIT = "insufficient credit"
 _STATUS_OF_MODEL = re.compile(r"error: 4(?:00|04|13|15|22)\b")  # "Getting model response error: 422 - …"
+_RATE_OF_MODEL = "error: 429"
 
 _OUR_TEXT: dict[Kind, str] = {
     Kind.KEY: "Oxen does not accept our key",
@@ -45,7 +46,7 @@ def explain(answer: HttpAnswer, call: Call | None, about: About, key: str) -> Pr
 
 
 def explain_end(generation: Json, call: Call, key: str) -> ProviderError:
-    """Why a generation that is over has no picture. Whether Oxen bills one that failed is not documented."""
+    """Why a generation that is over has no picture."""
     told = generation.get("error_message")
     said = told if isinstance(told, str) else ""
     kind = _kind_of_end(generation.get("status"), said.lower())
@@ -82,12 +83,17 @@ def _kind_of_question(status: int) -> Kind:
 
 
 def _kind_of_end(status: object, said: str) -> Kind:
-    """A model's own 4xx is about the request: parameters are checked only when a generation runs."""
+    """Without credit and with a model's own 4xx nothing was drawn: parameters are checked only in the run.
+
+    Whether Oxen bills one that failed otherwise is not documented, so it counts as one that may be paid.
+    """
     match status:
         case "failed" if any(sign in said for sign in _MODERATED):
             return Kind.MODERATED
-        case "failed":
-            return Kind.BAD_REQUEST if _STATUS_OF_MODEL.search(said) else Kind.FAILED
+        case "failed" if _NO_CREDIT in said or _RATE_OF_MODEL in said:
+            return Kind.FAILED
+        case "failed" if _STATUS_OF_MODEL.search(said):
+            return Kind.BAD_REQUEST
         case "cancelled":
             return Kind.CANCELLED
         case _:

@@ -80,7 +80,6 @@ def test_moderation_is_told_and_nobody_else_is_asked(gateway: RunningGateway, si
         ({"effect": "status", "status": 429, "headers": {"retry-after": "30"}}, "fal"),
         ({"effect": "status", "status": 401}, "fal"),
         ({"effect": "status", "status": 503}, "oxen"),
-        ({"effect": "failed"}, "oxen"),
     ],
 )
 def test_what_cost_nothing_is_tried_again_or_elsewhere(
@@ -98,6 +97,14 @@ def test_an_answer_that_was_lost_is_not_asked_for_twice(gateway: RunningGateway,
     assert "may have been paid" in failed(answer, 502, "provider_error")
     assert answer.headers["x-should-retry"] == "false"
     assert (simulators.paid("oxen"), simulators.paid("fal")) == (1, 0)
+
+
+def test_a_failure_that_may_be_billed_is_not_tried_again(gateway: RunningGateway, simulators: Simulators) -> None:
+    simulators.set_faults([{"provider": "oxen", "on": "submit", "effect": "failed"}])
+    answer = gateway.generate(asked(size="1:1"))
+    assert "may have been paid" in failed(answer, 502, "provider_error")
+    assert answer.headers["x-should-retry"] == "false"
+    assert (len(simulators.calls("oxen", "submit")), simulators.paid("fal")) == (1, 0)
 
 
 @pytest.mark.parametrize("effect", ["drop_before", "drop_after", "html"])

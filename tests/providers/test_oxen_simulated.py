@@ -97,7 +97,7 @@ async def test_a_submission_that_is_answered_too_late_is_lost(simulators: Simula
     ("fault", "kind"),
     [
         ({"effect": "moderated"}, Kind.MODERATED),
-        ({"effect": "failed"}, Kind.FAILED),
+        ({"effect": "failed"}, Kind.BROKEN),
         ({"effect": "empty"}, Kind.BROKEN),
         ({"effect": "html"}, Kind.BROKEN),
         ({"effect": "status", "status": 400}, Kind.BAD_REQUEST),
