@@ -71,6 +71,7 @@ REFUSED: list[tuple[str, str, Any, type[NormalizerError], str]] = [
     (QWEN, "loras", [{"path": "a"}], Refused, "LoRAs"),
     (QWEN, "background", "transparent", Refused, "opaque"),
     (QWEN, "version", "2512", Refused, "latest"),
+    (QWEN, "scheduler", "euler", Refused, "leave it out"),
     (TWO, "max_images", 5, Owned, "gateway"),
     (TWO, "enable_sequential", True, Owned, "gateway"),
     (TWO, "parameters", {"n": 5}, Owned, "gateway"),

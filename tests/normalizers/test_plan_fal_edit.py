@@ -139,6 +139,14 @@ def test_an_upscaler_needs_no_prompt_and_takes_a_factor() -> None:
     assert row_of(made, "prompt").behavior == "dropped"
 
 
+def test_an_upscaler_that_checks_nothing_says_so_to_who_wants_it_checked() -> None:
+    offer = OFFERS["fal/real-esrgan edit"]
+    unchecked = planned({"image": [WIDE], "safety": "off"}, offer, prompted=False, strict=True)
+    assert row_of(unchecked, "safety").behavior == "dropped"
+    with pytest.raises(Refused, match="checks nothing"):
+        planned({"image": [WIDE], "safety": "on"}, offer, prompted=False, strict=True)
+
+
 @pytest.mark.parametrize(
     ("offer", "asked", "param", "works"),
     [

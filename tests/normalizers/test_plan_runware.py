@@ -93,7 +93,6 @@ OUTSIDE: list[tuple[str, Any, str]] = [
     ("scheduler", "karras", "55 others, which /v1/models lists"),
     ("ttl", 59, "from 60"),
     ("guidance", 3.5, "use cfg_scale"),
-    ("acceleration", "high", "acceleratorOptions"),
     ("background", "transparent", "opaque"),
     ("loras", [{"path": "civitai:1@2", "scale": 4.1}], "from -4 to 4"),
     ("loras", [{"path": "https://example.com/a.safetensors"}], "civitai:120096@135931"),
@@ -245,3 +244,10 @@ def test_a_table_of_fields_is_needed_and_one_of_limits_is_checked(params: str, m
 def test_a_list_of_loras_may_have_a_most() -> None:
     row = 'loras = { how = "converted", to = "lora", by = "air_loras", table = { max_items = 1 } }'
     assert "at most 1 LoRAs" in refusal({"loras": ["civitai:1@2"] * 2}, made_up(params=row)).reason
+
+
+@pytest.mark.parametrize("offer", [QWEN, "runware/qwen-image-2", "runware/flux-2-pro"])
+def test_levels_of_acceleration_that_only_others_have_are_dropped(offer: str) -> None:
+    made = planned({"acceleration": "high"}, offer)
+    assert row_of(made, "acceleration").behavior == "dropped"
+    assert "acceleration" not in made.payload
