@@ -108,7 +108,7 @@ class Plan:
 def plan(asked: Asked, offer: Offer, options: Options, known: Known = NOBODY) -> Plan:
     """How this offer would serve the request. Raises BadValue, Refused or Owned."""
     found = resolve(asked, offer, known, strict=options.strict)
-    check_needed(asked, offer, found.given)
+    check_needed(asked, offer, found.given, known)
     draft = Draft(offer, options, found.given, dict(offer.fixed))
     for row in found.decided:
         draft.decided[row.given_as] = row
@@ -140,12 +140,15 @@ def plan(asked: Asked, offer: Offer, options: Options, known: Known = NOBODY) ->
     )
 
 
-def check_needed(asked: Asked, offer: Offer, given: Mapping[str, Given]) -> None:
+def check_needed(asked: Asked, offer: Offer, given: Mapping[str, Given], known: Known) -> None:
     """What the offer cannot work without: a prompt where it reads one, and a picture unless it draws from text."""
     if "prompt" not in given and "prompt" not in asked.filled and offer.rules["prompt"].works:
         raise BadValue("prompt", "is required; describe the picture in words")
     if "image" not in given and offer.operation != "generate":
-        raise BadValue("image", "is required; send a picture as a file, a URL, a data URI or base64")
+        required = "is required; send a picture as a file, a URL, a data URI or base64"
+        # In another provider's own object there may be one, for when that serves.
+        elsewhere = any(name in known.slugs for name in asked.fields)
+        raise (Refused if elsewhere else BadValue)("image", required)
     for needed in offer.needs:
         names = needed.split(" or ")
         if not any(name in given for name in names):

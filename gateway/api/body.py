@@ -1,16 +1,19 @@
 """The body of a request: read within its bounds, parsed, and checked for what would hurt further in."""
 
-from collections.abc import AsyncGenerator, Iterable
-from typing import Any, cast
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from typing import Any, TypeVar, cast
 
 import orjson
 from starlette.types import Receive
 
 from gateway.api.asgi import Headers
-from gateway.errors import InvalidJson, RequestTooLarge, UnsupportedMediaType
+from gateway.errors import InvalidJson, InvalidValue, RequestTooLarge, UnsupportedMediaType
 
 MAX_DEPTH = 32  # levels of nesting; the deepest documented request has four
 MAX_COMMAS = 10_000  # megabytes of tiny values would hold everyone up for seconds; megabytes of base64 do not
+MAX_TEXTS = 1024 * 1024  # characters; prompts have 32,000 at most
+
+Fields = TypeVar("Fields", bound=Mapping[str, Any])
 
 
 async def read_json(headers: Headers, receive: Receive, max_bytes: int) -> Any:
@@ -89,6 +92,30 @@ def too_deep(value: object) -> bool:
         if not level:
             return False
     return True
+
+
+def checked_texts(fields: Fields) -> Fields:
+    """The fields, without their pictures. Raises InvalidValue for more text than a request can be made of.
+
+    It would come back many times: in the rows of each provider, as it was asked and as it would be sent.
+    """
+    left = MAX_TEXTS
+    for name, value in fields.items():
+        left -= length_of_texts(value)
+        if left < 0:
+            told = f"with it the request has more than {MAX_TEXTS:,} characters of text; pictures go into image"
+            raise InvalidValue(f"{name}: {told}", param=name)
+    return fields
+
+
+def length_of_texts(value: Any) -> int:
+    """Of JSON whose depth is bounded already."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        inner = cast("dict[str, Any]", value)
+        return sum(len(name) + length_of_texts(each) for name, each in inner.items())
+    return sum(map(length_of_texts, cast("list[Any]", value))) if isinstance(value, list) else 0
 
 
 def children(value: Any) -> Iterable[Any]:

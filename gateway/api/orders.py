@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope
 
 from gateway.api.asgi import header
 from gateway.api.auth import Keys
-from gateway.api.body import read_json
+from gateway.api.body import checked_texts, read_json
 from gateway.api.form import is_form, read_body
 from gateway.api.form_values import typed
 from gateway.errors import InvalidValue, UnsupportedParameter
@@ -20,7 +20,8 @@ from gateway.flow.failure import deadline_passed
 from gateway.flow.order import CacheWish, Caller, Order, default_response_format
 from gateway.flow.room import Held
 from gateway.flow.sent_pictures import SentPictures
-from gateway.flow.sources import has_guides, has_pictures, take_sources
+from gateway.flow.sources import SentSources, has_guides, has_pictures
+from gateway.flow.unread import is_hopeless
 from gateway.telemetry import Outcome
 from normalizers.asked import Asked, Options, read_asked
 from normalizers.catalog import Found
@@ -79,6 +80,7 @@ class Orders:
     async def from_text(self, scope: Scope, asked: Asked, found: Found, caller: Caller) -> Order:
         if has_guides(asked.fields, native_pictures(found), self.at.catalog.known.slugs):
             return await self.loaded(scope, asked, found, "generate", caller)
+        checked_texts(asked.fields)
         return self.order(scope, asked, found, "generate", caller)
 
     async def with_pictures(self, scope: Scope, asked: Asked, caller: Caller) -> Order:
@@ -92,13 +94,16 @@ class Orders:
         if not found.offers:
             raise nobody(order, (), self.at)
         fields = typed(asked.fields, native_types(found)) if is_form(scope["headers"]) else asked.fields
+        sent = SentSources(fields, native_pictures(found), self.at.catalog.known.slugs)
+        unread = replace(order, asked=replace(asked, fields=checked_texts(sent.stood_in())))
+        if is_hopeless(unread, self.at):
+            return unread
         held: Held = scope["held"]
         try:
             async with asyncio.timeout(order.deadline - time.monotonic()):
-                taken = await take_sources(fields, native_pictures(found), order.deadline, self.at, held)
+                fields, contents = await sent.take(order.deadline, self.at, held)
         except TimeoutError:
             raise deadline_passed(order) from None
-        fields, contents = taken
         return replace(order, asked=replace(asked, fields=fields), sent=SentPictures(contents))
 
     def order(self, scope: Scope, asked: Asked, found: Found, operation: Operation, caller: Caller) -> Order:

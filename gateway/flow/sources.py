@@ -10,11 +10,13 @@ from gateway.flow.room import Held
 from gateway.flow.source_forms import WORKS, PictureBytes, Sent, pictures_sent
 from gateway.flow.source_loading import Loaded, Loading
 from normalizers.aliases import SPELLINGS
+from normalizers.source import Source
 
 Role = Literal["image", "mask", "markup", "control"]
 Path = tuple[str | int, ...]
 
 ROLES: dict[str, Role] = {"image": "image", "mask": "mask", "markup": "markup"}
+STAND_IN = Source("", "png", 1024, 1024, 1)
 CONTROL_IMAGES = ("image", "guideImage")  # ours, and Runware's name for it
 MAX_IMAGES = 16  # as at OpenAI (API reference, createImageEdit, read 2026-11-21); masks are not counted
 
@@ -34,31 +36,44 @@ class Place:
         return str(first) + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in rest)
 
 
-async def take_sources(
-    fields: Mapping[str, Any], native: Mapping[str, str], deadline: float, at: Deps, held: Held
-) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """The fields with a list of `Source` for images, one `Source` for any other picture; and the bytes by hash.
+class SentSources:
+    """A request's pictures, found but not looked at. `native` are the providers' own names of their fields:
+    `image_urls` is `image`.
 
-    `native` are the providers' own names of such fields: `image_urls` is `image`. Raises InvalidValue and
-    UnsupportedParameter for everything that is wrong with a picture, Overloaded when there is no room for them or our
-    own store does not answer.
+    Raises InvalidValue, UnsupportedParameter for what is wrong already: what is no picture, or too many of them.
     """
-    found = [
-        (place, list(pictures_sent(place.value, place.param)))
-        for place in places(fields, native, at.catalog.known.slugs)
-    ]
-    check_counts(found)
-    loaded = iter(
-        await Loading(at, deadline, held).load([picture for _place, pictures in found for picture in pictures])
-    )
-    taken = [(place, [next(loaded) for _picture in pictures]) for place, pictures in found]
-    check_overlays(taken)
-    replaced: Any = dict(fields)
-    for place, pictures in taken:
-        sources = [picture.source for picture in pictures]
-        replaced = with_value(replaced, place.path, sources if place.role == "image" else sources[0])
-    check_no_file_is_left(replaced)
-    return replaced, {picture.source.hash: picture.content for _place, pictures in taken for picture in pictures}
+
+    def __init__(self, fields: Mapping[str, Any], native: Mapping[str, str], slugs: Collection[str]) -> None:
+        self._fields = fields
+        self._found = [
+            (place, list(pictures_sent(place.value, place.param))) for place in places(fields, native, slugs)
+        ]
+        check_counts(self._found)
+
+    def stood_in(self) -> dict[str, Any]:
+        """The fields with some picture for each, for a plan whose pictures are not known yet. Raises InvalidValue."""
+        return self._with([(place, [STAND_IN for _picture in pictures]) for place, pictures in self._found])
+
+    async def take(self, deadline: float, at: Deps, held: Held) -> tuple[dict[str, Any], dict[str, bytes]]:
+        """The fields with a list of `Source` for images, one `Source` for any other picture; and the bytes by hash.
+
+        Raises InvalidValue for everything that is wrong with a picture, Overloaded when there is no room for them or
+        our own store does not answer.
+        """
+        sent = [picture for _place, pictures in self._found for picture in pictures]
+        loaded = iter(await Loading(at, deadline, held).load(sent))
+        taken = [(place, [next(loaded) for _picture in pictures]) for place, pictures in self._found]
+        check_overlays(taken)
+        fields = self._with([(place, [picture.source for picture in pictures]) for place, pictures in taken])
+        return fields, {picture.source.hash: picture.content for _place, pictures in taken for picture in pictures}
+
+    def _with(self, taken: Sequence[tuple[Place, Sequence[Source]]]) -> dict[str, Any]:
+        replaced: Any = dict(self._fields)
+        for place, sources in taken:
+            value = list(sources) if place.role == "image" else sources[0]
+            replaced = with_value(replaced, place.path, value)
+        check_no_file_is_left(replaced)
+        return replaced
 
 
 def has_pictures(fields: Mapping[str, Any], native: Mapping[str, str], slugs: Collection[str] = ()) -> bool:

@@ -15,7 +15,7 @@ from gateway.flow.deps import Deps
 from gateway.flow.finish import Finisher
 from gateway.flow.room import Room
 from gateway.flow.source_forms import PictureBytes
-from gateway.flow.sources import take_sources
+from gateway.flow.sources import SentSources
 from gateway.store.pictures import Pictures
 from gateway.telemetry import Telemetry
 from normalizers.asked import Known
@@ -45,7 +45,8 @@ class Reader:
 
     async def take(self, fields: Mapping[str, Any], *, seconds: float = 60) -> tuple[dict[str, Any], dict[str, bytes]]:
         with Room(10**9).open() as held:
-            return await take_sources(fields, NATIVE, time.monotonic() + seconds, self.at, held)
+            sent = SentSources(fields, NATIVE, self.at.catalog.known.slugs)
+            return await sent.take(time.monotonic() + seconds, self.at, held)
 
     async def refusal(self, fields: Mapping[str, Any], *, seconds: float = 60) -> GatewayError:
         """The error with which these are refused: always the caller's to mend."""

@@ -89,6 +89,64 @@ def test_it_is_refused_before_anything_is_paid(
     assert simulators.calls() == []
 
 
+UNMENDABLE: list[tuple[dict[str, Any], str, str]] = [
+    ({"scheduler": "unheard/of"}, "unsupported_parameter", "scheduler"),
+    ({"n": 11}, "invalid_value", "n"),
+    ({"fal": {"num_images": 2}}, "unsupported_parameter", "fal.num_images"),
+    ({"cfg_scale": "much"}, "invalid_value", "cfg_scale"),
+]
+
+
+@pytest.mark.parametrize(("fields", "code", "param"), UNMENDABLE)
+@pytest.mark.parametrize("route", ["edits", "edits?dryRun=true"])
+def test_what_no_picture_would_mend_is_told_before_a_link_is_followed(
+    fields: dict[str, Any], code: str, param: str, route: str, all_providers: RunningGateway
+) -> None:
+    body = {"model": EDIT, "prompt": "a hat", "image": "https://127.0.0.1/never-fetched.png", **fields}
+    error_of(all_providers.http.post(f"/v1/images/{route}", json=body), 400, code, param)
+
+
+def test_a_plan_that_has_no_candidate_follows_no_link(all_providers: RunningGateway) -> None:
+    body = {"model": EDIT, "prompt": "a hat", "image": "https://127.0.0.1/never-fetched.png"}
+    error_of(all_providers.http.post("/v1/images/plan", json=body), 400, "invalid_value", "image")
+    planned = all_providers.http.post("/v1/images/plan", json={**body, "scheduler": "unheard/of"})
+    assert [row["excluded"]["param"] for row in planned.json()["candidates"]] == ["scheduler"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"), [({"size": "1000x1001"}, "size"), ({"width": 1000, "height": 1001}, "width")]
+)
+def test_a_refusal_that_a_picture_may_decide_waits_for_it(
+    fields: dict[str, Any], param: str, all_providers: RunningGateway
+) -> None:
+    body = {"model": "runware/qwen-image-edit", "prompt": "a hat", **fields}
+    unread, read = ({**body, "image": image} for image in ("https://127.0.0.1/x.png", FOX))
+    assert edited(all_providers, unread, strict=True).json()["error"]["param"] == "image"
+    assert edited(all_providers, read, strict=True).json()["error"]["param"] == param
+
+
+def test_a_picture_for_one_provider_alone_leaves_the_others_out(all_providers: RunningGateway) -> None:
+    body = {"model": "qwen-image-edit", "prompt": "a hat", "fal": {"image_url": FOX}}
+    planned = all_providers.http.post("/v1/images/plan", json=body)
+    rows = {row["provider"]: row["excluded"] for row in planned.json()["candidates"]}
+    assert rows.pop("fal") is None
+    assert rows
+    assert {row["param"] for row in rows.values()} == {"image"}
+
+
+@pytest.mark.parametrize("field", ["weird", "fal", "prompt_template"])
+@pytest.mark.parametrize("route", ["generations", "plan", "edits"])
+def test_text_that_is_no_picture_is_bounded(
+    field: str, route: str, all_providers: RunningGateway, simulators: Simulators
+) -> None:
+    text = "x" * 1_100_000
+    body = {"model": EDIT if route == "edits" else "fal/qwen-image", "prompt": "a hat"}
+    body |= {field: {"weird": [text]} if field == "fal" else text, **({"image": FOX} if route == "edits" else {})}
+    answer = all_providers.http.post(f"/v1/images/{route}", json=body)
+    assert "pictures go into image" in error_of(answer, 400, "invalid_value", field)
+    assert simulators.calls() == []
+
+
 def test_a_width_that_runware_does_not_draw_snaps_and_says_so(
     all_providers: RunningGateway, simulators: Simulators
 ) -> None:
