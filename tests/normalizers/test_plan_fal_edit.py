@@ -220,3 +220,16 @@ def test_small_pictures_travel_inline_and_others_through_fals_storage() -> None:
     for name, offer in OFFERS.items():
         if offer.provider == "fal" and offer.operation != "generate":
             assert offer.sources.ways == ("data_uri", "upload"), name
+
+
+@pytest.mark.parametrize(
+    ("offer", "micros", "basis"),
+    [
+        ("qwen-image-2-pro edit", 75_000, "published"),
+        ("flux-kontext-max edit", 80_000, "published"),
+        ("qwen-image-edit-2511 edit", 30_000, "estimated"),
+        ("flux-kontext-pro edit", 300_000, "estimated"),
+    ],
+)
+def test_a_price_says_whether_fal_publishes_it(offer: str, micros: int, basis: str) -> None:
+    assert plan_of(offer).quote == (micros, basis)
