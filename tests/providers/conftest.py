@@ -41,6 +41,12 @@ def simulators(running: Simulators) -> Simulators:
     return running
 
 
+@pytest.fixture
+def call_id(request: pytest.FixtureRequest) -> str:
+    """One for each test: simulators keep ids over its end, as the providers do that take ours."""
+    return f"req_{request.node.name}.0"
+
+
 @pytest_asyncio.fixture
 async def cdn() -> AsyncGenerator[Cdn]:
     authority: Any = trustme.CA()  # its own types are incomplete

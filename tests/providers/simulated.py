@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable
 from dataclasses import replace
 from typing import Any
 
@@ -14,9 +13,36 @@ from providers.errors import Kind, ProviderError
 from providers.guard import Guard
 from providers.polling import follow
 from simulators.running import Simulators
+from tests.providers.failing import failure
 
 ATTEMPTS = 3  # as the gateway tries a call whose failure cost nothing
 SECONDS = 30.0  # more than any of these calls needs
+
+# What an adapter gets over when the id of a call is ours: each picture is made, and paid once.
+RECOVERED: list[dict[str, Any]] = [
+    {"on": "submit", "effect": "drop_before"},
+    {"on": "submit", "effect": "drop_after"},
+    {"on": "submit", "effect": "html"},
+    {"on": "submit", "effect": "status", "status": 502, "body": "<html>"},
+    {"on": "submit", "effect": "status", "status": 504, "body": "<html>"},
+    {"on": "submit", "effect": "status", "status": 500},
+    {"on": "submit", "effect": "status", "status": 503},
+    {"on": "submit", "effect": "status", "status": 429, "times": 2},
+    {"on": "submit", "effect": "failed"},
+    {"on": "submit", "effect": "failed", "times": 2},
+    {"on": "status", "effect": "drop_before", "times": 2},
+    {"on": "status", "effect": "drop_after", "times": 2},
+    {"on": "status", "effect": "html", "times": 2},
+    {"on": "status", "effect": "status", "status": 401},
+    {"on": "status", "effect": "status", "status": 500, "times": 2},
+    {"on": "status", "effect": "status", "status": 503, "times": 2},
+    {"on": "status", "effect": "status", "status": 404},
+    {"on": "result", "effect": "drop_before", "times": 2},
+    {"on": "result", "effect": "drop_after", "times": 2},
+    {"on": "result", "effect": "html", "times": 2},
+    {"on": "result", "effect": "status", "status": 500, "times": 2},
+    {"on": "result", "effect": "status", "status": 429},
+]
 
 
 def account_at(simulators: Simulators, provider: str, **changed: Any) -> Account:
@@ -44,12 +70,6 @@ async def drawn_in_the_end(adapter: Queued, call: Call) -> Answer:
             if not left or not error.again or error.paid:
                 raise
     raise AssertionError
-
-
-async def failure(awaiting: Awaitable[object]) -> ProviderError:
-    with pytest.raises(ProviderError) as caught:
-        await awaiting
-    return caught.value
 
 
 async def refused_key(stranger: Queued, call: Call) -> None:

@@ -6,7 +6,7 @@ from providers.account import Account
 from providers.base import Call
 from providers.local.adapter import Local
 from providers.registry import ProviderSettings, build_adapter
-from tests.providers.simulated import failure
+from tests.providers.failing import failure
 from tests.providers.upstream import Reply, Upstream
 
 

@@ -1,6 +1,7 @@
 """DashScope on the wire, and its errors in our words (shapes: Model Studio docs, Error codes, read 2026-11-21)."""
 
 from collections.abc import AsyncGenerator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,12 +10,14 @@ import pytest_asyncio
 from providers.account import Account
 from providers.alibaba.adapter import Alibaba
 from providers.base import Answer, Call, Json, Progress, Ticket
-from providers.errors import Kind, ProviderError
+from providers.errors import Kind
+from tests.providers import failing
 from tests.providers.upstream import Reply, Upstream
 
 PROMPT = "a lighthouse in a storm, oil on canvas, very detailed"
 PNG = "https://dashscope-result.oss-cn.aliyuncs.com/a.png?Expires=1"
 TICKET = Ticket("0385", "/tasks/0385", "/tasks/0385", "/tasks/0385/cancel")
+failure = partial(failing.failure, provider="alibaba", hidden=(PROMPT, "secret"))
 
 
 def queued() -> Call:
@@ -33,15 +36,6 @@ async def alibaba(upstream: Upstream) -> AsyncGenerator[Alibaba]:
     adapter = Alibaba(Account(f"{upstream.url}/api/v1", "sk-secret-1"))
     yield adapter
     await adapter.close()
-
-
-async def failure(awaiting: Any) -> ProviderError:
-    with pytest.raises(ProviderError) as caught:
-        await awaiting
-    assert caught.value.provider == "alibaba"
-    assert PROMPT not in caught.value.message
-    assert "secret" not in caught.value.message
-    return caught.value
 
 
 def choices(*urls: str) -> Json:

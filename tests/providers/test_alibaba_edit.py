@@ -2,7 +2,6 @@
 
 import base64
 import io
-import time
 from collections.abc import AsyncGenerator, Iterable
 from typing import Any
 
@@ -12,12 +11,12 @@ from PIL import Image
 
 from normalizers.source import Source, pictures_in, with_pictures
 from providers.alibaba.adapter import Alibaba
-from providers.base import Answer, Call, Json
-from providers.errors import Kind, ProviderError
-from providers.polling import follow
+from providers.base import Call, Json
+from providers.errors import Kind
 from simulators.running import Simulators
 from tests.normalizers.offers import OFFERS, planned
-from tests.providers.simulated import account_at
+from tests.providers.failing import failure
+from tests.providers.simulated import account_at, drawn
 
 FOX = Source("fox", "png", 600, 400, 1_000)
 CAT = Source("cat", "jpeg", 400, 500, 1_000)
@@ -45,17 +44,6 @@ async def alibaba(simulators: Simulators) -> AsyncGenerator[Alibaba]:
     adapter = Alibaba(account_at(simulators, "alibaba"))
     yield adapter
     await adapter.close()
-
-
-async def drawn(alibaba: Alibaba, call: Call) -> Answer:
-    receipt = await alibaba.submit(call)
-    return receipt if isinstance(receipt, Answer) else await follow(alibaba, receipt, call, time.monotonic() + 30)
-
-
-async def failure(alibaba: Alibaba, call: Call) -> ProviderError:
-    with pytest.raises(ProviderError) as caught:
-        await drawn(alibaba, call)
-    return caught.value
 
 
 def submitted(simulators: Simulators) -> Iterable[dict[str, Any]]:
@@ -97,7 +85,7 @@ BAD = {
 async def test_a_picture_that_dashscope_refuses_is_a_bad_request(
     uri: str, model: str, alibaba: Alibaba, simulators: Simulators
 ) -> None:
-    error = await failure(alibaba, edit(model, {CAT: uri}))
+    error = await failure(drawn(alibaba, edit(model, {CAT: uri})))
     assert error.kind is Kind.BAD_REQUEST
     assert "base64" not in error.message
     assert simulators.paid("alibaba") == 0
@@ -110,7 +98,7 @@ async def test_an_edit_fails_in_either_protocol(
 ) -> None:
     step = "submit" if model in AS_TASKS else "generate"
     simulators.set_faults([{"provider": "alibaba", "on": step, "effect": effect}])
-    assert (await failure(alibaba, edit(model))).kind is kind
+    assert (await failure(drawn(alibaba, edit(model)))).kind is kind
     assert simulators.paid("alibaba") == 0
 
 
@@ -118,6 +106,6 @@ async def test_an_edit_fails_in_either_protocol(
 async def test_a_lost_answer_to_an_edit_is_never_repeated(model: str, alibaba: Alibaba, simulators: Simulators) -> None:
     step = "submit" if model in AS_TASKS else "generate"
     simulators.set_faults([{"provider": "alibaba", "on": step, "effect": "drop_after"}])
-    error = await failure(alibaba, edit(model))
+    error = await failure(drawn(alibaba, edit(model)))
     assert (error.kind, error.paid, error.again) == (Kind.LOST, True, False)
     assert len(list(submitted(simulators))) == simulators.paid("alibaba") == 1

@@ -1,6 +1,5 @@
 """The DashScope adapter against its stand-in: whatever goes wrong, no picture is paid twice."""
 
-import time
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -8,12 +7,11 @@ import pytest
 import pytest_asyncio
 
 from providers.alibaba.adapter import Alibaba
-from providers.base import Answer, Call, Json, Ticket
-from providers.errors import Kind, ProviderError
-from providers.guard import Guard
-from providers.polling import follow
+from providers.base import Call, Json, Ticket
+from providers.errors import Kind
 from simulators.running import Simulators
-from tests.providers.simulated import account_at
+from tests.providers.failing import failure
+from tests.providers.simulated import account_at, downloaded, drawn, followed, refused_key
 
 QUEUED: Json = {"input": {"prompt": "a fox"}, "parameters": {"size": "1328*1328", "n": 1, "seed": 7}}
 SAID: Json = {
@@ -31,17 +29,6 @@ async def alibaba(simulators: Simulators) -> AsyncGenerator[Alibaba]:
     await adapter.close()
 
 
-async def drawn(alibaba: Alibaba, call: Call) -> Answer:
-    receipt = await alibaba.submit(call)
-    return receipt if isinstance(receipt, Answer) else await follow(alibaba, receipt, call, time.monotonic() + 30)
-
-
-async def failure(alibaba: Alibaba, call: Call) -> ProviderError:
-    with pytest.raises(ProviderError) as caught:
-        await drawn(alibaba, call)
-    return caught.value
-
-
 def submissions(simulators: Simulators) -> int:
     return len(simulators.calls("alibaba", "submit")) + len(simulators.calls("alibaba", "generate"))
 
@@ -50,12 +37,8 @@ def submissions(simulators: Simulators) -> int:
 async def test_from_submission_to_the_bytes(call: Call, alibaba: Alibaba, simulators: Simulators) -> None:
     answer = await drawn(alibaba, call)
     assert len(answer.images) == answer.units == simulators.paid("alibaba") == call.images
-    guard = Guard([simulators.origin])
-    for image in answer.images:
-        assert image.url is not None
-        picture = await guard.fetch(image.url, max_bytes=10_000_000, deadline=time.monotonic() + 10)
+    for picture in await downloaded(simulators, answer):
         assert picture.content[:4] == b"\x89PNG"
-    await guard.close()
 
 
 @pytest.mark.parametrize(
@@ -93,7 +76,7 @@ async def test_a_submission_that_fails_is_never_repeated(
     call: Call, effect: str, kind: Kind, alibaba: Alibaba, simulators: Simulators
 ) -> None:
     simulators.set_faults([{"provider": "alibaba", "on": "generate", "effect": effect}])
-    error = await failure(alibaba, call)
+    error = await failure(drawn(alibaba, call))
     assert (error.kind, submissions(simulators)) == (kind, 1)
     made = effect in ("drop_after", "empty")
     assert simulators.paid("alibaba") == (call.images if made else 0)
@@ -101,22 +84,18 @@ async def test_a_submission_that_fails_is_never_repeated(
 
 
 async def test_a_wrong_key_and_a_wrong_value(alibaba: Alibaba, simulators: Simulators) -> None:
-    stranger = Alibaba(account_at(simulators, "alibaba", key="sk-beijing"))
-    assert (await failure(stranger, TASK)).kind is Kind.KEY
-    await stranger.close()
+    await refused_key(Alibaba(account_at(simulators, "alibaba", key="sk-beijing")), TASK)
     two = Call("req_1.1", "qwen-image", "generate", {**QUEUED, "parameters": {"n": 2}}, 2, "url")
-    error = await failure(alibaba, two)
+    error = await failure(drawn(alibaba, two))
     assert (error.kind, error.message) == (Kind.BAD_REQUEST, "DashScope: num_images_per_prompt must be 1")
 
 
 async def test_an_expired_task_is_gone(alibaba: Alibaba, simulators: Simulators) -> None:
     ticket = await alibaba.submit(TASK)
     assert isinstance(ticket, Ticket)
-    await follow(alibaba, ticket, TASK, time.monotonic() + 30)
+    await followed(alibaba, ticket, TASK)
     simulators.set_pace("alibaba", keep_seconds=0)
-    with pytest.raises(ProviderError) as caught:
-        await follow(alibaba, ticket, TASK, time.monotonic() + 30)
-    assert caught.value.kind is Kind.GONE
+    assert (await failure(followed(alibaba, ticket, TASK))).kind is Kind.GONE
 
 
 async def test_a_cancelled_task_costs_nothing(alibaba: Alibaba, simulators: Simulators) -> None:
@@ -124,7 +103,5 @@ async def test_a_cancelled_task_costs_nothing(alibaba: Alibaba, simulators: Simu
     assert isinstance(ticket, Ticket)
     await alibaba.cancel(ticket)
     assert simulators.paid("alibaba") == 0
-    with pytest.raises(ProviderError) as caught:
-        await follow(alibaba, ticket, TASK, time.monotonic() + 30)
-    assert caught.value.kind is Kind.CANCELLED
+    assert (await failure(followed(alibaba, ticket, TASK))).kind is Kind.CANCELLED
     await alibaba.cancel(ticket)

@@ -1,6 +1,7 @@
 """fal's queue on the wire, and its errors in our words (shapes: fal docs, Queue and Errors, read 2026-11-21)."""
 
 from collections.abc import AsyncGenerator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,11 +9,13 @@ import pytest_asyncio
 
 from providers.account import Account
 from providers.base import Call, Progress, Ticket
-from providers.errors import Kind, ProviderError
+from providers.errors import Kind
 from providers.fal.adapter import Fal
+from tests.providers import failing
 from tests.providers.upstream import Reply, Upstream
 
 PROMPT = "a lighthouse in a storm, oil on canvas, very detailed"
+failure = partial(failing.failure, provider="fal", hidden=(PROMPT, "secret"))
 
 
 def call(images: int = 1) -> Call:
@@ -42,15 +45,6 @@ def receipt(base: str) -> dict[str, Any]:
 def ticket(upstream: Upstream) -> Ticket:
     told = receipt(upstream.url)
     return Ticket("764c", told["status_url"], told["response_url"], told["cancel_url"])
-
-
-async def failure(awaiting: Any) -> ProviderError:
-    with pytest.raises(ProviderError) as caught:
-        await awaiting
-    assert caught.value.provider == "fal"
-    assert PROMPT not in caught.value.message
-    assert "secret" not in caught.value.message
-    return caught.value
 
 
 async def test_submit_sends_the_payload_and_keeps_the_urls_of_the_reply(upstream: Upstream, fal: Fal) -> None:

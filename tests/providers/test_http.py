@@ -5,6 +5,7 @@ import gzip
 import socket
 import tracemalloc
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ import pytest_asyncio
 
 from providers.errors import Kind, ProviderError
 from providers.http import Http, check_base_url, origin_of
+from tests.providers import failing
 from tests.providers.upstream import Asked, Reply, Upstream
 
 Make = Callable[..., Http]
+failure = partial(failing.failure, provider="acme")
 
 
 @pytest_asyncio.fixture
@@ -29,13 +32,6 @@ async def make(upstream: Upstream) -> AsyncGenerator[Make]:
     yield one
     for http in made:
         await http.close()
-
-
-async def failure(awaiting: Any) -> ProviderError:
-    with pytest.raises(ProviderError) as caught:
-        await awaiting
-    assert caught.value.provider == "acme"
-    return caught.value
 
 
 async def test_a_post_sends_json_and_our_headers(upstream: Upstream, make: Make) -> None:

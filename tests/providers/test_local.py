@@ -4,6 +4,7 @@ import asyncio
 import io
 import time
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,9 +14,10 @@ from PIL import Image as PillowImage
 from normalizers.offer import Operation
 from providers.account import Account
 from providers.base import Call, Part
-from providers.errors import Kind, ProviderError
+from providers.errors import Kind
 from providers.local.adapter import Local
 from providers.local.dispatch import LONGEST_REST_SECONDS, REST_SECONDS, Dispatch, work_of
+from tests.providers import failing
 from tests.providers.forms import files_of, parts_of, texts_of
 from tests.providers.upstream import Reply, Upstream
 from tests.workers.serving import serve
@@ -26,6 +28,7 @@ ANSWER = {"created": 1, "data": [{"b64_json": "AAAA"}]}
 FULL = {"error": {"message": "The queue is full.", "type": "x", "param": None, "code": "overloaded"}}
 
 Make = Callable[..., Local]
+failure = partial(failing.failure, provider="local", hidden=(PROMPT,))
 
 
 def call(images: int = 1, **payload: Any) -> Call:
@@ -43,14 +46,6 @@ async def make() -> AsyncGenerator[Make]:
     yield one
     for adapter in made:
         await adapter.close()
-
-
-async def failure(awaiting: Any) -> ProviderError:
-    with pytest.raises(ProviderError) as caught:
-        await awaiting
-    assert caught.value.provider == "local"
-    assert PROMPT not in caught.value.message
-    return caught.value
 
 
 async def test_what_a_worker_is_sent(upstream: Upstream, make: Make) -> None:

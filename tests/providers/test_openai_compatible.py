@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from typing import Any
 
 import orjson
@@ -10,8 +11,9 @@ import pytest_asyncio
 
 from providers.account import Account
 from providers.base import Call
-from providers.errors import Kind, ProviderError
+from providers.errors import Kind
 from providers.openai_compatible.adapter import OpenAICompatible
+from tests.providers import failing
 from tests.providers.upstream import Reply, Upstream
 
 PROMPT = "a lighthouse in a storm, oil on canvas, very detailed"
@@ -19,6 +21,7 @@ PICTURE = base64.b64encode(b"\x89PNG" * 700).decode()
 ANSWER = {"created": 1, "data": [{"b64_json": PICTURE}]}
 
 Make = Callable[..., OpenAICompatible]
+failure = partial(failing.failure, provider="acme", hidden=(PROMPT,))
 
 
 def call(upstream: str = "Qwen/Qwen-Image", images: int = 1, **payload: Any) -> Call:
@@ -36,14 +39,6 @@ async def make(upstream: Upstream) -> AsyncGenerator[Make]:
     yield one
     for adapter in made:
         await adapter.close()
-
-
-async def failure(awaiting: Any) -> ProviderError:
-    with pytest.raises(ProviderError) as caught:
-        await awaiting
-    assert caught.value.provider == "acme"
-    assert PROMPT not in caught.value.message
-    return caught.value
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Oxen's queue on the wire, and its errors in our words (shapes: its docs, Async queue, read 2026-11-21)."""
 
 from collections.abc import AsyncGenerator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,9 +9,10 @@ import pytest_asyncio
 
 from providers.account import Account
 from providers.base import Call, Progress, Ticket
-from providers.errors import Kind, ProviderError
+from providers.errors import Kind
 from providers.oxen.adapter import REMEMBERED, Oxen
 from providers.registry import ProviderSettings, download_headers
+from tests.providers import failing
 from tests.providers.upstream import Reply, Upstream
 
 PROMPT = "a lighthouse in a storm, oil on canvas, very detailed"
@@ -18,6 +20,7 @@ TICKET = Ticket("3f2b9c1e-7d7c-4d39-9a57-1c55b0f3e2aa")
 URL = "https://hub.oxen.ai/api/repos/ox/images/file/main/image.png?signature=x"
 KEY = "oxen-0123456789abcdefSecret"
 CALL = Call("req_1.1", "qwen-image", "generate", {"prompt": PROMPT, "num_generations": 1}, 1, "url")
+failure = partial(failing.failure, provider="oxen", hidden=(PROMPT, "Secret"))
 
 
 def generation(status: str, **more: Any) -> dict[str, Any]:
@@ -54,15 +57,6 @@ async def oxen(upstream: Upstream) -> AsyncGenerator[Oxen]:
     upstream.asked.clear()
     yield adapter
     await adapter.close()
-
-
-async def failure(awaiting: Any) -> ProviderError:
-    with pytest.raises(ProviderError) as caught:
-        await awaiting
-    assert caught.value.provider == "oxen"
-    assert PROMPT not in caught.value.message
-    assert "Secret" not in caught.value.message
-    return caught.value
 
 
 async def test_submit_enqueues_the_models_own_parameters(upstream: Upstream, oxen: Oxen) -> None:

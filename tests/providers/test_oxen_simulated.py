@@ -1,7 +1,5 @@
 """The adapter against the stand-in, which shares no code with it: at no point is a picture paid for twice."""
 
-import asyncio
-import time
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
@@ -9,13 +7,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from providers.base import Answer, Call, Progress
+from providers.base import Call
 from providers.errors import Kind, ProviderError
-from providers.guard import Guard
 from providers.oxen.adapter import Oxen
-from providers.polling import follow
 from simulators.running import Simulators
-from tests.providers.simulated import account_at
+from tests.providers.failing import failure
+from tests.providers.simulated import abandoned, account_at, downloaded, drawn, followed, refused_key
 from tests.simulators.oxen_wire import data_uri
 
 LAKE = {"prompt": "a lake", "aspect_ratio": "1:1", "output_format": "png", "num_generations": 1}
@@ -29,15 +26,8 @@ async def oxen(simulators: Simulators) -> AsyncGenerator[Oxen]:
     await adapter.close()
 
 
-async def drawn(adapter: Oxen, call: Call = CALL) -> Answer:
-    return await follow(adapter, await adapter.submit(call), call, time.monotonic() + 30)
-
-
 async def test_from_submission_to_the_bytes(oxen: Oxen, simulators: Simulators) -> None:
-    [image] = (await drawn(oxen)).images
-    guard = Guard([simulators.origin])
-    picture = await guard.fetch(image.url or "", max_bytes=10_000_000, deadline=time.monotonic() + 10)
-    await guard.close()
+    [picture] = await downloaded(simulators, await drawn(oxen, CALL))
     assert (picture.content[:4], picture.content_type) == (b"\x89PNG", "image/png")
     [submitted] = simulators.calls("oxen", "submit")
     assert (submitted["path"], submitted["body"]) == ("/oxen/api/ai/queue", {**LAKE, "model": "qwen-image"})
@@ -68,7 +58,7 @@ async def test_hitches_after_the_ticket_cost_nothing_twice(
     fault: dict[str, Any], oxen: Oxen, simulators: Simulators
 ) -> None:
     simulators.set_faults([{"provider": "oxen", "on": "status", "headers": {"retry-after": "0"}, **fault}])
-    assert len((await drawn(oxen)).images) == 1
+    assert len((await drawn(oxen, CALL)).images) == 1
     assert (len(simulators.calls("oxen", "submit")), simulators.paid("oxen")) == (1, 1)
 
 
@@ -77,9 +67,8 @@ async def test_a_submission_without_an_answer_is_lost_and_never_repeated(
     effect: str, paid: int, oxen: Oxen, simulators: Simulators
 ) -> None:
     simulators.set_faults([{"provider": "oxen", "on": "submit", "effect": effect}])
-    with pytest.raises(ProviderError) as caught:
-        await oxen.submit(CALL)
-    assert (caught.value.kind, caught.value.again, caught.value.elsewhere) == (Kind.LOST, False, False)
+    error = await failure(oxen.submit(CALL))
+    assert (error.kind, error.again, error.elsewhere) == (Kind.LOST, False, False)
     assert (len(simulators.calls("oxen", "submit")), simulators.paid("oxen")) == (1, paid)
 
 
@@ -108,66 +97,33 @@ async def test_a_submission_that_is_answered_too_late_is_lost(simulators: Simula
 )
 async def test_failures(fault: dict[str, Any], kind: Kind, oxen: Oxen, simulators: Simulators) -> None:
     simulators.set_faults([{"provider": "oxen", "on": "submit", **fault}])
-    with pytest.raises(ProviderError) as caught:
-        await drawn(oxen)
-    assert caught.value.kind is kind
+    assert (await failure(drawn(oxen, CALL))).kind is kind
     assert (len(simulators.calls("oxen", "submit")), simulators.paid("oxen")) == (1, 0)
 
 
 async def test_a_wrong_key_a_wrong_model_and_a_wrong_value(oxen: Oxen, simulators: Simulators) -> None:
-    stranger = Oxen(account_at(simulators, "oxen", key="wrong"))
-    with pytest.raises(ProviderError) as caught:
-        await stranger.submit(CALL)
-    await stranger.close()
-    assert caught.value.kind is Kind.KEY
-    with pytest.raises(ProviderError) as caught:
-        await oxen.submit(replace(CALL, upstream="qwen-image-9000"))
-    assert (caught.value.kind, caught.value.message) == (Kind.BAD_REQUEST, "Oxen: Model not found: qwen-image-9000")
-    with pytest.raises(ProviderError) as caught:
-        await drawn(oxen, replace(CALL, payload={**LAKE, "guidance": 11}))
-    assert "guidance must be at most 10" in caught.value.message
+    await refused_key(Oxen(account_at(simulators, "oxen", key="wrong")), CALL)
+    error = await failure(oxen.submit(replace(CALL, upstream="qwen-image-9000")))
+    assert (error.kind, error.message) == (Kind.BAD_REQUEST, "Oxen: Model not found: qwen-image-9000")
+    error = await failure(drawn(oxen, replace(CALL, payload={**LAKE, "guidance": 11})))
+    assert "guidance must be at most 10" in error.message
     assert simulators.paid("oxen") == 0
 
 
 async def test_cancelling_the_task_cancels_the_generation(oxen: Oxen, simulators: Simulators) -> None:
-    async def nothing_to_wait_for(_seconds: float) -> None:
-        await asyncio.sleep(0)
-
     simulators.set_pace("oxen", queue_seconds=3600)
     ticket = await oxen.submit(CALL)
-    seen = asyncio.Event()
-
-    def look(_progress: Progress) -> None:
-        seen.set()
-
-    following = asyncio.create_task(
-        follow(
-            oxen,
-            ticket,
-            CALL,
-            time.monotonic() + 30,
-            sleep=nothing_to_wait_for,
-            on_progress=look,
-            cancel_on_cancel=True,
-        )
-    )
-    await seen.wait()
-    following.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await following
+    await abandoned(oxen, ticket, CALL)
     [cancelled] = simulators.calls("oxen", "cancel")
     assert (cancelled["method"], cancelled["path"]) == ("DELETE", f"/oxen/api/ai/queue/{ticket.id}")
-    with pytest.raises(ProviderError) as caught:
-        await follow(oxen, ticket, CALL, time.monotonic() + 30)
-    assert (caught.value.kind, simulators.paid("oxen")) == (Kind.CANCELLED, 0)
+    assert ((await failure(followed(oxen, ticket, CALL))).kind, simulators.paid("oxen")) == (Kind.CANCELLED, 0)
 
 
 async def test_the_deadline_leaves_the_generation_alone(oxen: Oxen, simulators: Simulators) -> None:
     simulators.set_pace("oxen", seconds_per_image=3600)
     ticket = await oxen.submit(CALL)
-    with pytest.raises(ProviderError) as caught:
-        await follow(oxen, ticket, CALL, time.monotonic() + 0.05)
-    assert (caught.value.kind, caught.value.paid) == (Kind.TIMEOUT, True)
+    error = await failure(followed(oxen, ticket, CALL, 0.05))
+    assert (error.kind, error.paid) == (Kind.TIMEOUT, True)
     simulators.set_pace("oxen")
-    assert len((await follow(oxen, ticket, CALL, time.monotonic() + 30)).images) == 1
+    assert len((await followed(oxen, ticket, CALL)).images) == 1
     assert len(simulators.calls("oxen", "submit")) == 1

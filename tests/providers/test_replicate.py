@@ -1,6 +1,7 @@
 """Replicate's predictions on the wire, and its errors in our words (shapes: its HTTP API docs, read 2026-11-21)."""
 
 from collections.abc import AsyncGenerator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,14 +9,16 @@ import pytest_asyncio
 
 from providers.account import Account
 from providers.base import Call, Progress, Ticket
-from providers.errors import Kind, ProviderError
+from providers.errors import Kind
 from providers.replicate.adapter import REMEMBERED, Replicate
+from tests.providers import failing
 from tests.providers.upstream import Reply, Upstream
 
 PROMPT = "a lighthouse in a storm, oil on canvas, very detailed"
 TICKET = Ticket("q3k7v0x9rdrm80cs1abcde2f34")
 URL = "https://replicate.delivery/xezq/out-0.webp"
 KEY = "r8_0123456789abcdefSecret"
+failure = partial(failing.failure, provider="replicate", hidden=(PROMPT, "Secret"))
 
 
 def call(images: int = 1) -> Call:
@@ -32,15 +35,6 @@ async def replicate(upstream: Upstream) -> AsyncGenerator[Replicate]:
     adapter = Replicate(Account(f"{upstream.url}/v1", KEY))
     yield adapter
     await adapter.close()
-
-
-async def failure(awaiting: Any) -> ProviderError:
-    with pytest.raises(ProviderError) as caught:
-        await awaiting
-    assert caught.value.provider == "replicate"
-    assert PROMPT not in caught.value.message
-    assert "Secret" not in caught.value.message
-    return caught.value
 
 
 async def test_submit_sends_the_input_and_waits_a_little(upstream: Upstream, replicate: Replicate) -> None:

@@ -2,9 +2,9 @@
 
 import base64
 import io
-import time
 import uuid
 from collections.abc import AsyncGenerator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,13 +13,13 @@ from PIL import Image
 
 from normalizers.source import Source, pictures_in, with_pictures
 from providers.account import Account
-from providers.base import Answer, Call, Uploads
-from providers.errors import Kind, ProviderError
-from providers.polling import follow
+from providers.base import Call, Uploads
+from providers.errors import Kind
 from providers.runware.adapter import Runware
 from simulators.running import Simulators
 from tests.normalizers.offers import OFFERS, planned
-from tests.providers.simulated import account_at
+from tests.providers import failing
+from tests.providers.simulated import account_at, drawn
 from tests.providers.upstream import Reply, Upstream
 
 FOX = Source("fox", "png", 512, 384, 10_000)
@@ -40,6 +40,7 @@ BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("flux-fill-dev", "edit", {"image": [FOX], "mask": MASK}),
     ("flux-kontext-max", "edit", {"image": [FOX, CAT]}),
 ]
+failure = partial(failing.failure, provider="runware")
 
 
 def new_id() -> str:
@@ -74,13 +75,6 @@ async def scripted(upstream: Upstream) -> AsyncGenerator[Runware]:
 def uploaded(**more: Any) -> Reply:
     """As the documents show it: `data` is an object here."""
     return Reply(200, {"data": {"taskType": "imageUpload", "taskUUID": "?", "imageUUID": KEPT} | more})
-
-
-async def failure(awaiting: Any) -> ProviderError:
-    with pytest.raises(ProviderError) as caught:
-        await awaiting
-    assert caught.value.provider == "runware"
-    return caught.value
 
 
 @pytest.mark.parametrize("listed", [True, False])
@@ -145,10 +139,6 @@ async def test_what_is_planned_is_what_arrives(
     [submitted] = simulators.calls("runware", "submit")
     [task] = submitted["body"]
     assert task == {**call.payload, "model": offer.upstream, "taskUUID": task["taskUUID"]}
-
-
-async def drawn(runware: Runware, call: Call) -> Answer:
-    return await follow(runware, await runware.submit(call), call, time.monotonic() + 30)
 
 
 async def test_a_picture_that_runware_cannot_use_is_a_bad_request(runware: Runware, simulators: Simulators) -> None:
