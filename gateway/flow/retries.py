@@ -17,6 +17,7 @@ class RetryBudget:
         self._clock = clock
         self._calls: dict[str, Window] = {}
         self._repeated: dict[str, Window] = {}
+        self.first_pause = 0.25  # seconds before the second try of a call, doubled before the third
 
     def called(self, provider: str) -> None:
         """Count a call that is not a repetition."""

@@ -22,7 +22,6 @@ from providers.base import Answer, Call, Image
 from providers.errors import Kind, ProviderError
 
 TRIES = 3  # of one call at one provider, when the failure cost nothing
-FIRST_PAUSE = 0.25  # seconds before the second try, doubled before the third
 LONGEST_WAIT = 20.0  # a provider that wants a longer pause is left for the next one
 
 Part = TypeVar("Part")
@@ -32,7 +31,7 @@ async def one_call(
     planned: PlannedCall, turn: Turn, order: Order, drawn: Drawn, at: Deps, *, reserved: list[Place]
 ) -> None:
     """What it brings or why it failed is added to `drawn`. `reserved` may hold a place for the first who takes it."""
-    plan, pause = turn.candidate.plan, FIRST_PAUSE
+    plan, pause = turn.candidate.plan, at.routing.retries.first_pause
     at.routing.retries.called(plan.offer.provider)
     for left in reversed(range(TRIES)):
         place = reserved.pop() if reserved else await until_deadline(plan, order, at)

@@ -1,0 +1,114 @@
+"""Random schedules of faults over several providers, and of requests that meet them."""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from hypothesis import strategies as st
+
+from simulators.faults import Fault
+from simulators.server import PROVIDERS
+
+ROUTE = ("fal", "runware", "vllm-omni")  # a queue, a submission under an id of ours, a single exchange
+ASKING = {"submit", "generate"}
+STEPS = {
+    "fal": ("submit", "status", "result", "download"),
+    "runware": ("submit", "result", "download"),
+    "vllm-omni": ("generate",),
+}
+# A status that comes after the job was taken is a proxy's: in the provider's own words it would be about the job.
+PROXY = {"body": "upstream error"}
+EFFECTS: list[dict[str, Any]] = [
+    {"effect": "status", "status": 429, "headers": {"retry-after": "0"}},
+    {"effect": "status", "status": 429, "headers": {"retry-after": "3600"}},
+    {"effect": "status", "status": 500},
+    {"effect": "status", "status": 502, **PROXY},
+    {"effect": "status", "status": 503},
+    {"effect": "status", "status": 401},
+    {"effect": "html"},
+    {"effect": "drop_before"},
+    {"effect": "drop_after"},
+    {"effect": "moderated"},
+    {"effect": "nsfw"},
+    {"effect": "failed"},
+    {"effect": "empty"},
+    {"effect": "wrong_size"},
+    {"effect": "not_a_picture"},
+]
+# A wish of an hour would hold a picture that is made until its deadline, and a refused key the ticket.
+NOT_AFTER = (1, 5)
+# What the providers themselves say of a job that they charge for: it is redrawn in good faith.
+NOT_ON_RESULT = {"failed"}
+
+
+def possible() -> list[dict[str, Any]]:
+    """Every fault that its provider can show."""
+    found: list[dict[str, Any]] = []
+    for provider, steps in STEPS.items():
+        for step in steps:
+            for number, effect in enumerate(EFFECTS):
+                asking = step in ASKING
+                if not asking and (number in NOT_AFTER or (step == "result" and effect["effect"] in NOT_ON_RESULT)):
+                    continue
+                told = {"provider": provider, "on": step, **(effect if asking else {**PROXY, **effect})}
+                if effect["effect"] != "status":
+                    told.pop("body", None)
+                try:
+                    fault = Fault.model_validate(told)
+                except ValueError:
+                    continue
+                if PROVIDERS[provider].objection(fault) is None:
+                    found.append(told)
+    return found
+
+
+FAULTS = possible()
+
+
+class Wave(NamedTuple):
+    """Equal requests at once. `hang_up`: nobody waits for the answers."""
+
+    copies: int
+    hang_up: bool
+    repeated: bool  # the same request as in the wave before, not a new one
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What is asked, how often, and what goes wrong meanwhile. `forced` names a provider."""
+
+    n: int
+    seed: int | None
+    mix: bool | None
+    cache: str | None
+    forced: str | None
+    waves: tuple[Wave, ...]
+    faults: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+    @property
+    def shared(self) -> bool:
+        """Whether equal requests at the same moment are drawn once; the gateway's own policy is `seeded`."""
+        return self.cache == "always" or (self.cache is None and self.seed is not None)
+
+    def body(self, prompt: str) -> dict[str, Any]:
+        given = {"seed": self.seed, "mix_providers": self.mix, "cache": self.cache}
+        model = f"{self.forced}/qwen-image" if self.forced else "qwen-image"
+        asked = {"model": model, "prompt": prompt, "n": self.n, "size": "128x128"}
+        return {**asked, **{name: value for name, value in given.items() if value is not None}}
+
+
+def struck(fault: dict[str, Any], times: int) -> dict[str, Any]:
+    return {**fault, "times": times}
+
+
+waves = st.builds(Wave, st.integers(1, 3), st.booleans(), st.booleans())
+faults = st.builds(struck, st.sampled_from(FAULTS), st.integers(1, 4))
+schedules = st.builds(
+    Schedule,
+    n=st.integers(1, 5),
+    seed=st.none() | st.integers(0, 2**31 - 10),
+    mix=st.sampled_from([None, True, False]),
+    cache=st.sampled_from([None, "always", "off"]),
+    forced=st.sampled_from([None, None, None, *ROUTE]),
+    waves=st.lists(waves, min_size=1, max_size=3).map(tuple),
+    faults=st.lists(faults, max_size=5),
+)
