@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Literal
 from urllib.parse import urlsplit
 
-import pybase64
+from pybase64 import b64encode_as_string
 
 from gateway.flow.calling import NotSent
 from gateway.flow.deliver import FILES
@@ -86,12 +86,9 @@ async def prepared(source: Source, order: Order, at: Deps) -> bytes:
 
 async def inline(content: bytes, content_type: str, way: Literal["data_uri", "base64"]) -> str:
     """Base64, with or without the start of a data URI; many megabytes are encoded off the event loop."""
-    encoded = await asyncio.to_thread(encode, content) if len(content) > ON_LOOP_BYTES else encode(content)
+    large = len(content) > ON_LOOP_BYTES
+    encoded = await asyncio.to_thread(b64encode_as_string, content) if large else b64encode_as_string(content)
     return f"data:{content_type};base64,{encoded}" if way == "data_uri" else encoded
-
-
-def encode(content: bytes) -> str:
-    return pybase64.b64encode(content).decode("ascii")
 
 
 async def our_url(content: bytes, format: str, order: Order, at: Deps) -> str:

@@ -10,7 +10,7 @@ from struct import Struct
 from struct import error as StructError
 
 from gateway.flow.picture_codec import NotAPicture
-from gateway.flow.picture_header import Header, boxes, sniff, webp_size
+from gateway.flow.picture_header import MAX_SEGMENTS, Header, boxes, past_padding, sniff, webp_size
 
 HEAD_BYTES = 256 * 1024  # a camera's EXIF, colour profile and previews may stand before a JPEG's size
 MAX_BLOCKS = 400_000  # a 50 MB GIF of the usual 255-byte blocks has half as many
@@ -78,10 +78,12 @@ def png_chunks(content: bytes) -> Generator[tuple[bytes, int, int]]:
 
 def look_at_jpeg(content: bytes, header: Header) -> Facts:
     turned, channels, at = False, 0, 2
-    while at < HEAD_BYTES and not channels:
+    for _segment in range(MAX_SEGMENTS):
+        if at >= HEAD_BYTES or channels:
+            break
         marker = content[at + 1]
         if marker == 0xFF:
-            at += 1
+            at = past_padding(content, at)
         elif marker == 0x01 or 0xD0 <= marker <= 0xD7:
             at += 2
         else:

@@ -4,6 +4,7 @@ Byte layouts: PNG (W3C, third edition) 5 and 11; JPEG (ITU T.81) annex B; WebP (
 14496-12 boxes and 23008-12 properties (read 2026-11-21).
 """
 
+import re
 from collections.abc import Generator
 from dataclasses import dataclass
 from struct import Struct
@@ -20,6 +21,8 @@ TWO_U16 = Struct(">HH").unpack_from
 TWO_U16_LITTLE = Struct("<HH").unpack_from
 U32_LITTLE = Struct("<I").unpack_from
 AVIF_BRANDS = (b"avif", b"avis")
+MAX_SEGMENTS = 2000  # of a jpeg before its size; a colour profile may take 255
+FF = re.compile(rb"\xff+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +78,12 @@ def png_size(head: bytes) -> tuple[int, ...] | None:
 def jpeg_size(head: bytes) -> tuple[int, ...] | None:
     """Walk from marker to marker up to the start of frame, which holds the height, then the width."""
     at, end = 2, len(head)
-    while at + 9 <= end and head[at] == 0xFF:
+    for _segment in range(MAX_SEGMENTS):
+        if at + 9 > end or head[at] != 0xFF:
+            break
         marker = head[at + 1]
         if marker == 0xFF:  # a marker may be padded with any number of FF
-            at += 1
+            at = past_padding(head, at)
         elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width = TWO_U16(head, at + 5)
             return width, height
@@ -89,6 +94,12 @@ def jpeg_size(head: bytes) -> tuple[int, ...] | None:
         else:
             at += 2 + U16(head, at + 2)[0]
     return None
+
+
+def past_padding(content: bytes, at: int) -> int:
+    """The last FF of a marker's padding: a file may consist of nothing else, so it is not walked byte by byte."""
+    padding = FF.match(content, at + 1)
+    return padding.end() - 1 if padding else at + 1
 
 
 def webp_size(head: bytes) -> tuple[int, ...] | None:

@@ -30,7 +30,7 @@ MAX_BYTES = 50_000_000  # of one picture, as at OpenAI (API reference, createIma
 MAX_BYTES_TOGETHER = 100_000_000  # of one request; they stay in memory until it is answered
 DOWNLOAD_SECONDS = 30.0
 AT_ONCE = 4  # pictures of one request that are loaded at the same time
-ON_LOOP_BYTES = 256 * 1024  # more is decoded, looked through and hashed in a thread
+ON_LOOP_BYTES = 64 * 1024  # more is decoded, looked through and hashed in a thread; what is hostile takes 4 ms then
 SAME_FORMAT = ("png", "jpeg", "webp")  # what is turned is encoded as it was; an avif becomes a png
 
 

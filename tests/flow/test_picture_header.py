@@ -66,6 +66,13 @@ def test_a_jpeg_with_much_before_its_size() -> None:
     assert sniff_base64(memoryview(pybase64.b64encode(content))) == Header("jpeg", 70, 50)
 
 
+def test_a_jpeg_of_nothing_but_markers_is_given_up_soon() -> None:
+    size = drawn("jpeg", (70, 50))[2:]
+    for marker in (b"\xff\xd0", b"\xff\xff\x01", b"\xff\xe0\0\x02"):
+        assert sniff(b"\xff\xd8" + marker * 900 + size) == Header("jpeg", 70, 50)
+        assert sniff(b"\xff\xd8" + marker * 3000 + size) is None
+
+
 def test_padded_markers_of_a_jpeg() -> None:
     content = drawn("jpeg", (70, 50))
     assert sniff(content[:2] + b"\xff\xff\xff" + content[2:]) == Header("jpeg", 70, 50)
