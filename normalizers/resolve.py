@@ -4,7 +4,7 @@ A native field of the offer beats a spelling; two spellings of one thing with di
 that nobody knows goes where the offer's table says.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, cast
 
 from normalizers.aliases import PAIR_MEANS, PAIRS, SPELLINGS, WORDS
@@ -106,9 +106,14 @@ def other_spelling(
     elif field in offer.owned:
         raise owned(shown, field)
     elif field in known.fields:
-        found.decided.append(left_out(shown, value, f"only {', '.join(known.fields[field])} knows it", strict=strict))
+        found.decided.append(left_out(shown, value, who_knows(known.fields[field], offer), strict=strict))
     else:
         unknown_field(found, shown, field, value, offer, strict=strict)
+
+
+def who_knows(providers: Iterable[str], offer: Offer) -> str:
+    others = [f"another model of {name}" if name == offer.provider else name for name in providers]
+    return f"only {', '.join(others)} knows it"
 
 
 OWNED_INSTEAD = {

@@ -67,6 +67,7 @@ class SdCpp(Input, frozen=True):
     seed: Int64 | None = None
     quantity: Annotated[int, Field(ge=1, le=12)] = 1
     loras: dict[Air, float] = {}
+    uCache: Literal["off", "normal"] = "off"
 
 
 class Qwen20b(SdCpp, frozen=True):
@@ -105,7 +106,6 @@ class Sdxl(SdCpp, frozen=True):
     cfgScale: Annotated[float, Field(ge=0, le=30)] = 7
     vaeModel: Air | None = None
     embeddings: list[Air] = []
-    uCache: Literal["off", "normal"] = "off"
     width: Side = 1024
     height: Side = 1024
 

@@ -65,7 +65,13 @@ def test_a_sampler_alone_leaves_the_schedule_to_civitai() -> None:
 
 def test_a_default_is_not_told_where_its_field_was_sent() -> None:
     told = {row.name: row.value for row in planned({"scheduler": "heun"}, QWEN).defaults if row.source == "provider"}
-    assert told == {"num_inference_steps": 20, "cfg_scale": 2.5, "schedule": "simple", "version": "latest"}
+    assert told == {
+        "num_inference_steps": 20,
+        "cfg_scale": 2.5,
+        "schedule": "simple",
+        "version": "latest",
+        "uCache": "off",
+    }
 
 
 @pytest.mark.parametrize("native", [{"sampleMethod": "heun"}, {"schedule": "karras"}])
@@ -229,10 +235,23 @@ def test_prompts_are_not_rewritten_unless_that_is_asked(offer: Any, operation: s
         assert "1 to 3" in refusal({"image": [FOX] * 4}, offer).reason
 
 
-@pytest.mark.parametrize("offer", [QWEN, FAL])
-def test_a_cache_that_only_sdxl_has_is_left_out_and_said_so(offer: str) -> None:
-    row = row_of(planned({"uCache": "off"}, offer), "uCache")
-    assert (row.behavior, row.sent_as, "civitai" in (row.note or "")) == ("dropped", None, True)
+def test_the_workers_have_a_cache_and_fal_has_none() -> None:
+    assert planned({"uCache": "normal"}, QWEN).payload["uCache"] == "normal"
+    assert "off, normal" in refusal({"uCache": "on"}, QWEN).reason
+    row = row_of(planned({"uCache": "normal"}, FAL), "uCache")
+    assert (row.behavior, row.sent_as, row.note) == ("dropped", None, "the model has no uCache there; qwen-image has")
+
+
+@pytest.mark.parametrize("offer", [QWEN, FAL, "civitai/sdxl", "civitai/flux-2-pro"])
+def test_levels_of_acceleration_that_only_others_have_are_dropped(offer: str) -> None:
+    made = planned({"acceleration": "high"}, offer)
+    assert row_of(made, "acceleration").behavior == "dropped"
+    assert "acceleration" not in made.payload
+
+
+def test_a_field_of_another_model_there_is_not_said_to_be_somebody_elses() -> None:
+    row = row_of(planned({"vaeModel": "civitai:1@2"}, QWEN), "vaeModel")
+    assert (row.behavior, row.note) == ("dropped", "only another model of civitai knows it")
 
 
 # ---- Other families, money, and what belongs to the gateway
