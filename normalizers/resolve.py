@@ -105,7 +105,7 @@ def other_spelling(
         add(found.given, name, spelling.read(value) if spelling.read else value, shown, asked=value)
     elif field in offer.owned:
         raise owned(shown, field)
-    elif field in known.fields:
+    elif field in known.fields and not (given_as and offer.unknown == "open"):
         found.decided.append(left_out(shown, value, who_knows(known.fields[field], offer), strict=strict))
     else:
         unknown_field(found, shown, field, value, offer, strict=strict)

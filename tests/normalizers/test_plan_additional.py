@@ -56,6 +56,18 @@ def test_an_additional_parameter(
         assert call.payload[sent_as] == row.sent
 
 
+@pytest.mark.parametrize(
+    "field", ["watermark", "sync_mode", "use_turbo", "go_fast", "extra_lora_weights", "replicate_weights"]
+)
+def test_what_is_said_to_lumenfall_itself_reaches_it(field: str) -> None:
+    """It passes on what the provider that it routes to may know."""
+    value = next(row[1] for row in TABLE if row[0] == field)
+    made = planned({"lumenfall": {field: value}}, "lumenfall/qwen-image")
+    assert made.calls()[0].payload[field] == value
+    row = row_of(made, f"lumenfall.{field}")
+    assert (row.behavior, row.sent_as) == ("passthrough", field)
+
+
 def test_a_loras_scale_goes_with_its_weights() -> None:
     made = planned({"lora_scale": 0.5, "lora_weights": LORA_URL}, "fal/qwen-image")
     assert made.payload["loras"] == [{"path": LORA_URL, "scale": 0.5}]
