@@ -9,6 +9,12 @@ from simulators.faults import Fault
 from simulators.server import PROVIDERS
 
 ROUTE = ("fal", "runware", "vllm-omni")  # a queue, a submission under an id of ours, a single exchange
+POLICIES: dict[str, dict[str, Any]] = {
+    "qwen-image": {"policy": "priority"},
+    "flux-schnell": {"policy": "cheapest"},
+    "flux-dev": {"policy": "fastest"},
+    "qwen-image-2512": {"policy": "weighted", "weights": {"fal": 0, "runware": 2}},
+}
 ASKING = {"submit", "generate"}
 STEPS = {
     "fal": ("submit", "status", "result", "download"),
@@ -34,6 +40,8 @@ EFFECTS: list[dict[str, Any]] = [
     {"effect": "wrong_size"},
     {"effect": "not_a_picture"},
 ]
+# What is paid and cannot be delivered; with a seed a call is of one picture, so one strike loses no more.
+LOSING = {"drop_after", "moderated", "nsfw", "empty", "not_a_picture"}
 # A wish of an hour would hold a picture that is made until its deadline, and a refused key the ticket.
 NOT_AFTER = (1, 5)
 # What the providers themselves say of a job that they charge for: it is redrawn in good faith.
@@ -76,6 +84,7 @@ class Wave(NamedTuple):
 class Schedule:
     """What is asked, how often, and what goes wrong meanwhile. `forced` names a provider."""
 
+    model: str
     n: int
     seed: int | None
     mix: bool | None
@@ -89,9 +98,15 @@ class Schedule:
         """Whether equal requests at the same moment are drawn once; the gateway's own policy is `seeded`."""
         return self.cache == "always" or (self.cache is None and self.seed is not None)
 
+    @property
+    def completed(self) -> bool:
+        """Whether the same request, sent again, draws only what is missing, whoever drew the rest."""
+        one_hand = self.forced is not None or self.mix is True
+        return one_hand and self.shared and self.seed is not None and all(wave.repeated for wave in self.waves)
+
     def body(self, prompt: str) -> dict[str, Any]:
         given = {"seed": self.seed, "mix_providers": self.mix, "cache": self.cache}
-        model = f"{self.forced}/qwen-image" if self.forced else "qwen-image"
+        model = f"{self.forced}/{self.model}" if self.forced else self.model
         asked = {"model": model, "prompt": prompt, "n": self.n, "size": "128x128"}
         return {**asked, **{name: value for name, value in given.items() if value is not None}}
 
@@ -104,6 +119,7 @@ waves = st.builds(Wave, st.integers(1, 3), st.booleans(), st.booleans())
 faults = st.builds(struck, st.sampled_from(FAULTS), st.integers(1, 4))
 schedules = st.builds(
     Schedule,
+    model=st.sampled_from(list(POLICIES)),
     n=st.integers(1, 5),
     seed=st.none() | st.integers(0, 2**31 - 10),
     mix=st.sampled_from([None, True, False]),

@@ -13,7 +13,7 @@ from gateway.settings import read_settings
 from simulators.running import Simulators
 from tests.gateway.conftest import everyone
 from tests.gateway.running import ADMIN_KEY, RunningGateway
-from tests.gateway.schedules import ASKING, ROUTE, Schedule, Wave, schedules
+from tests.gateway.schedules import ASKING, LOSING, POLICIES, ROUTE, Schedule, Wave, schedules
 from tests.gateway.until import until
 
 PLACES = 3  # fewer than pictures, so that calls wait for each other and a lost place would be missed
@@ -29,14 +29,18 @@ class World:
         self.simulators = simulators
         self.gateway = gateway
         self.threads = ThreadPoolExecutor(3)
-        self.price: dict[str, int] = {}
+        self.price: dict[tuple[str, str], int] = {}
 
     def begins(self, schedule: Schedule) -> None:
         """Everything healthy and counted from zero; then the faults."""
-        assert self.gateway.app.deps is not None
-        self.gateway.app.deps.routing.forget()
+        self.trusts()
         self.simulators.reset()
         self.simulators.set_faults(schedule.faults)
+
+    def trusts(self) -> None:
+        """Whatever the providers did so far."""
+        assert self.gateway.app.deps is not None
+        self.gateway.app.deps.routing.forget()
 
     def at_rest(self) -> None:
         """Nothing is being drawn, here or there."""
@@ -81,8 +85,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "dialect": "vllm-omni",
             "base_url": address["base_url"],
             "api_key": address["key"],
-            "models": {"qwen-image": "Qwen/Qwen-Image"},
-            "prices": {"qwen-image": {"per_image": 0.001}},
+            "models": dict.fromkeys(POLICIES, "Qwen/Qwen-Image"),
+            "prices": {model: {"per_image": 0.001} for model in POLICIES},
         }
         for told in providers.values():
             told["max_concurrency"] = PLACES
@@ -90,21 +94,20 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "server": {"data_dir": tmp_path_factory.mktemp("money"), "deadline": DEADLINE},
             "auth": {"admin_key": ADMIN_KEY},
             "providers": providers,
-            "models": {"qwen-image": {"route": list(ROUTE)}},
+            "models": {model: {"route": list(ROUTE), **policy} for model, policy in POLICIES.items()},
         }
         with RunningGateway(read_settings(None, tables)) as gateway:
             made = World(simulators, gateway)
             assert gateway.app.deps is not None
             gateway.app.deps.routing.retries.first_pause = 0.001
-            for name in ROUTE:
-                made.price[name] = cost_of(made, name)
+            made.price = {(model, name): cost_of(made, model, name) for model in POLICIES for name in ROUTE}
             with made.threads:
                 yield made
 
 
-def cost_of(world: World, provider: str) -> int:
+def cost_of(world: World, model: str, provider: str) -> int:
     """Of one picture, in micro-dollars."""
-    body = {"model": f"{provider}/qwen-image", "prompt": "a price", "size": "128x128"}
+    body = {"model": f"{provider}/{model}", "prompt": "a price", "size": "128x128"}
     return micros(world.gateway.generate(body).json()["metadata"]["cost"])
 
 
@@ -112,7 +115,7 @@ def micros(dollars: float) -> int:
     return round(dollars * 1_000_000)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=45)
 @given(schedule=schedules)
 def test_whatever_fails(world: World, schedule: Schedule) -> None:
     world.begins(schedule)
@@ -126,10 +129,28 @@ def test_whatever_fails(world: World, schedule: Schedule) -> None:
         assert sum(paid.values()) <= schedule.n * wave.copies, "paid more than was wanted"
         for answer in answers:
             check(answer, schedule)
+        price = sum(world.price[schedule.model, name] * count for name, count in paid.items())
         if answers and all(answer.status_code == 200 for answer in answers):
-            check_money(answers, schedule, paid, world)
+            check_money(answers, schedule, paid, price)
         if len(answers) == 1:
-            check_story(answers[0], asked, paid, world)
+            check_story(answers[0], asked, paid, price)
+    if schedule.completed:
+        check_completed(world, schedule, prompt)
+
+
+def check_completed(world: World, schedule: Schedule, prompt: str) -> None:
+    """With all well again, what is missing is drawn: what was paid beyond n pictures are those that were lost."""
+    lost = strikes(schedule.faults) - strikes(world.simulators.stage.script.told())
+    world.simulators.set_faults([])
+    world.trusts()
+    [answer] = world.ask(schedule.body(prompt), Wave(1, hang_up=False, repeated=True))
+    assert answer.status_code == 200, answer.text
+    check(answer, schedule)
+    assert schedule.n <= sum(world.paid().values()) <= schedule.n + lost
+
+
+def strikes(faults: list[dict[str, Any]]) -> int:
+    return sum(fault["times"] for fault in faults if fault["effect"] in LOSING)
 
 
 def check(answer: httpx.Response, schedule: Schedule) -> None:
@@ -147,21 +168,21 @@ def check(answer: httpx.Response, schedule: Schedule) -> None:
     assert schedule.forced is None or providers == {schedule.forced}
 
 
-def check_money(answers: list[httpx.Response], schedule: Schedule, paid: dict[str, int], world: World) -> None:
+def check_money(answers: list[httpx.Response], schedule: Schedule, paid: dict[str, int], price: int) -> None:
     """Every paid picture was delivered as drawn, exactly once, and its price told to the one it was drawn for."""
     drawn = [image["provider"] for answer in answers for image in answer.json()["data"] if image["cache"] == "miss"]
     assert {name: drawn.count(name) for name in ROUTE} == paid
     if schedule.shared:
         assert len(drawn) <= schedule.n
     told = sum(micros(answer.json()["metadata"]["cost"]) for answer in answers)
-    assert told == sum(world.price[name] * count for name, count in paid.items())
+    assert told == price
 
 
-def check_story(answer: httpx.Response, asked: dict[str, int], paid: dict[str, int], world: World) -> None:
+def check_story(answer: httpx.Response, asked: dict[str, int], paid: dict[str, int], price: int) -> None:
     """The attempts of the only request are the calls that its providers saw; an error never hides what was paid."""
     if answer.status_code != 200:
         told = micros(float(answer.headers.get("x-easel-cost", 0)))
-        assert told <= sum(world.price[name] * count for name, count in paid.items())
+        assert told <= price
         assert not sum(paid.values()) or answer.status_code == 400 or answer.headers["x-should-retry"] == "false"
         return
     metadata = answer.json()["metadata"]
