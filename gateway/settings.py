@@ -168,4 +168,6 @@ def read_settings(file: Path | None = None, overrides: Mapping[str, Any] | None 
 
 def problem(error: Any) -> str:
     place = ".".join(str(step) for step in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{place}: is no key of the configuration; docs/configuration.md lists them all"
     return f"{place}: {error['msg']}" if place else str(error["msg"]).removeprefix("Value error, ")

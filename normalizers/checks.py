@@ -10,6 +10,7 @@ Check = Callable[[Any], str | None]
 
 MOST_WORDS = 20  # of an enum in an error
 TOLERANCE = 1e-6  # of a step: 0.29 / 0.01 is not quite 29
+INT64_END = 2.0**63  # JSON readers make a float of an integer that is much larger
 
 JSON_TYPES: dict[str, tuple[type, ...]] = {
     "integer": (int,),
@@ -60,7 +61,8 @@ def make_check(
 
     def check(value: Any) -> str | None:  # noqa: PLR0911 - one return a reason
         if type(value) not in plain and not is_type(value, kind):
-            return f"must be {ARTICLE.get(kind, f'a {kind}')}"
+            too_long = kind == "integer" and isinstance(value, float) and abs(value) >= INT64_END
+            return f"must be {ARTICLE.get(kind, f'a {kind}')}{' of at most 64 bits' if too_long else ''}"
         if allowed and value not in allowed:
             return f"must be one of {listed(value, allowed)}"
         if low is not None and value < low:

@@ -122,7 +122,9 @@ def as_gateway_error(error: Exception, request_id: str, scope: Scope) -> Gateway
         if error.status_code == 405:
             named = cast("dict[str, str]", error.headers or {}).get("Allow", "")
             allowed = ", ".join(sorted(named.replace(" ", "").split(",")))
-            return MethodNotAllowed(f"{method} is not allowed here; {allowed} is", headers={"allow": allowed})
+            return MethodNotAllowed(
+                f"{method} is not allowed here; use {allowed.replace(', ', ' or ')}", headers={"allow": allowed}
+            )
         return NotFound(f"there is no {method} {path}; GET /openapi.yaml says what there is")
     log.error("fault", request_id=request_id, error=type(error).__name__, exc_info=error)
     return InternalError(f"an error of the gateway's own; its log has more under {request_id}")

@@ -35,10 +35,15 @@ def command(*, config: options.Config = None) -> None:
 def read(config: Path | None) -> tuple[Settings | None, list[Finding]]:
     """The settings and what is wrong with them; the tables that can be read are checked all the same."""
     try:
-        return read_settings(config), [Finding("fine", "configuration", str(config or "easel.toml, environment"))]
+        return read_settings(config), [Finding("fine", "configuration", f"{read_from(config)}, environment")]
     except ConfigurationError as wrong:
         found = [Finding("wrong", *split(problem)) for problem in wrong.problems]
         return without_wrong_tables(config or Path("easel.toml"), wrong.problems), found
+
+
+def read_from(config: Path | None) -> str:
+    """`easel.toml`, or that there is none: a typo in its name would pass as defaults otherwise."""
+    return str(config or ("easel.toml" if Path("easel.toml").is_file() else "no easel.toml"))
 
 
 def split(problem: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from gateway.cli import options
 from gateway.cli.generate import decisions
 from gateway.cli.source import ask
 from gateway.cli.terminal import out, plain, say_json, table
-from gateway.rows.words import money
+from gateway.rows.words import cost_words
 
 ANY_PROMPT = "a lighthouse at dawn"
 
@@ -85,12 +85,12 @@ def show(candidate: Mapping[str, Any], *, with_prompt: bool) -> None:
 
 
 def heading(candidate: Mapping[str, Any]) -> str:
-    """`fal/qwen-image · fal.ai · 2 calls to fal-ai/qwen-image · $0.04`."""
+    """`fal/qwen-image · fal.ai · 2 calls to fal-ai/qwen-image · $0.04 (estimated)`."""
     parts = [candidate["id"], candidate["provider_name"]]
     calls = candidate.get("calls")
     if calls:
         parts.append(f"{len(calls)} {'call' if len(calls) == 1 else 'calls'} to {calls[0]['upstream']}")
-        parts.append(money(candidate.get("cost")))
+        parts.append(cost_words(candidate))
     if not candidate["available"]:
         parts.append("not configured")
     return plain(" · ".join(parts))

@@ -14,7 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from gateway.cli import options
 from gateway.cli.client import Gateway, GatewayFailed
 from gateway.cli.terminal import fail, out, plain, say, say_json, table
-from gateway.rows.words import money, pictured
+from gateway.rows.words import cost_words, pictured
 
 ENDINGS = {"png": "png", "jpeg": "jpg", "webp": "webp", "avif": "avif", "gif": "gif"}
 UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
@@ -137,7 +137,7 @@ def show(answer: Mapping[str, Any], files: list[Path], *, everything: bool) -> N
     told: Mapping[str, Any] = answer.get("metadata", {})
     for file in files:
         say(str(file))
-    say(" · ".join([plain(told.get("provider_name")), plain(told.get("executed_model")), money(told.get("cost"))]))
+    say(" · ".join([plain(told.get("provider_name")), plain(told.get("executed_model")), plain(cost_words(told))]))
     say(f"cache: {plain(told.get('cache'))}")
     rows = [row for row in told.get("parameters", []) if everything or row["behavior"] != "passthrough"]
     if rows:

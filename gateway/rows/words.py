@@ -11,6 +11,12 @@ def money(amount: float | None) -> str:
     return f"${amount:.6f}".rstrip("0").rstrip(".") if amount else "$0"
 
 
+def cost_words(told: Mapping[str, Any]) -> str:
+    """`$0.3 (estimated)`: what a request costs, and what that rests on."""
+    cost, basis = told.get("cost"), told.get("cost_basis")
+    return f"{money(cost)} ({basis})" if cost and basis else money(cost)
+
+
 def price_words(known: Mapping[str, Any]) -> str:
     """`$0.02/MP`, `$0.04`, `at most $0.25` where no formula is published, or the formula of what is less simple."""
     image, megapixel, most = known.get("per_image"), known.get("per_megapixel"), known.get("max")

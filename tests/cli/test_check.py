@@ -28,6 +28,7 @@ def test_all_is_well_without_any_configuration(tmp_path: Path) -> None:
     assert "✗" not in done.stdout
     for what in ("configuration", "catalog", "database.url", "server.data_dir", "redis.url", "storage.url"):
         assert f"✓   {what}" in done.stdout
+    assert "no easel.toml, environment" in done.stdout
     assert "–   providers.fal" in done.stdout
     assert list((tmp_path / "data" / "images").rglob("*.png")) == [], "the probe is removed again"
 
@@ -53,6 +54,14 @@ def test_every_problem_in_one_go(tmp_path: Path) -> None:
     }
     assert "hunter2" not in done.stdout + done.stderr
     assert "FAL_KEY" in done.stdout
+
+
+def test_a_misspelt_key_is_told_as_one(tmp_path: Path) -> None:
+    (tmp_path / "easel.toml").write_text("[server]\ndeadlin = 3\n")
+    done = easel("check", env={"EASEL_SERVER__DATA_DIR": str(tmp_path / "data")}, cwd=tmp_path)
+    assert done.returncode == 1
+    line = next(line for line in done.stdout.splitlines() if "server.deadlin" in line)
+    assert "is no key of the configuration; docs/configuration.md lists them all" in line
 
 
 def test_a_file_that_is_not_there_or_no_toml_is_a_problem(tmp_path: Path) -> None:

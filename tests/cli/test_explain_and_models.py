@@ -21,6 +21,7 @@ def candidate(**more: Any) -> dict[str, Any]:
         "parameters": [],
         "defaults": [],
         "cost": 0.02,
+        "cost_basis": "estimated",
     }
     return told | more
 
@@ -37,7 +38,7 @@ def test_explain_asks_for_a_plan_and_shows_each_provider(tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     assert fake.sent[0].body["size"] == "16:9"
     assert fake.sent[0].headers["x-easel-strict"] == "true"
-    assert "fal/qwen-image · fal.ai · 1 call to fal-ai/qwen-image · $0.02" in done.stdout
+    assert "fal/qwen-image · fal.ai · 1 call to fal-ai/qwen-image · $0.02 (estimated)" in done.stdout
     assert "excluded: loras: takes no LoRAs" in done.stdout
     [shown] = [line for line in done.stdout.splitlines() if "converted" in line]
     assert shown.split() == [

@@ -24,6 +24,7 @@ def answer(*pictures: dict[str, Any], parameters: list[dict[str, Any]] | None = 
         "provider": "fal",
         "provider_name": "fal.ai",
         "cost": 0.04,
+        "cost_basis": "estimated",
         "cache": "partial",
         "parameters": parameters or [],
     }
@@ -103,7 +104,7 @@ def test_only_what_was_not_plain_is_told_unless_all_is_asked_for(tmp_path: Path)
     with FakeGateway({GENERATIONS: (200, answer(parameters=rows))}) as fake:
         told = easel("generate", "a fox", "-o", tmp_path, env=fake.env()).stdout
         everything = easel("generate", "a fox", "-o", tmp_path, "--explain", env=fake.env()).stdout
-    assert "fal.ai · fal/qwen-image · $0.04" in told
+    assert "fal.ai · fal/qwen-image · $0.04 (estimated)" in told
     assert "cache: partial" in told
     [shown] = [line for line in told.splitlines() if "converted" in line]
     assert shown.split()[:3] == ["size", "16:9", "converted"]

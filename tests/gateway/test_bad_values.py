@@ -38,7 +38,7 @@ BAD_VALUES = [
     Bad("n in digits", {"n": "2"}, "n", "invalid_value", "must be an integer"),
     Bad("n = 1.0", {"n": 1.0}, "n", "invalid_value", "must be an integer"),
     Bad("n = true", {"n": True}, "n", "invalid_value", "must be an integer"),
-    Bad("n of 31 digits", {"n": 10**30}, "n", "invalid_value", "must be an integer"),
+    Bad("n of 31 digits", {"n": 10**30}, "n", "invalid_value", "must be an integer of at most 64 bits"),
     Bad("size 0x0", {"size": "0x0"}, "size", "invalid_value", "from 1 to 14142"),
     Bad("size 100000x10000", {"size": "100000x10000"}, "size", "invalid_value", "from 1 to 14142"),
     Bad("size 1024*", {"size": "1024*"}, "size", "invalid_value", SIZE),
