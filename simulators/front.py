@@ -138,6 +138,15 @@ def anyone(_request: Request) -> None:
     """No key is asked for."""
 
 
+def always(content: Any) -> Answer:
+    """The same JSON for every request, such as a list of models."""
+
+    async def answer(_request: Request, _effect: PictureEffect | None) -> Response:
+        return json_answer(content)
+
+    return answer
+
+
 def _scripted(fault: Fault, usual: Response) -> Response:
     if fault.body is None:
         answer = usual

@@ -7,6 +7,7 @@ looks at; each is a URL or bare base64.
 
 import time
 import uuid
+from functools import partial
 from typing import Any, cast
 
 import pybase64
@@ -15,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from simulators.faults import Ability, PictureEffect, Step
-from simulators.front import Front, anyone, json_answer, origin
+from simulators.front import Front, always, anyone, json_answer, origin
 from simulators.images_api.asked import HOSTED, Asked, Unreadable, picture_size, pixels, read
 from simulators.images_api.pictures import base64_of, make
 from simulators.stage import Stage
@@ -44,19 +45,11 @@ class LocalAI:
 
     def routes(self, stage: Stage) -> list[Route]:
         front = Front(self.slug, stage, anyone, _error)
-
-        async def generate(request: Request, effect: PictureEffect | None) -> Response:
-            return await self._answer(stage, request, effect, inpaint=False)
-
-        async def inpaint(request: Request, effect: PictureEffect | None) -> Response:
-            return await self._answer(stage, request, effect, inpaint=True)
-
-        async def models(_request: Request, _effect: PictureEffect | None) -> Response:
-            return json_answer({"object": "list", "data": [{"id": MODEL, "object": "model"}]})
-
+        drawn = partial(self._answer, stage)
+        models = always({"object": "list", "data": [{"id": MODEL, "object": "model"}]})
         return [
-            front.route("/localai/v1/images/generations", ["POST"], "generate", generate),
-            front.route("/localai/v1/images/inpainting", ["POST"], "generate", inpaint),
+            front.route("/localai/v1/images/generations", ["POST"], "generate", partial(drawn, inpaint=False)),
+            front.route("/localai/v1/images/inpainting", ["POST"], "generate", partial(drawn, inpaint=True)),
             front.route("/localai/v1/models", ["GET"], None, models),
             front.media(),
         ]

@@ -5,6 +5,7 @@ agent skill 1.2.2, read 2026-11-21. Fields it does not know go to the provider, 
 """
 
 import time
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -13,7 +14,7 @@ from starlette.routing import Route
 
 from simulators.drawing import Picture
 from simulators.faults import Ability, PictureEffect, Step
-from simulators.front import Front, json_answer, origin
+from simulators.front import Front, always, json_answer, origin
 from simulators.images_api.asked import Unreadable, read
 from simulators.images_api.lumenfall_models import MODELS, Model
 from simulators.images_api.lumenfall_order import Order, Refused, new_id, order_of
@@ -35,23 +36,16 @@ class Lumenfall:
     def routes(self, stage: Stage) -> list[Route]:
         front = Front(self.slug, stage, _refuse, _error)
 
-        async def generate(request: Request, effect: PictureEffect | None) -> Response:
-            return await self._answer(stage, request, effect, "text-to-image")
-
-        async def edit(request: Request, effect: PictureEffect | None) -> Response:
-            return await self._answer(stage, request, effect, "image-edit")
-
-        async def models(_request: Request, _effect: PictureEffect | None) -> Response:
-            return json_answer({"object": "list", "data": [_listed(model) for model in MODELS.values()]})
-
         async def model(request: Request, _effect: PictureEffect | None) -> Response:
             found = MODELS.get(request.path_params["model"])
             return json_answer(_listed(found)) if found else Refused(404).answer
 
         base = "/lumenfall/openai/v1"
+        drawn = partial(self._answer, stage)
+        models = always({"object": "list", "data": [_listed(model) for model in MODELS.values()]})
         return [
-            front.route(f"{base}/images/generations", ["POST"], "generate", generate),
-            front.route(f"{base}/images/edits", ["POST"], "generate", edit),
+            front.route(f"{base}/images/generations", ["POST"], "generate", partial(drawn, mode="text-to-image")),
+            front.route(f"{base}/images/edits", ["POST"], "generate", partial(drawn, mode="image-edit")),
             front.route(f"{base}/models", ["GET"], None, models),
             front.route(f"{base}/models/{{model:path}}", ["GET"], None, model),
             front.media(),

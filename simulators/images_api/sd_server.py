@@ -7,6 +7,7 @@ Source: stable-diffusion.cpp examples/server, api.md and routes_openai.cpp at co
 import re
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import orjson
@@ -16,7 +17,7 @@ from starlette.routing import Route
 
 from simulators.drawing import Format, as_format
 from simulators.faults import Ability, PictureEffect, Step
-from simulators.front import Front, anyone, json_answer
+from simulators.front import Front, always, anyone, json_answer
 from simulators.images_api.asked import Asked, Unreadable, picture_size, pixels, read
 from simulators.images_api.pictures import base64_of, make
 from simulators.stage import Stage
@@ -56,19 +57,11 @@ class SdServer:
 
     def routes(self, stage: Stage) -> list[Route]:
         front = Front(self.slug, stage, anyone, _error)
-
-        async def generate(request: Request, effect: PictureEffect | None) -> Response:
-            return await self._answer(stage, request, effect, edit=False)
-
-        async def edit(request: Request, effect: PictureEffect | None) -> Response:
-            return await self._answer(stage, request, effect, edit=True)
-
-        async def models(_request: Request, _effect: PictureEffect | None) -> Response:
-            return json_answer({"object": "list", "data": [{"id": MODEL, "object": "model", "owned_by": "local"}]})
-
+        drawn = partial(self._answer, stage)
+        models = always({"object": "list", "data": [{"id": MODEL, "object": "model", "owned_by": "local"}]})
         return [
-            front.route("/sd-server/v1/images/generations", ["POST"], "generate", generate),
-            front.route("/sd-server/v1/images/edits", ["POST"], "generate", edit),
+            front.route("/sd-server/v1/images/generations", ["POST"], "generate", partial(drawn, edit=False)),
+            front.route("/sd-server/v1/images/edits", ["POST"], "generate", partial(drawn, edit=True)),
             front.route("/sd-server/v1/models", ["GET"], None, models),
         ]
 

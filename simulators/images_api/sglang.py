@@ -6,6 +6,7 @@ Source: sglang multimodal_gen entrypoints/openai, image_api.py and protocol.py a
 
 import time
 import uuid
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -15,7 +16,7 @@ from starlette.routing import Route
 
 from simulators.drawing import as_format
 from simulators.faults import Ability, PictureEffect, Step
-from simulators.front import Front, anyone, json_answer
+from simulators.front import Front, always, anyone, json_answer
 from simulators.images_api.asked import HOSTED, Asked, Unreadable, from_data_uri, picture_size, pixels, read
 from simulators.images_api.pictures import base64_of, make
 from simulators.stage import Stage
@@ -68,19 +69,11 @@ class SGLang:
 
     def routes(self, stage: Stage) -> list[Route]:
         front = Front(self.slug, stage, anyone, _error)
-
-        async def generate(request: Request, effect: PictureEffect | None) -> Response:
-            return await self._answer(stage, request, effect, edit=False)
-
-        async def edit(request: Request, effect: PictureEffect | None) -> Response:
-            return await self._answer(stage, request, effect, edit=True)
-
-        async def models(_request: Request, _effect: PictureEffect | None) -> Response:
-            return json_answer({"object": "list", "data": [{"id": MODEL, "object": "model", "owned_by": "sglang"}]})
-
+        drawn = partial(self._answer, stage)
+        models = always({"object": "list", "data": [{"id": MODEL, "object": "model", "owned_by": "sglang"}]})
         return [
-            front.route("/sglang/v1/images/generations", ["POST"], "generate", generate),
-            front.route("/sglang/v1/images/edits", ["POST"], "generate", edit),
+            front.route("/sglang/v1/images/generations", ["POST"], "generate", partial(drawn, edit=False)),
+            front.route("/sglang/v1/images/edits", ["POST"], "generate", partial(drawn, edit=True)),
             front.route("/sglang/v1/models", ["GET"], None, models),
         ]
 

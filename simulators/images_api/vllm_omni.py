@@ -5,6 +5,7 @@ Source: vllm-omni entrypoints/openai at commit be81443 and its pages "Image Gene
 """
 
 import time
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
@@ -94,16 +95,13 @@ class VllmOmni:
                 return _detail(415, "Unsupported Media Type: Only 'application/json' is allowed")
             return await self._answer(stage, request, effect, edit=False)
 
-        async def edit(request: Request, effect: PictureEffect | None) -> Response:
-            return await self._answer(stage, request, effect, edit=True)
-
         async def models(_request: Request, _effect: PictureEffect | None) -> Response:
             model = {"id": MODEL, "object": "model", "created": int(time.time()), "owned_by": "vllm"}
             return json_answer({"object": "list", "data": [model]})
 
         return [
             front.route("/vllm-omni/v1/images/generations", ["POST"], "generate", generate),
-            front.route("/vllm-omni/v1/images/edits", ["POST"], "generate", edit),
+            front.route("/vllm-omni/v1/images/edits", ["POST"], "generate", partial(self._answer, stage, edit=True)),
             front.route("/vllm-omni/v1/models", ["GET"], None, models),
         ]
 

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from simulators.faults import Ability, PictureEffect, Step
-from simulators.front import Front, anyone, json_answer, origin
+from simulators.front import Front, always, anyone, json_answer, origin
 from simulators.images_api.asked import Asked, Unreadable, picture_size, pixels, read
 from simulators.images_api.pictures import base64_of, make
 from simulators.stage import Stage
@@ -60,9 +60,7 @@ class Xinference:
         async def draw(request: Request, effect: PictureEffect | None) -> Response:
             return await self._answer(stage, request, effect, request.url.path.rpartition("/")[2])
 
-        async def models(_request: Request, _effect: PictureEffect | None) -> Response:
-            return json_answer({"object": "list", "data": [{"id": MODEL, "object": "model", "model_type": "image"}]})
-
+        models = always({"object": "list", "data": [{"id": MODEL, "object": "model", "model_type": "image"}]})
         drawing = [
             front.route(f"/xinference/v1/images/{operation}", ["POST"], "generate", draw) for operation in OPERATIONS
         ]

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+from simulators.json_types import is_of_type
+
 Type = Literal["string", "integer", "number", "boolean", "array"]
 
 
@@ -72,7 +74,7 @@ def filled(fields: Fields, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _wrong(field: Field, value: object) -> str | None:
-    if not _is(field.type, value):
+    if not is_of_type(field.type, value):
         return f"must be of type {field.type}"
     if isinstance(value, list):
         listed = cast("list[object]", value)
@@ -90,17 +92,3 @@ def _beyond(field: Field, value: float) -> str | None:
     if field.high is not None and value > field.high:
         return f"must be at most {field.high:g}"
     return None
-
-
-def _is(kind: Type, value: object) -> bool:
-    match kind:
-        case "integer":
-            return isinstance(value, int) and not isinstance(value, bool)
-        case "number":
-            return isinstance(value, (int, float)) and not isinstance(value, bool)
-        case "boolean":
-            return isinstance(value, bool)
-        case "array":
-            return isinstance(value, list)
-        case "string":
-            return isinstance(value, str)

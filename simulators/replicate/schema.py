@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+from simulators.json_types import is_of_type
 from simulators.replicate.errors import Invalid
 
 Type = Literal["string", "uri", "integer", "number", "boolean", "array"]
@@ -48,7 +49,7 @@ def filled(schema: Input, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _value(field: Field, name: str, path: str, value: object) -> list[Invalid]:
     expected = "string" if field.type == "uri" else field.type
-    if not _is(expected, value):
+    if not is_of_type(expected, value):
         said = f"Invalid type. Expected: {expected}, given: {_json_type(value)}"
         return [Invalid("invalid_type", path, said)]
     if isinstance(value, list):
@@ -73,22 +74,8 @@ def _limits(field: Field, name: str, path: str, value: Any) -> list[Invalid]:
     return []
 
 
-def _is(kind: str, value: object) -> bool:
-    match kind:
-        case "integer":
-            return isinstance(value, int) and not isinstance(value, bool)
-        case "number":
-            return isinstance(value, (int, float)) and not isinstance(value, bool)
-        case "boolean":
-            return isinstance(value, bool)
-        case "array":
-            return isinstance(value, list)
-        case _:
-            return isinstance(value, str)
-
-
 def _json_type(value: object) -> str:
     kinds = ("null", "boolean", "integer", "number", "string", "array")
     if value is None:
         return "null"
-    return next((kind for kind in kinds[1:] if _is(kind, value)), "object")
+    return next((kind for kind in kinds[1:] if is_of_type(kind, value)), "object")

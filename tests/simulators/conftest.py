@@ -5,6 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from simulators.running import Simulators
+from tests.simulators.oxen_wire import Oxen
+from tests.simulators.replicate_wire import Replicate
+from tests.simulators.wire import WIRE
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +20,19 @@ def running() -> Iterator[Simulators]:
 def simulators(running: Simulators) -> Simulators:
     running.reset()
     return running
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hang_up() -> Iterator[None]:
+    yield
+    WIRE.close()
+
+
+@pytest.fixture
+def oxen(simulators: Simulators) -> Oxen:
+    return Oxen(simulators)
+
+
+@pytest.fixture
+def replicate(simulators: Simulators) -> Replicate:
+    return Replicate(simulators)

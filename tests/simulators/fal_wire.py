@@ -8,18 +8,18 @@ import httpx
 from PIL import Image
 
 from simulators.running import Simulators
+from tests.simulators.wire import WIRE
 
 
 class Fal:
-    """`run` is a direct call, `submit` one through the queue; `wire` is for what they do not cover."""
+    """`run` is a direct call, `submit` one through the queue; `WIRE` is for what they do not cover."""
 
-    def __init__(self, simulators: Simulators, wire: httpx.Client) -> None:
-        self.wire = wire
+    def __init__(self, simulators: Simulators) -> None:
         self.at = simulators.addresses["fal"]
         self.headers = {"Authorization": f"Key {self.at['key']}"}
 
     def run(self, endpoint: str, body: object) -> httpx.Response:
-        return self.wire.post(f"{self.at['base_url']}/{endpoint}", json=body, headers=self.headers)
+        return WIRE.post(f"{self.at['base_url']}/{endpoint}", json=body, headers=self.headers)
 
     def images(self, endpoint: str, body: dict[str, Any]) -> list[dict[str, Any]]:
         return self.run(endpoint, {"prompt": "x", **body}).json()["images"]
@@ -27,7 +27,7 @@ class Fal:
     def size(self, endpoint: str, body: dict[str, Any]) -> tuple[int, int]:
         """Of the first picture that comes back."""
         [first, *_more] = self.images(endpoint, body)
-        return Image.open(io.BytesIO(self.wire.get(first["url"]).content)).size
+        return Image.open(io.BytesIO(WIRE.get(first["url"]).content)).size
 
     def complaint(self, endpoint: str, body: dict[str, Any]) -> tuple[int, str, list[Any]]:
         """The status of a refusal, and the first entry's type and place."""
@@ -36,7 +36,7 @@ class Fal:
         return answer.status_code, entry["type"], entry["loc"][1:]
 
     def initiate(self, content_type: str = "image/png") -> dict[str, str]:
-        answer = self.wire.post(
+        answer = WIRE.post(
             f"{self.at['rest_url']}/storage/upload/initiate?storage_type=fal-cdn-v3",
             json={"file_name": "a.png", "content_type": content_type},
             headers=self.headers,

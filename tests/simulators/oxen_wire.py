@@ -11,15 +11,15 @@ import httpx
 from PIL import Image
 
 from simulators.running import Simulators
+from tests.simulators.wire import WIRE
 
 LAKE = "A beautiful landscape painting of a serene lake with mountains in the background"
 
 
 class Oxen:
-    """`wire` is for what its methods do not cover."""
+    """`WIRE` is for what its methods do not cover."""
 
-    def __init__(self, simulators: Simulators, wire: httpx.Client) -> None:
-        self.wire = wire
+    def __init__(self, simulators: Simulators) -> None:
         at = simulators.addresses["oxen"]
         self.base_url = at["base_url"]
         self.headers = {"Authorization": f"Bearer {at['key']}"}
@@ -27,7 +27,7 @@ class Oxen:
     def post(self, path: str, **body: Any) -> httpx.Response:
         given = {"model": "qwen-image", "prompt": LAKE, **body}
         sent = {name: value for name, value in given.items() if value is not None}
-        return self.wire.post(f"{self.base_url}/ai{path}", json=sent, headers=self.headers)
+        return WIRE.post(f"{self.base_url}/ai{path}", json=sent, headers=self.headers)
 
     def generate(self, **body: Any) -> httpx.Response:
         return self.post("/images/generate", **body)
@@ -43,7 +43,7 @@ class Oxen:
         return [each["generation_id"] for each in told]
 
     def get(self, path: str, **query: str) -> httpx.Response:
-        return self.wire.get(f"{self.base_url}{path}", params=query, headers=self.headers)
+        return WIRE.get(f"{self.base_url}{path}", params=query, headers=self.headers)
 
     def poll(self, generation_id: str) -> dict[str, Any]:
         answer = self.get(f"/ai/queue/{generation_id}")
@@ -56,10 +56,10 @@ class Oxen:
         return next(each for each in told if each["status"] in {"succeeded", "failed", "cancelled"})
 
     def cancel(self, generation_id: str) -> httpx.Response:
-        return self.wire.delete(f"{self.base_url}/ai/queue/{generation_id}", headers=self.headers)
+        return WIRE.delete(f"{self.base_url}/ai/queue/{generation_id}", headers=self.headers)
 
     def picture(self, url: str) -> Image.Image:
-        answer = self.wire.get(url)
+        answer = WIRE.get(url)
         assert answer.status_code == 200, answer.text
         return Image.open(io.BytesIO(answer.content))
 

@@ -2,7 +2,6 @@
 
 import base64
 import io
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -10,19 +9,13 @@ import pytest
 from PIL import Image
 
 from simulators.running import Simulators
+from tests.simulators.wire import WIRE
 
 TEXT = "/services/aigc/text2image/image-synthesis"
 MESSAGES = "/services/aigc/multimodal-generation/generation"
 LATER = "/services/aigc/image-generation/generation"
 ASYNC = {"X-DashScope-Async": "enable"}
 URL = "https://example.com/a.png"
-WIRE = httpx.Client()  # one for all: making one costs more than a request
-
-
-@pytest.fixture(scope="module", autouse=True)
-def hang_up() -> Iterator[None]:
-    yield
-    WIRE.close()
 
 
 class DashScope:

@@ -1,16 +1,15 @@
 """The simulated models that take pictures refuse, and keep, what fal's schemas say (its OpenAPI, read 2026-11-21)."""
 
 import io
-from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 from PIL import Image
 
 from simulators.fal.edit_models import EDIT_MODELS
 from simulators.running import Simulators
 from tests.simulators.fal_wire import Fal, data_uri, picture
+from tests.simulators.wire import WIRE
 
 ONE = {"image_url": data_uri(320, 200)}
 MASKED = {**ONE, "mask_url": data_uri(320, 200)}
@@ -18,16 +17,9 @@ TWO = {"image_urls": [data_uri(320, 200), data_uri(200, 640)]}
 LARGE = {"image_urls": [data_uri(640, 512), data_uri(768, 512)]}
 
 
-@pytest.fixture(scope="module")
-def wire() -> Iterator[httpx.Client]:
-    """One for all: making one costs more than a request."""
-    with httpx.Client() as client:
-        yield client
-
-
 @pytest.fixture
-def fal(simulators: Simulators, wire: httpx.Client) -> Fal:
-    return Fal(simulators, wire)
+def fal(simulators: Simulators) -> Fal:
+    return Fal(simulators)
 
 
 @pytest.mark.parametrize("model", EDIT_MODELS, ids=lambda model: model.id)
@@ -134,14 +126,14 @@ def test_layers_and_rounds_count_as_pictures(fal: Fal, simulators: Simulators) -
 def test_an_upscaler_takes_no_prompt_and_answers_with_one_image(fal: Fal) -> None:
     answer = fal.run("fal-ai/esrgan", {**ONE, "scale": 1.5, "output_format": "jpeg"}).json()
     assert set(answer) == {"image"}
-    drawn = Image.open(io.BytesIO(fal.wire.get(answer["image"]["url"]).content))
+    drawn = Image.open(io.BytesIO(WIRE.get(answer["image"]["url"]).content))
     assert (drawn.size, drawn.format) == ((480, 300), "JPEG")
 
 
 def test_another_source_gives_another_picture(fal: Fal) -> None:
     def drawn(*urls: str) -> bytes:
         [image] = fal.images("fal-ai/qwen-image-edit-2511", {"image_urls": list(urls), "seed": 5})
-        return fal.wire.get(image["url"]).content
+        return WIRE.get(image["url"]).content
 
     first, second = data_uri(64, 64), data_uri(64, 64, "JPEG")
     assert drawn(first) == drawn(first)
@@ -176,11 +168,11 @@ def test_an_upload_takes_one_put_with_its_signature(fal: Fal) -> None:
         (told["upload_url"].partition("?")[0], png),
         (told["upload_url"] + "0", png),
     ):
-        assert fal.wire.put(url, content=content, headers=headers).status_code == 403
-    assert fal.wire.put(told["upload_url"], content=content, headers=png).status_code == 200
-    assert fal.wire.put(told["upload_url"], content=content, headers=png).status_code == 403
+        assert WIRE.put(url, content=content, headers=headers).status_code == 403
+    assert WIRE.put(told["upload_url"], content=content, headers=png).status_code == 200
+    assert WIRE.put(told["upload_url"], content=content, headers=png).status_code == 403
 
-    stored = fal.wire.get(told["file_url"])
+    stored = WIRE.get(told["file_url"])
     assert (stored.content, stored.headers["content-type"]) == (content, "image/png")
     assert fal.size("fal-ai/qwen-image-edit", {"image_url": told["file_url"]}) == (320, 200)
 
@@ -192,7 +184,7 @@ def test_a_picture_drawn_here_can_be_edited(fal: Fal) -> None:
 
 def test_a_picture_on_this_machine_is_fetched(fal: Fal, simulators: Simulators) -> None:
     at = simulators.addresses["replicate"]
-    made = fal.wire.post(
+    made = WIRE.post(
         f"{at['base_url']}/models/qwen/qwen-image-2-pro/predictions",
         json={"input": {"prompt": "x", "size": "512*640"}},
         headers={"Authorization": f"Bearer {at['key']}", "Prefer": "wait"},
@@ -215,13 +207,13 @@ def test_a_picture_on_this_machine_is_fetched(fal: Fal, simulators: Simulators) 
 )
 def test_the_storage_is_strict(fal: Fal, path: str, body: object, status: int) -> None:
     url = f"{fal.at['rest_url']}/storage/{path}"
-    assert fal.wire.post(url, json=body, headers=fal.headers).status_code == status
-    assert fal.wire.post(url, json=body).status_code == 401
+    assert WIRE.post(url, json=body, headers=fal.headers).status_code == status
+    assert WIRE.post(url, json=body).status_code == 401
 
 
 def test_faults_of_an_upload(fal: Fal, simulators: Simulators) -> None:
     simulators.set_faults([{"provider": "fal", "on": "upload", "effect": "status", "status": 503}])
     body = {"file_name": "a.png", "content_type": "image/png"}
     url = f"{fal.at['rest_url']}/storage/upload/initiate?storage_type=gcs"
-    assert fal.wire.post(url, json=body, headers=fal.headers).status_code == 503
-    assert fal.wire.post(url, json=body, headers=fal.headers).status_code == 200
+    assert WIRE.post(url, json=body, headers=fal.headers).status_code == 503
+    assert WIRE.post(url, json=body, headers=fal.headers).status_code == 200

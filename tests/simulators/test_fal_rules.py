@@ -2,7 +2,6 @@
 
 import base64
 import io
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -10,17 +9,11 @@ import pytest
 from PIL import Image
 
 from simulators.running import Simulators
+from tests.simulators.wire import WIRE
 
 QWEN = "fal-ai/qwen-image"
 LORA = {"path": "https://example.com/lora.safetensors"}
 URL = "https://example.com/a.png"
-WIRE = httpx.Client()  # one for all: making one costs more than a request
-
-
-@pytest.fixture(scope="module", autouse=True)
-def hang_up() -> Iterator[None]:
-    yield
-    WIRE.close()
 
 
 class Fal:

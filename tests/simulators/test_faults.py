@@ -2,7 +2,6 @@
 
 import base64
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from PIL import Image
 from simulators.faults import BadFaults, load_faults, read_faults
 from simulators.running import Simulators
 from simulators.server import PROVIDERS
+from tests.simulators.wire import WIRE
 
 BODIES: dict[str, dict[str, Any]] = {
     "fal": {"prompt": "x", "image_size": "square"},
@@ -23,13 +23,6 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 EVERY = list(BODIES)
 SCHEME = {"fal": "Key"}
-WIRE = httpx.Client()  # one for all: making one costs more than a request
-
-
-@pytest.fixture(scope="module", autouse=True)
-def hang_up() -> Iterator[None]:
-    yield
-    WIRE.close()
 
 
 def ask(simulators: Simulators, slug: str, **more: Any) -> httpx.Response:

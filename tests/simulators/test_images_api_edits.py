@@ -2,7 +2,6 @@
 
 import base64
 import io
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -10,18 +9,12 @@ import pytest
 from PIL import Image
 
 from simulators.running import Simulators
+from tests.simulators.wire import WIRE
 
-WIRE = httpx.Client()  # one for all: making one costs more than a request
 Files = list[tuple[str, tuple[str, bytes, str]]]
 
 SERVERS = ["openai", "lumenfall", "vllm-omni", "sglang", "sd-server", "xinference"]
 MODELS = {"openai": "gpt-image-2.5-flare", "lumenfall": "qwen-image", "localai": "kontext"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def hang_up() -> Iterator[None]:
-    yield
-    WIRE.close()
 
 
 def picture(width: int = 128, height: int = 96, format: str = "PNG", mode: str = "RGB") -> bytes:

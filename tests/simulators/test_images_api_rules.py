@@ -2,7 +2,6 @@
 
 import base64
 import io
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -11,16 +10,10 @@ from PIL import Image
 
 from simulators.images_api.lumenfall_models import TABLE_1K
 from simulators.running import Simulators
+from tests.simulators.wire import WIRE
 
 FREE = "gpt-image-2"
 FIXED = "gpt-image-1.5"
-WIRE = httpx.Client()  # one for all: making one costs more than a request
-
-
-@pytest.fixture(scope="module", autouse=True)
-def hang_up() -> Iterator[None]:
-    yield
-    WIRE.close()
 
 
 def png(width: int = 64, height: int = 64) -> bytes:

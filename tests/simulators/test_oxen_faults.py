@@ -1,6 +1,5 @@
 """Every scripted fault, as a caller of the simulated Oxen meets it."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -9,19 +8,7 @@ import pytest
 from simulators.faults import BadFaults
 from simulators.running import Simulators
 from tests.simulators.oxen_wire import Oxen
-
-WIRE = httpx.Client()  # one for all: making one costs more than a request
-
-
-@pytest.fixture(scope="module", autouse=True)
-def hang_up() -> Iterator[None]:
-    yield
-    WIRE.close()
-
-
-@pytest.fixture
-def oxen(simulators: Simulators) -> Oxen:
-    return Oxen(simulators, WIRE)
+from tests.simulators.wire import WIRE
 
 
 def fault(effect: str, on: str = "generate", **more: Any) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The simulator refuses what Oxen refuses (its pages of Qwen Image and its documents, read 2026-11-21)."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -9,8 +8,8 @@ import pytest
 
 from simulators.running import Simulators
 from tests.simulators.oxen_wire import LAKE, Oxen, data_uri, events, until
+from tests.simulators.wire import WIRE
 
-WIRE = httpx.Client()  # one for all: making one costs more than a request
 ALL_PARAMETERS = {
     "prompt": LAKE,
     "negative_prompt": " ",
@@ -22,17 +21,6 @@ ALL_PARAMETERS = {
     "output_quality": 80,
     "disable_safety_checker": False,
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def hang_up() -> Iterator[None]:
-    yield
-    WIRE.close()
-
-
-@pytest.fixture
-def oxen(simulators: Simulators) -> Oxen:
-    return Oxen(simulators, WIRE)
 
 
 def test_the_pages_synchronous_requests(oxen: Oxen, simulators: Simulators) -> None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -12,6 +11,7 @@ from PIL import Image
 from simulators.replicate.models import SDXL
 from simulators.running import Simulators
 from tests.simulators.replicate_wire import QWEN, Replicate, data_uri
+from tests.simulators.wire import WIRE
 
 WIDE, TALL = data_uri(320, 200), data_uri(200, 320)
 PLUS, KONTEXT, FLUX_2 = (
@@ -19,18 +19,6 @@ PLUS, KONTEXT, FLUX_2 = (
     "black-forest-labs/flux-kontext-pro",
     "black-forest-labs/flux-2-pro",
 )
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[httpx.Client]:
-    """One for all: making one costs more than a request."""
-    with httpx.Client() as client:
-        yield client
-
-
-@pytest.fixture
-def replicate(simulators: Simulators, wire: httpx.Client) -> Replicate:
-    return Replicate(simulators, wire)
 
 
 def png(width: int, height: int) -> bytes:
@@ -41,7 +29,7 @@ def png(width: int, height: int) -> bytes:
 
 def upload(replicate: Replicate, content: bytes, **fields: str) -> httpx.Response:
     sent = {"content": ("a.png", content, "image/png")}
-    return replicate.wire.post(f"{replicate.base_url}/files", files=sent, data=fields, headers=replicate.headers)
+    return WIRE.post(f"{replicate.base_url}/files", files=sent, data=fields, headers=replicate.headers)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +78,7 @@ def test_bounds(replicate: Replicate, model: str, given: dict[str, Any], field: 
 def test_a_community_model_keeps_its_source(replicate: Replicate) -> None:
     asked = {"prompt": "x", "image": WIDE, "mask": WIDE, "prompt_strength": 0.5, "num_outputs": 2}
     told = replicate.post("/predictions", {"version": SDXL.version, "input": asked}, Prefer="wait").json()
-    sizes = [Image.open(io.BytesIO(replicate.wire.get(url).content)).size for url in told["output"]]
+    sizes = [Image.open(io.BytesIO(WIRE.get(url).content)).size for url in told["output"]]
     assert sizes == [(320, 200)] * 2
 
 
@@ -138,8 +126,8 @@ def test_a_file_is_uploaded_named_and_deleted(replicate: Replicate) -> None:
     assert [drawn.size for drawn in replicate.draw("qwen/qwen-image-edit", {"image": url})] == [(320, 200)]
     listed = replicate.get(f"{replicate.base_url}/files").json()["results"]
     assert listed[0]["id"] == told["id"]
-    assert replicate.wire.delete(url, headers=replicate.headers).status_code == 204
-    assert replicate.wire.delete(url, headers=replicate.headers).status_code == 404
+    assert WIRE.delete(url, headers=replicate.headers).status_code == 204
+    assert WIRE.delete(url, headers=replicate.headers).status_code == 404
     assert replicate.get(url).status_code == 404
 
 
@@ -150,10 +138,10 @@ def test_a_picture_drawn_here_can_be_edited(replicate: Replicate) -> None:
 
 def test_files_are_strict(replicate: Replicate, simulators: Simulators) -> None:
     url = f"{replicate.base_url}/files"
-    assert replicate.wire.post(url, json={}, headers=replicate.headers).status_code == 422
-    assert replicate.wire.post(url, files={"file": b"x"}, headers=replicate.headers).status_code == 422
+    assert WIRE.post(url, json={}, headers=replicate.headers).status_code == 422
+    assert WIRE.post(url, files={"file": b"x"}, headers=replicate.headers).status_code == 422
     assert upload(replicate, b"x", filename="n" * 256).status_code == 422
     assert upload(replicate, b"x", metadata="[]").status_code == 422
-    assert replicate.wire.post(url, files={"content": b"x"}).status_code == 401
+    assert WIRE.post(url, files={"content": b"x"}).status_code == 401
     simulators.set_faults([{"provider": "replicate", "on": "upload", "effect": "status", "status": 413}])
     assert "100 MB" in upload(replicate, b"x").json()["detail"]

@@ -1,9 +1,7 @@
 """Simulated predictions live, wait, end and are forgotten as Replicate documents it (read 2026-11-21)."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from simulators.replicate.headers import BadHeader, cancel_after, seconds_to_wait
@@ -12,20 +10,9 @@ from simulators.replicate.predictions import Prediction, Predictions, begin
 from simulators.running import Simulators
 from simulators.stage import Pace, Stage
 from tests.simulators.replicate_wire import QWEN, Replicate, data_uri
+from tests.simulators.wire import WIRE
 
 URL = "https://example.com/a.png"
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[httpx.Client]:
-    """One for all: making one costs more than a request."""
-    with httpx.Client() as client:
-        yield client
-
-
-@pytest.fixture
-def replicate(simulators: Simulators, wire: httpx.Client) -> Replicate:
-    return Replicate(simulators, wire)
 
 
 def test_a_prediction_passes_its_states(replicate: Replicate, simulators: Simulators) -> None:
@@ -94,12 +81,12 @@ def test_cancelling_in_the_queue_costs_nothing_and_cancelling_twice_changes_noth
 ) -> None:
     url = replicate.create(QWEN, {}).json()["urls"]["cancel"]
     for _ in range(2):
-        cancelled = replicate.wire.post(url, headers=replicate.headers)
+        cancelled = WIRE.post(url, headers=replicate.headers)
         assert (cancelled.status_code, cancelled.json()["status"]) == (200, "canceled")
     assert simulators.paid("replicate") == 0
     done = replicate.create(QWEN, {}, Prefer="wait").json()["urls"]
     assert replicate.get(done["get"]).json()["status"] == "succeeded"
-    assert replicate.wire.post(done["cancel"], headers=replicate.headers).json()["status"] == "succeeded"
+    assert WIRE.post(done["cancel"], headers=replicate.headers).json()["status"] == "succeeded"
     assert replicate.get(f"{replicate.base_url}/predictions/nothing").status_code == 404
 
 
@@ -135,11 +122,11 @@ async def test_cancel_after_ends_it_before_or_while_it_runs(
 def test_data_are_removed_after_an_hour(replicate: Replicate, simulators: Simulators) -> None:
     told = replicate.create(QWEN, {}, Prefer="wait").json()
     done = replicate.get(told["urls"]["get"]).json()
-    assert replicate.wire.get(done["output"][0]).status_code == 200
+    assert WIRE.get(done["output"][0]).status_code == 200
     simulators.set_pace("replicate", keep_seconds=0)
     later = replicate.get(told["urls"]["get"]).json()
     assert (later["status"], later["output"], later["input"], later["data_removed"]) == ("succeeded", None, {}, True)
-    assert replicate.wire.get(replicate.create(QWEN, {}, Prefer="wait").json()["output"][0]).status_code == 404
+    assert WIRE.get(replicate.create(QWEN, {}, Prefer="wait").json()["output"][0]).status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -1,28 +1,15 @@
 """The simulator refuses what Replicate refuses (its OpenAPI and model pages, read 2026-11-21)."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from simulators.replicate.models import MODELS
 from simulators.running import Simulators
 from tests.simulators.replicate_wire import QWEN, Replicate
+from tests.simulators.wire import WIRE
 
 URL = "https://example.com/a.png"
-
-
-@pytest.fixture(scope="module")
-def wire() -> Iterator[httpx.Client]:
-    """One for all: making one costs more than a request."""
-    with httpx.Client() as client:
-        yield client
-
-
-@pytest.fixture
-def replicate(simulators: Simulators, wire: httpx.Client) -> Replicate:
-    return Replicate(simulators, wire)
 
 
 WRONG: list[tuple[str, dict[str, Any], str, str]] = [
@@ -112,7 +99,7 @@ def test_the_envelope_is_strict(replicate: Replicate, body: object, field: str, 
 def test_a_token_is_needed(replicate: Replicate, simulators: Simulators, authorization: str | None) -> None:
     key = simulators.addresses["replicate"]["key"]
     headers = {"Authorization": authorization.format(key=key)} if authorization else {}
-    answer = replicate.wire.post(f"{replicate.base_url}/models/{QWEN}/predictions", json={}, headers=headers)
+    answer = WIRE.post(f"{replicate.base_url}/models/{QWEN}/predictions", json={}, headers=headers)
     assert (answer.status_code, answer.json()["title"]) == (401, "Unauthenticated")
 
 

@@ -3,7 +3,6 @@
 import base64
 import io
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -12,15 +11,9 @@ from PIL import Image
 from runware import Runware, RunwareError
 
 from simulators.running import Simulators
+from tests.simulators.wire import WIRE
 
-WIRE = httpx.Client()  # one for all: making one costs more than a request
 SIZE: dict[str, Any] = {"width": 512, "height": 384}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def hang_up() -> Iterator[None]:
-    yield
-    WIRE.close()
 
 
 def picture(width: int, height: int, format: str = "PNG") -> bytes:

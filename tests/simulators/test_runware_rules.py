@@ -3,7 +3,6 @@
 import base64
 import io
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -11,15 +10,9 @@ import pytest
 from PIL import Image
 
 from simulators.running import Simulators
+from tests.simulators.wire import WIRE
 
-WIRE = httpx.Client()  # one for all: making one costs more than a request
 QWEN = "runware:108@1"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def hang_up() -> Iterator[None]:
-    yield
-    WIRE.close()
 
 
 def task(**more: Any) -> dict[str, Any]:
