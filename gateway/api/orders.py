@@ -109,7 +109,7 @@ class Orders:
     def order(self, scope: Scope, asked: Asked, found: Found, operation: Operation, caller: Caller) -> Order:
         outcome: Outcome = scope["easel"]
         outcome.model = found.entry.facts.id
-        refuse_what_is_not_served(asked, header(scope, b"prefer"))
+        refuse_what_is_not_served(asked, scope)
         settings = self.at.settings
         options = Options(
             response_format=default_response_format(asked.model, settings.defaults.response_format),
@@ -149,7 +149,7 @@ def native_types(found: Found) -> dict[str, Type]:
     return {name: rule.schema["type"] for name, rule in rules if "type" in rule.schema}
 
 
-def refuse_what_is_not_served(asked: Asked, prefer: bytes) -> None:
+def refuse_what_is_not_served(asked: Asked, scope: Scope) -> None:
     """Promises that this version cannot keep are not accepted in silence."""
     fields = asked.fields
     for name in NOT_YET_TRUE:
@@ -158,8 +158,12 @@ def refuse_what_is_not_served(asked: Asked, prefer: bytes) -> None:
     for name in NOT_YET:
         if fields.get(name) is not None:
             raise UnsupportedParameter(f"{name}: is not served yet; leave it out", param=name)
-    if b"respond-async" in prefer.lower():
+    if b"respond-async" in header(scope, b"prefer").lower():
         raise UnsupportedParameter("Prefer: respond-async is not served yet; leave it out", param="prefer")
+    if header(scope, b"idempotency-key"):
+        # Whoever sends one counts on it when they send the request again, and would pay twice.
+        instead = "leave it out; with a seed, the cache answers when the request is sent again"
+        raise UnsupportedParameter(f"Idempotency-Key is not served yet; {instead}", param="idempotency-key")
 
 
 def flag(value: bytes, name: str, *, default: bool) -> bool:

@@ -138,6 +138,12 @@ def test_an_answer_that_comes_later_is_not_promised(easel: RunningGateway, simul
     assert_nothing_spent(easel, simulators)
 
 
+def test_a_key_against_a_second_payment_is_not_promised(easel: RunningGateway, simulators: Simulators) -> None:
+    answer = easel.generate(headers={"Idempotency-Key": "order-7"})
+    assert "with a seed" in error_of(answer, 400, "unsupported_parameter", "idempotency-key")
+    assert_nothing_spent(easel, simulators)
+
+
 def test_a_dry_run_is_true_or_false(easel: RunningGateway, simulators: Simulators) -> None:
     answer = easel.http.post(f"{GENERATIONS}?dryRun=perhaps", json=FOX)
     assert "true or false" in error_of(answer, 400, "invalid_value", "dryRun")
