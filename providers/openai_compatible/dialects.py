@@ -6,6 +6,7 @@ Xinference docs, Images; Lumenfall docs, OpenAI compatibility.
 """
 
 import re
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
@@ -72,6 +73,11 @@ def negative_after_bar(payload: Json) -> Json:
     return body
 
 
+def seeded(payload: Json) -> Json:
+    """SGLang draws with 1024 where no seed is sent: equal requests would always get the same pictures."""
+    return {"seed": secrets.randbelow(2**32), **payload}
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """`place` puts what OpenAI's API has no field for where this server reads it.
@@ -109,7 +115,7 @@ DIALECTS: dict[str, Dialect] = {
     for dialect in (
         Dialect("openai", formatless=re.compile(r"(?:.*/)?(?:gpt|chatgpt)-image", re.IGNORECASE)),
         Dialect("vllm-omni"),
-        Dialect("sglang"),
+        Dialect("sglang", place=seeded),
         # One model, whatever the request names.
         Dialect("sd-server", place=extras_in_prompt, paths=_SD_SERVER, names_model=False),
         Dialect("localai", place=negative_after_bar, paths=_LOCALAI),

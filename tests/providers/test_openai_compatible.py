@@ -41,6 +41,17 @@ async def make(upstream: Upstream) -> AsyncGenerator[Make]:
         await adapter.close()
 
 
+async def test_sglang_is_sent_a_seed_where_none_was_asked_for(upstream: Upstream, make: Make) -> None:
+    """Its own is always the same, and so would the pictures be."""
+    upstream.script = lambda asked: Reply(200, ANSWER)
+    sglang = make("sglang")
+    for _ in range(2):
+        await sglang.generate(call())
+    first, second = (asked.json["seed"] for asked in upstream.asked)
+    assert first != second
+    assert all(0 <= seed < 2**32 for seed in (first, second))
+
+
 @pytest.mark.parametrize(
     ("dialect", "given", "sent"),
     [
