@@ -11,7 +11,7 @@ from normalizers.errors import NormalizerError
 from normalizers.offer import Offer
 from normalizers.parameters import NEEDS_ROW, STRUCTURED
 from normalizers.plan import Plan, plan
-from normalizers.rules import Decision
+from normalizers.rules import Decision, How
 from normalizers.source import Source
 from normalizers.tables import parse, read_models, read_offer, read_offers
 from providers import registry
@@ -71,6 +71,18 @@ def refusal(body: dict[str, Any], offer: str | Offer, *, strict: bool = False) -
     except NormalizerError as error:
         return error
     raise AssertionError(f"{body} was planned as {made.payload}")
+
+
+def carried(offer: str, asked_as: str, asked: Any, *, sent: tuple[str, Any], behavior: How) -> None:
+    """One parameter alone: where it is sent, the value and its JSON type, and what the plan says of it."""
+    made = planned({asked_as: asked}, offer)
+    [call] = made.calls()
+    place, expected = sent
+    found = sent_at(call.payload, place)
+    assert found == expected
+    assert type(found) is type(expected)
+    row = row_of(made, asked_as)
+    assert (row.behavior, row.asked, row.sent_as, row.sent) == (behavior, asked, place, expected)
 
 
 def sent_at(payload: Mapping[str, Any], path: str) -> Any:

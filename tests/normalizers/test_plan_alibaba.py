@@ -7,7 +7,7 @@ import pytest
 from normalizers.errors import BadValue, NormalizerError, Owned, Refused
 from normalizers.price import Facts
 from normalizers.rules import How
-from tests.normalizers.offers import OFFERS, planned, refusal, row_of, sent_at
+from tests.normalizers.offers import OFFERS, carried, planned, refusal, row_of, sent_at
 
 QWEN, TWO = "alibaba/qwen-image", "alibaba/qwen-image-2"
 SAID = [{"role": "user", "content": [{"text": "a fox"}]}]
@@ -52,11 +52,7 @@ ROWS: list[tuple[str, str, Any, str, Any, How]] = [
 def test_a_row_of_the_reference(  # noqa: PLR0917 - the columns of the table
     offer: str, asked_as: str, asked: Any, sent_as: str, sent: Any, behavior: How
 ) -> None:
-    made = planned({asked_as: asked}, offer)
-    (call,) = made.calls()
-    assert sent_at(call.payload, sent_as) == sent
-    row = row_of(made, asked_as)
-    assert (row.behavior, row.asked, row.sent_as, row.sent) == (behavior, asked, sent_as, sent)
+    carried(offer, asked_as, asked, sent=(sent_as, sent), behavior=behavior)
 
 
 # | offer | asked | error | the reason names |

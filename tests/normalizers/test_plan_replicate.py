@@ -6,7 +6,7 @@ import pytest
 
 from normalizers.errors import BadValue, Owned, Refused
 from normalizers.rules import How
-from tests.normalizers.offers import OFFERS, planned, refusal, row_of
+from tests.normalizers.offers import OFFERS, carried, planned, refusal, row_of
 
 QWEN = "replicate/qwen-image"
 URL = "https://example.com/a.safetensors"
@@ -54,12 +54,7 @@ ROWS: list[tuple[str, Any, str, Any, How]] = [
 
 @pytest.mark.parametrize(("asked_as", "asked", "sent_as", "sent", "behavior"), ROWS)
 def test_a_row_of_the_input_table(asked_as: str, asked: Any, sent_as: str, sent: Any, behavior: How) -> None:
-    made = planned({asked_as: asked}, QWEN)
-    (call,) = made.calls()
-    assert call.payload[sent_as] == sent
-    assert type(call.payload[sent_as]) is type(sent)
-    row = row_of(made, asked_as)
-    assert (row.behavior, row.asked, row.sent_as, row.sent) == (behavior, asked, sent_as, sent)
+    carried(QWEN, asked_as, asked, sent=(sent_as, sent), behavior=behavior)
 
 
 @pytest.mark.parametrize(
