@@ -4,6 +4,7 @@ from typing import Any
 
 from gateway.flow.candidates import Exclusion
 from gateway.flow.deps import Deps
+from gateway.flow.quoting import QUOTED
 from gateway.rows.plans import excluded_row, planned_row
 from normalizers.plan import Plan
 
@@ -19,7 +20,7 @@ def estimate(plan: Plan, quoted: int | None = None) -> dict[str, Any]:
         "provider": plan.offer.provider,
         "total_cost_micros": plan.cost if quoted is None else quoted,
         "currency": "USD",
-        "cost_basis": plan.quote.basis if quoted is None else "quoted",
+        "cost_basis": plan.quote.basis if quoted is None else QUOTED,
         "components": [planned_component(plan) if quoted is None else quoted_component(plan, quoted)],
     }
 

@@ -12,6 +12,7 @@ from normalizers.plan import Plan, PlannedCall
 from providers.base import Quotes
 from providers.errors import ProviderError
 
+QUOTED = "quoted"  # the word for what such a price rests on
 QUOTE_SECONDS = 2.0  # how long a dry run waits for it; later it goes by the table
 
 

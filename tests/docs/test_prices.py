@@ -1,6 +1,7 @@
 """The page about prices names every key of the table and every basis of a cost."""
 
 from gateway.flow.cost import BASES
+from gateway.flow.quoting import QUOTED
 from normalizers.price_table import PriceTable
 from tests.docs.documents import code, rows
 
@@ -11,4 +12,4 @@ def test_every_key_of_a_price_is_explained() -> None:
 
 
 def test_every_basis_is_explained() -> None:
-    assert sorted(code(row["basis"])[0] for row in rows("docs/prices.md", "basis")) == sorted(BASES)
+    assert sorted(code(row["basis"])[0] for row in rows("docs/prices.md", "basis")) == sorted([*BASES, QUOTED])
