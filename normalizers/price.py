@@ -1,4 +1,4 @@
-"""What a picture costs before it is drawn, and what tokens cost afterwards: exact, until it becomes micro-dollars.
+"""What a picture costs before it is drawn: exact, until it becomes micro-dollars.
 
     (per_image + per_megapixel × megapixels + per_step × steps)
       × pixels / at_pixels × steps / at_steps × (1 + per_source × further source pictures) × factors
@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
+from normalizers.token_prices import TokenPrices
+
 Currency = Literal["USD", "CNY", "BUZZ"]
 Basis = Literal["published", "configured", "estimated", "unknown"]
 
 MICROS = 1_000_000
 MEGAPIXEL = 1024 * 1024  # pixels; as in the tiers, where 1 megapixel is 1024²
-MILLION = 1_000_000  # tokens; what prices of tokens are given for
-BYTES_PER_TOKEN = 4  # of a prompt, by OpenAI's rule of thumb
 LEFT_OUT = "none"  # the word of a parameter that nobody sends
 OTHER = "other"
 ZERO = Fraction(0)
@@ -49,26 +49,6 @@ class Quote(NamedTuple):
 
     micros: int | None
     basis: Basis
-
-
-@dataclass(frozen=True, slots=True)
-class TokenPrices:
-    """Units of the price's currency for a million tokens each; `source` is what one source picture counts, at most."""
-
-    text_in: Fraction = ZERO
-    image_in: Fraction = ZERO
-    text_out: Fraction = ZERO
-    image_out: Fraction = ZERO
-    source: int = 0
-
-    def amount(self, text_in: int = 0, image_in: int = 0, text_out: int = 0, image_out: int = 0) -> Fraction:
-        told = (
-            (self.text_in, text_in),
-            (self.image_in, image_in),
-            (self.text_out, text_out),
-            (self.image_out, image_out),
-        )
-        return sum((price * count for price, count in told), ZERO) / MILLION
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +129,7 @@ class Price:
 
     def sent(self, facts: Facts) -> Fraction:
         """What goes in is billed too, where tokens are."""
-        if self.tokens is None:
-            return ZERO
-        text = math.ceil(facts.prompt / BYTES_PER_TOKEN)
-        return self.tokens.amount(text_in=text, image_in=facts.sources * self.tokens.source)
+        return self.tokens.sent(facts.prompt, facts.sources) if self.tokens else ZERO
 
     def figure(self, facts: Facts) -> Fraction | None:
         """What adds up."""

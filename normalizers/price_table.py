@@ -7,7 +7,8 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from normalizers.canvas import read_tier
-from normalizers.price import MEGAPIXEL, Basis, Currency, Price, TokenPrices, exact
+from normalizers.price import MEGAPIXEL, Basis, Currency, Price, exact
+from normalizers.token_prices import TokenPrices
 
 Amount = Annotated[float, Field(ge=0, le=10_000, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]

@@ -6,7 +6,8 @@ from typing import Literal, NamedTuple, cast
 
 from gateway.flow.usage import is_count
 from normalizers.plan import Plan
-from normalizers.price import MICROS, Basis, Price, TokenPrices, dollars, exact
+from normalizers.price import MICROS, Basis, Price, dollars, exact
+from normalizers.token_prices import TokenPrices
 from providers.base import Answer
 
 CostBasis = Literal["charged", Basis]

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from normalizers.errors import TableError
-from normalizers.price import Facts, Price, Quote, TokenPrices, configured_price, dollars, word
+from normalizers.price import Facts, Price, Quote, configured_price, dollars, word
 from normalizers.price_formula import formula_of
 from normalizers.price_table import PriceTable
+from normalizers.token_prices import TokenPrices
 from tests.normalizers.offers import OFFERS, made_up, planned
 
 SQUARE = (1024, 1024)
