@@ -42,15 +42,13 @@ _KIND_OF_STATUS: dict[int, Kind] = {
 def kind_of_status(status: int, *, own_words: bool) -> Kind:
     """The kind of an error status of a call that was sent.
 
-    `own_words`: the body is the provider's own error, not a page of some proxy before it. A proxy's 502 may hide a
-    picture that was made, so it is LOST; the provider's own says that it failed.
+    `own_words`: the body is the provider's own error, not a page of some proxy before it. A page that says 500 or 502
+    may hide a picture that was made, so it is LOST; the provider's own word says that it failed.
     """
     if status in _KIND_OF_STATUS:
         return _KIND_OF_STATUS[status]
-    if status == 502:
-        return Kind.FAILED if own_words else Kind.LOST
     if status >= 500:
-        return Kind.FAILED
+        return Kind.FAILED if own_words else Kind.LOST
     return Kind.BAD_REQUEST if status >= 400 else Kind.BROKEN
 
 

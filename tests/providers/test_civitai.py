@@ -94,6 +94,8 @@ async def test_what_is_over_within_the_wait_needs_no_ticket(upstream: Upstream, 
     [
         LOST,
         Reply(200, b"<html>"),
+        Reply(500, b"<!DOCTYPE html>"),
+        Reply(502, b"<html>"),
         Reply(200, {}),
         Reply(200, [1]),
         Reply(200, {"id": "", "status": "scheduled"}),
@@ -136,7 +138,6 @@ REFUSALS: list[tuple[Reply, Kind]] = [
     (Reply(403, b"<html>"), Kind.KEY),
     (problem(429), Kind.RATE),
     (problem(500), Kind.FAILED),
-    (Reply(500, b"<!DOCTYPE html>"), Kind.FAILED),
     (problem(503), Kind.BUSY),
 ]
 

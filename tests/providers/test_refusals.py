@@ -77,6 +77,7 @@ def test_retry_after_as_a_date_to_come() -> None:
     assert 2000 < wish <= 3000
 
 
-def test_a_proxys_502_may_hide_a_picture_the_providers_own_does_not() -> None:
-    assert kind_of_status(502, own_words=False) is Kind.LOST
-    assert kind_of_status(502, own_words=True) is Kind.FAILED
+@pytest.mark.parametrize("status", [500, 501, 502, 599])
+def test_a_proxys_page_may_hide_a_picture_the_providers_own_word_does_not(status: int) -> None:
+    assert kind_of_status(status, own_words=False) is Kind.LOST
+    assert kind_of_status(status, own_words=True) is Kind.FAILED
