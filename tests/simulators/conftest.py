@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from simulators.running import Simulators
+from tests.simulators.fal_wire import Fal
 from tests.simulators.oxen_wire import Oxen
 from tests.simulators.replicate_wire import Replicate
 from tests.simulators.wire import WIRE
@@ -26,6 +27,11 @@ def simulators(running: Simulators) -> Simulators:
 def hang_up() -> Iterator[None]:
     yield
     WIRE.close()
+
+
+@pytest.fixture
+def fal(simulators: Simulators) -> Fal:
+    return Fal(simulators)
 
 
 @pytest.fixture

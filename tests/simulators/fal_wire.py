@@ -21,6 +21,19 @@ class Fal:
     def run(self, endpoint: str, body: object) -> httpx.Response:
         return WIRE.post(f"{self.at['base_url']}/{endpoint}", json=body, headers=self.headers)
 
+    def submit(self, endpoint: str, body: object, **more: Any) -> httpx.Response:
+        headers = self.headers | more.pop("headers", {})
+        return WIRE.post(f"{self.at['queue_url']}/{endpoint}", json=body, headers=headers, **more)
+
+    def get(self, url: str) -> httpx.Response:
+        return WIRE.get(url, headers=self.headers)
+
+    def finish(self, told: dict[str, Any]) -> httpx.Response:
+        """What the queue has for a submission in the end."""
+        while self.get(told["status_url"]).status_code != 200:
+            pass
+        return self.get(told["response_url"])
+
     def images(self, endpoint: str, body: dict[str, Any]) -> list[dict[str, Any]]:
         return self.run(endpoint, {"prompt": "x", **body}).json()["images"]
 

@@ -17,11 +17,6 @@ TWO = {"image_urls": [data_uri(320, 200), data_uri(200, 640)]}
 LARGE = {"image_urls": [data_uri(640, 512), data_uri(768, 512)]}
 
 
-@pytest.fixture
-def fal(simulators: Simulators) -> Fal:
-    return Fal(simulators)
-
-
 @pytest.mark.parametrize("model", EDIT_MODELS, ids=lambda model: model.id)
 def test_each_needs_its_pictures(fal: Fal, model: Any) -> None:
     [field] = [name for name in ("image_url", "image_urls") if name in model.input.model_fields]

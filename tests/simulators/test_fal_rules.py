@@ -4,50 +4,16 @@ import base64
 import io
 from typing import Any
 
-import httpx
 import pytest
 from PIL import Image
 
 from simulators.running import Simulators
+from tests.simulators.fal_wire import Fal, data_uri
 from tests.simulators.wire import WIRE
 
 QWEN = "fal-ai/qwen-image"
 LORA = {"path": "https://example.com/lora.safetensors"}
 URL = "https://example.com/a.png"
-
-
-class Fal:
-    """A bare client: nothing is corrected on the way."""
-
-    def __init__(self, simulators: Simulators) -> None:
-        self.at = simulators.addresses["fal"]
-        self.headers = {"Authorization": f"Key {self.at['key']}"}
-
-    def run(self, endpoint: str, body: object) -> httpx.Response:
-        return WIRE.post(f"{self.at['base_url']}/{endpoint}", json=body, headers=self.headers)
-
-    def submit(self, endpoint: str, body: object, **more: Any) -> httpx.Response:
-        headers = self.headers | more.pop("headers", {})
-        return WIRE.post(f"{self.at['queue_url']}/{endpoint}", json=body, headers=headers, **more)
-
-    def get(self, url: str) -> httpx.Response:
-        return WIRE.get(url, headers=self.headers)
-
-    def finish(self, told: dict[str, Any]) -> httpx.Response:
-        while self.get(told["status_url"]).status_code != 200:
-            pass
-        return self.get(told["response_url"])
-
-
-@pytest.fixture
-def fal(simulators: Simulators) -> Fal:
-    return Fal(simulators)
-
-
-def data_uri(width: int, height: int) -> str:
-    out = io.BytesIO()
-    Image.new("RGB", (width, height)).save(out, "PNG")
-    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
 
 
 WRONG_FOR_QWEN: list[tuple[dict[str, Any], str, str]] = [
