@@ -52,6 +52,15 @@ def kind_of_status(status: int, *, own_words: bool) -> Kind:
     return Kind.BAD_REQUEST if status >= 400 else Kind.BROKEN
 
 
+def kind_of_question(status: int) -> Kind:
+    """The kind of an error status of a question about a ticket: it says nothing about what the ticket stands for.
+
+    404 alone does: the provider does not know it, or not any more.
+    """
+    about = {401: Kind.KEY, 402: Kind.CREDIT, 403: Kind.KEY, 404: Kind.GONE, 429: Kind.RATE}
+    return about.get(status, Kind.BUSY)
+
+
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """The wait a provider asks for, in seconds: `retry-after-ms`, or `retry-after` as a number or an HTTP date."""
     for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):

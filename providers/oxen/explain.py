@@ -11,7 +11,7 @@ from typing import Literal, cast
 from providers.base import Call, Json
 from providers.errors import Kind, ProviderError
 from providers.http_answer import HttpAnswer
-from providers.refusals import kind_of_status, public_text, retry_after, texts_of
+from providers.refusals import kind_of_question, kind_of_status, public_text, retry_after, texts_of
 
 NAME = "oxen"
 # There is no code for moderation; its models share their schemas, and so their sentences, with Replicate's.
@@ -34,7 +34,7 @@ About = Literal["submission", "status"]
 def explain(answer: HttpAnswer, call: Call | None, about: About, key: str) -> ProviderError:
     """An error answer in our words, and never with our key. Only the answer to a submission is about the request."""
     said = next(_sentences(answer.error_object()), "")
-    kind = _kind_of_submission(answer.status, said) if about == "submission" else _kind_of_question(answer.status)
+    kind = _kind_of_submission(answer.status, said) if about == "submission" else kind_of_question(answer.status)
     theirs = public_text(said, hide=[key, *texts_of(call.payload)]) if call else ""
     return ProviderError(
         kind,
@@ -74,12 +74,6 @@ def _kind_of_submission(status: int, said: str) -> Kind:
     if status >= 500 and kind in (Kind.FAILED, Kind.LOST):
         return Kind.BUSY if said else Kind.LOST
     return kind
-
-
-def _kind_of_question(status: int) -> Kind:
-    if status == 404:
-        return Kind.GONE
-    return {401: Kind.KEY, 402: Kind.CREDIT, 403: Kind.KEY, 429: Kind.RATE}.get(status, Kind.BUSY)
 
 
 def _kind_of_end(status: object, said: str) -> Kind:

@@ -10,7 +10,7 @@ from typing import Literal, cast
 from providers.base import Call, Json
 from providers.errors import Kind, ProviderError
 from providers.http import HttpAnswer
-from providers.refusals import kind_of_status, public_text, retry_after, texts_of
+from providers.refusals import kind_of_question, kind_of_status, public_text, retry_after, texts_of
 
 NAME = "replicate"
 # No code of their own: open models say NSFW in words, official ones give E005 with this sentence.
@@ -34,7 +34,7 @@ def explain(answer: HttpAnswer, call: Call | None, about: About) -> ProviderErro
     Only the answer to a submission is about the request; asking where a prediction stands meets hitches on the way.
     """
     body = answer.error_object()
-    kind = _kind_of_submission(answer, body) if about == "submission" else _kind_of_question(answer.status)
+    kind = _kind_of_submission(answer, body) if about == "submission" else kind_of_question(answer.status)
     field, said = _first_invalid(body)
     theirs = public_text(said or body.get("detail") or body.get("title"), hide=texts_of(call.payload)) if call else ""
     return ProviderError(
@@ -82,12 +82,6 @@ def _kind_of_submission(answer: HttpAnswer, body: Json) -> Kind:
     if answer.status >= 500 and kind in (Kind.FAILED, Kind.LOST):
         return Kind.BUSY if own_words else Kind.LOST
     return kind
-
-
-def _kind_of_question(status: int) -> Kind:
-    if status == 404:
-        return Kind.GONE
-    return {401: Kind.KEY, 402: Kind.CREDIT, 403: Kind.KEY, 429: Kind.RATE}.get(status, Kind.BUSY)
 
 
 def _first_invalid(body: Json) -> tuple[str | None, str]:
