@@ -205,9 +205,9 @@ def test_a_call_can_be_changed_without_changing_the_next() -> None:
 def test_seeds_are_counted_up_modulo_the_offers_range() -> None:
     made = planned({"n": 4, "seed": 2**32 - 2}, "fal/qwen-image")
     assert [call.payload["seed"] for call in made.calls()] == [2**32 - 2, 2**32 - 1, 0, 1]
-    sketch = planned({"n": 4, "seed": 2**31 - 2}, "local/sketch")
+    sketch = planned({"n": 4, "seed": 2**32 - 2}, "local/sketch")
     assert [(call.indexes, call.payload["seed"], call.payload["n"]) for call in sketch.calls()] == [
-        ((0, 1), 2**31 - 2, 2),
+        ((0, 1), 2**32 - 2, 2),
         ((2, 3), 0, 2),
     ]
 
