@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from gateway.settings import read_settings
 from simulators.running import Simulators
 from tests.gateway.conftest import everyone
+from tests.gateway.counted import counted
 from tests.gateway.running import ADMIN_KEY, RunningGateway
 from tests.gateway.schedules import ASKING, LOSING, POLICIES, ROUTE, Schedule, Wave, schedules
 from tests.gateway.until import until
@@ -30,6 +31,7 @@ class World:
         self.gateway = gateway
         self.threads = ThreadPoolExecutor(3)
         self.price: dict[tuple[str, str], int] = {}
+        self.sent = 0  # requests
 
     def begins(self, schedule: Schedule) -> None:
         """Everything healthy and counted from zero; then the faults."""
@@ -57,11 +59,13 @@ class World:
 
     def ask(self, body: dict[str, Any], wave: Wave) -> list[httpx.Response]:
         """The answers to equal requests; none of those who hung up."""
-        if not wave.hang_up:
-            answers = list(self.threads.map(self.gateway.generate, [body] * wave.copies))
-        else:
+        self.sent += wave.copies
+        if wave.hang_up:
             list(self.threads.map(self.hang_up, [body] * wave.copies))
+            until(lambda: counted(self.gateway, "easel_requests_total", route="generations") == self.sent)
             answers = []
+        else:
+            answers = list(self.threads.map(self.gateway.generate, [body] * wave.copies))
         self.at_rest()
         return answers
 
@@ -101,6 +105,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             assert gateway.app.deps is not None
             gateway.app.deps.routing.retries.first_pause = 0.001
             made.price = {(model, name): cost_of(made, model, name) for model in POLICIES for name in ROUTE}
+            made.sent = len(made.price)
             with made.threads:
                 yield made
 
