@@ -13,6 +13,7 @@ from gateway.errors import (
 )
 from gateway.flow.deps import Deps
 from gateway.flow.order import Order
+from normalizers.aliases import SPELLINGS
 from normalizers.catalog import Found, UnknownModel
 from normalizers.errors import BadValue, Owned, Refused
 from normalizers.offer import Offer, Operation
@@ -32,6 +33,13 @@ class Exclusion:
     @property
     def configured(self) -> bool:
         return self.param is not None
+
+    @property
+    def mendable(self) -> bool:
+        """Another value of the parameter would be honoured there, so the reason names one."""
+        given = self.param or ""
+        names = SPELLINGS[given].names if given in SPELLINGS else (given,)
+        return any(name in self.offer.rules and self.offer.rules[name].works for name in names)
 
 
 def find_model(model: str, at: Deps, operation: Operation = "generate") -> Found:
@@ -107,7 +115,7 @@ def cannot(order: Order, at: Deps) -> str:
 
 
 def nobody(order: Order, excluded: Iterable[Exclusion], at: Deps) -> GatewayError:
-    """The first configured offer's reason is the one the caller can do something about."""
+    """The first reason that the caller can do something about, else the first of a configured offer."""
     reasons = list(excluded)
     if not reasons:
         return UnsupportedParameter(f"model: {order.asked.model} {cannot(order, at)}", param="model")
@@ -115,7 +123,7 @@ def nobody(order: Order, excluded: Iterable[Exclusion], at: Deps) -> GatewayErro
     if not refusals:
         told = "; ".join(dict.fromkeys(reason.reason for reason in reasons))
         return NoProvider(f"no provider of {order.asked.model} is configured: {told}")
-    first = refusals[0]
-    others = [reason for reason in refusals[1:] if reason.reason != first.reason]
+    first = next((reason for reason in refusals if reason.mendable), refusals[0])
+    others = [reason for reason in refusals if reason.reason != first.reason]
     also = f" (also {', '.join(f'{other.offer.id}: {other.param}' for other in others[:5])})" if others else ""
     return UnsupportedParameter(f"{first.param}: {first.reason}{also}", param=first.param)

@@ -89,6 +89,18 @@ def test_it_is_refused_before_anything_is_paid(
     assert simulators.calls() == []
 
 
+def test_of_many_refusals_the_one_is_told_that_names_what_works(
+    all_providers: RunningGateway, simulators: Simulators
+) -> None:
+    """fal, the first of the route, has no choice of sampler; Runware has."""
+    answer = all_providers.generate(model="qwen-image", scheduler="Eulr")
+    message = error_of(answer, 400, "unsupported_parameter", "scheduler")
+    assert "at runware/qwen-image" in message
+    assert "Euler" in message
+    assert "also fal/qwen-image: scheduler" in message
+    assert simulators.calls() == []
+
+
 UNMENDABLE: list[tuple[dict[str, Any], str, str]] = [
     ({"scheduler": "unheard/of"}, "unsupported_parameter", "scheduler"),
     ({"n": 11}, "invalid_value", "n"),
