@@ -53,6 +53,7 @@ class Health:
         self._clock = clock
         self._providers: dict[str, Breaker] = {}
         self._offers: dict[str, Breaker] = {}
+        self._probes: dict[str, list[Breaker]] = {}
         self._paused: dict[str, float] = {}
 
     def admit(self, offer: Offer) -> Admission:
@@ -60,12 +61,16 @@ class Health:
         if self.trouble(offer) is not None:
             return "no"
         probes = [breaker for breaker in self._breakers(offer) if breaker.opened is not None]
+        if not probes:
+            return "yes"
         for breaker in probes:
             breaker.probing = True
-        return "probe" if probes else "yes"
+        self._probes[offer.id] = probes
+        return "probe"
 
     def release(self, offer: Offer) -> None:
-        for breaker in self._breakers(offer):
+        """What its probe took, and not what another offer of its provider may be finding out meanwhile."""
+        for breaker in self._probes.pop(offer.id, ()):
             breaker.probing = False
 
     def trouble(self, offer: Offer) -> Trouble | None:
@@ -121,6 +126,7 @@ class Health:
         """Start anew."""
         self._providers.clear()
         self._offers.clear()
+        self._probes.clear()
         self._paused.clear()
 
     def _breakers(self, offer: Offer) -> tuple[Breaker, Breaker]:

@@ -118,6 +118,20 @@ def test_a_probe_of_the_provider_goes_to_one_of_its_offers_only(health: Health, 
     assert health.admit(QWEN) == "yes"
 
 
+def test_the_end_of_one_probe_does_not_end_another(health: Health, clock: Clock) -> None:
+    fails(health, QWEN, OFFER_FAILURES)
+    clock.passes(10)
+    assert health.admit(QWEN) == "probe"  # which takes its time
+    fails(health, FLUX, 1, Kind.KEY)
+    clock.passes(60)
+    assert health.admit(FLUX) == "probe"
+    health.release(QWEN)
+    assert health.admit(GENERATE["fal/flux-schnell"]) == "no"
+    fails(health, FLUX, 1, Kind.KEY)
+    clock.passes(60)
+    assert health.admit(FLUX) == "no"  # its pause was doubled
+
+
 def test_a_provider_that_asks_for_a_pause_gets_it_for_all_its_offers(health: Health, clock: Clock) -> None:
     health.failed(QWEN, Kind.RATE, clock(), retry_after=12)
     assert (health.admit(QWEN), health.admit(FLUX), health.admit(OTHER)) == ("no", "no", "yes")
