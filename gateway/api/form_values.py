@@ -1,8 +1,8 @@
 """What a form's text means: forms know no numbers, so each field is read as its parameter's type."""
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, cast
 
 import orjson
 
@@ -52,12 +52,18 @@ def type_of(name: str, *, inner: bool = False) -> Type | None:
     return known.type if known else None
 
 
-def typed(fields: Mapping[str, Any], kinds: Mapping[str, Type]) -> dict[str, Any]:
-    """A form's fields once the model is known: a provider's own field such as `use_turbo` has its own type."""
-    return {
-        name: read_text(value, kinds[name]) if isinstance(value, str) and name in kinds else value
-        for name, value in fields.items()
-    }
+def typed(fields: Mapping[str, Any], kinds: Mapping[str, Type], slugs: Collection[str] = ()) -> dict[str, Any]:
+    """A form's fields once the model is known: a provider's own field has its own type, as in `fal[use_turbo]`.
+
+    `slugs` are the names of providers' objects.
+    """
+    return {name: typed_one(name, value, kinds, slugs) for name, value in fields.items()}
+
+
+def typed_one(name: str, value: Any, kinds: Mapping[str, Type], slugs: Collection[str]) -> Any:
+    if isinstance(value, str) and name in kinds:
+        return read_text(value, kinds[name])
+    return typed(cast("dict[str, Any]", value), kinds) if name in slugs and isinstance(value, dict) else value
 
 
 def read_text(text: str, kind: Type | None) -> Any:

@@ -93,8 +93,9 @@ class Orders:
         order = self.order(scope, asked, found, operation, caller)
         if not found.offers:
             raise nobody(order, (), self.at)
-        fields = typed(asked.fields, native_types(found)) if is_form(scope["headers"]) else asked.fields
-        sent = SentSources(fields, native_pictures(found), self.at.catalog.known.slugs)
+        slugs = self.at.catalog.known.slugs
+        fields = typed(asked.fields, native_types(found), slugs) if is_form(scope["headers"]) else asked.fields
+        sent = SentSources(fields, native_pictures(found), slugs)
         unread = replace(order, asked=replace(asked, fields=checked_texts(sent.stood_in())))
         if is_hopeless(unread, self.at):
             return unread

@@ -1,9 +1,11 @@
 """POST /v1/images/edits and /variations through the whole gateway: every form a picture comes in, and what is sent."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import httpx
+import openai
 import pybase64
 import pytest
 from PIL import Image
@@ -11,7 +13,7 @@ from PIL import Image
 from simulators.running import Simulators
 from tests.gateway.drawn import content_of, opened, served
 from tests.gateway.photos import data_uri, mask, photo
-from tests.gateway.running import RunningGateway
+from tests.gateway.running import ADMIN_KEY, RunningGateway
 
 SNOW: dict[str, Any] = {"model": "fal/qwen-image-edit", "prompt": "make it snow"}
 
@@ -72,6 +74,21 @@ def test_a_providers_own_field_keeps_its_type_in_a_form(all_providers: RunningGa
     )
     served(answer)
     assert submitted(simulators)[0]["use_turbo"] is True
+
+
+def test_a_providers_own_object_comes_through_openais_client_as_it_was_given(
+    all_providers: RunningGateway, simulators: Simulators, tmp_path: Path
+) -> None:
+    (path := tmp_path / "fox.png").write_bytes(photo())
+    own = {"use_turbo": True, "num_inference_steps": 9}
+    with openai.OpenAI(base_url=f"{all_providers.url}/v1", api_key=ADMIN_KEY, max_retries=0) as client:
+        raw = client.images.with_raw_response.edit(
+            model="fal/qwen-image", prompt="snow", image=[path], extra_body={"strength": 0.5, "fal": own}
+        )
+    assert raw.headers["x-easel-provider"] == "fal"
+    assert len(raw.parse().data or []) == 1
+    [sent] = submitted(simulators)
+    assert {name: sent[name] for name in own} == own
 
 
 def test_a_picture_that_lies_on_its_side_is_turned(all_providers: RunningGateway, simulators: Simulators) -> None:
