@@ -124,6 +124,7 @@ def test_how_the_prompt_is_extended_can_be_chosen_in_version_3() -> None:
     assert sent_at(drawn.payload, "parameters.prompt_extend_mode") == "agent"
 
 
-def test_strength_is_no_matter_of_these_edits() -> None:
-    row = row_of(planned({"image": [ONE], "strength": 0.5}, edits("qwen-image-2")), "strength")
-    assert (row.behavior, row.note) == ("dropped", "this edit has no strength")
+def test_an_edit_without_strength_refuses_one() -> None:
+    error = refusal({"image": [ONE], "strength": 0.5}, edits("qwen-image-2"))
+    assert isinstance(error, Refused)
+    assert error.reason.endswith("this edit has no strength; leave it out")

@@ -88,6 +88,13 @@ def test_qwen_images_own_size_table_holds_wherever_pixels_are_sent() -> None:
             assert offer.canvas.default == (1024, 1024) or (1024, 1024) not in offer.canvas.pixels
 
 
+def test_strength_is_honoured_beside_a_picture_or_refused() -> None:
+    """How far a picture may leave its source decides which picture it is, so it is never left out."""
+    for offer in ALL_OFFERS:
+        if offer.operation != "generate":
+            assert offer.rules["strength"].how != "dropped", offer.id
+
+
 def test_an_edit_has_no_default_size_and_no_borrowed_one() -> None:
     for offer in ALL_OFFERS:
         if offer.operation != "generate":
