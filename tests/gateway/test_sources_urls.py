@@ -169,7 +169,9 @@ def test_over_http_too(easel: RunningGateway, simulators: Simulators, url: str) 
         error_of(answer, 400, "invalid_value", param)
     for field in ("image", "mask", "image[]"):
         picture = {} if field != "mask" else {"image": ("a.png", RED)}
-        answer = easel.http.post("/v1/images/edits", data={**body, field: url}, files={"user": (None, "ada"), **picture})
+        answer = easel.http.post(
+            "/v1/images/edits", data={**body, field: url}, files={"user": (None, "ada"), **picture}
+        )
         error_of(answer, 400, "invalid_value", "image[0]" if field == "image[]" else field)
     assert simulators.calls() == []
 
