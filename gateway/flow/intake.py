@@ -25,7 +25,7 @@ from providers.polling import bearable
 
 log = structlog.stdlib.get_logger()
 
-FIRST_PAUSE = 0.1  # seconds before a download is tried again, doubled each time
+FIRST_PAUSE = 0.05  # seconds before a download is tried again, doubled each time
 LONGEST_PAUSE = 5.0
 PAGES = 2  # that come instead of a picture and are not believed
 URL_FORMATS = {"jpg": "jpeg", "jpeg": "jpeg", "png": "png", "webp": "webp", "avif": "avif", "gif": "gif"}
