@@ -11,17 +11,21 @@ from providers.polling import follow
 
 
 class NotSent(ProviderError):
-    """The deadline came before the call: it cost nothing and says nothing of its provider."""
+    """For a reason that lies here: it cost nothing and says nothing of its provider."""
 
     def __init__(self, provider: str, why: str) -> None:
         super().__init__(Kind.BUSY, f"{why}; nothing was sent", provider=provider)
 
 
+class TooLate(NotSent):
+    """The deadline came before the call."""
+
+
 async def ask(adapter: Adapter, call: Call, order: Order, at: Deps) -> Answer:
-    """The provider's answer before the order's deadline. Raises ProviderError, NotSent when that has passed."""
+    """The provider's answer before the order's deadline. Raises ProviderError, TooLate when that has passed."""
     started = time.monotonic()
     if started >= order.deadline:  # on an open connection a call goes out before a timeout can cancel it
-        raise NotSent(adapter.name, "the deadline has passed")
+        raise TooLate(adapter.name, "the deadline has passed")
     outcome = "ok"
     try:
         with at.telemetry.calling(adapter.name):

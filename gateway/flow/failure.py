@@ -8,7 +8,7 @@ from gateway.errors import (
     Overloaded,
     ProviderFailed,
 )
-from gateway.flow.calling import NotSent
+from gateway.flow.calling import TooLate
 from gateway.flow.drawn import Drawn
 from gateway.flow.intake import Flagged
 from gateway.flow.order import Order
@@ -26,7 +26,7 @@ def failure(order: Order, drawn: Drawn, *, missing: int) -> GatewayError:
         return blocked(drawn, missing=missing)
     if Kind.TIMEOUT in kinds:
         return deadline_passed(order, drawn)
-    if not made and all(isinstance(error, NotSent) for error in errors):
+    if not made and all(isinstance(error, TooLate) for error in errors):
         return DeadlinePassed(
             f"request {order.id} was not begun in time, and costs nothing. {errors[0].message}", order.id
         )

@@ -9,13 +9,14 @@ from urllib.parse import urlsplit
 
 from pybase64 import b64encode_as_string
 
-from gateway.flow.calling import NotSent
+from gateway.flow.calling import NotSent, TooLate
 from gateway.flow.deliver import FILES
 from gateway.flow.deps import Deps
 from gateway.flow.finish import CannotFinish
 from gateway.flow.order import Order
 from gateway.flow.picture_codec import NotAPicture
 from gateway.flow.sent_pictures import choose_way
+from gateway.store.pictures import PictureStoreError
 from gateway.store.signing import sign
 from normalizers.plan import Plan
 from normalizers.source import Source, pictures_in, with_pictures
@@ -38,7 +39,9 @@ async def with_wire_forms(call: Call, plan: Plan, order: Order, at: Deps) -> Cal
         async with asyncio.timeout(order.deadline - time.monotonic()):
             forms = {source: await wire_form(source, plan, order, at) for source in set(pictures_in(call.payload))}
     except TimeoutError:
-        raise NotSent(plan.offer.provider, "its pictures were not handed over before the deadline") from None
+        raise TooLate(plan.offer.provider, "its pictures were not handed over before the deadline") from None
+    except PictureStoreError as wrong:
+        raise NotSent(plan.offer.provider, "its pictures could not be stored for it to fetch") from wrong
     return replace(call, payload=with_pictures(call.payload, forms)) if forms else call
 
 

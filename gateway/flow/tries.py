@@ -6,7 +6,7 @@ import time
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
-from gateway.flow.calling import NotSent, ask
+from gateway.flow.calling import NotSent, TooLate, ask
 from gateway.flow.cost import cost_of
 from gateway.flow.deps import Deps
 from gateway.flow.drawn import Attempt, Drawn, mixes, outcome_of
@@ -77,7 +77,7 @@ async def until_deadline(plan: Plan, order: Order, at: Deps) -> Place | None:
 
 def no_place(plan: Plan, at: Deps) -> ProviderError:
     provider = plan.offer.provider
-    return NotSent(provider, f"its {at.routing.places.most(provider)} places stayed taken until the deadline")
+    return TooLate(provider, f"its {at.routing.places.most(provider)} places stayed taken until the deadline")
 
 
 def in_vain(plan: Plan, drawn: Drawn) -> bool:

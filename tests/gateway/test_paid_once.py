@@ -1,6 +1,7 @@
 """Nothing is sent that is known to be in vain, and what is paid is neither lost nor kept back."""
 
 import io
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,8 +14,9 @@ from PIL import Image
 
 from gateway.store.runs import RELEASED
 from simulators.running import Simulators
-from tests.gateway.conftest import GoOn, Start, simulated_providers
+from tests.gateway.conftest import GoOn, Start, everyone, simulated_providers
 from tests.gateway.drawn import asked, each, failed, served
+from tests.gateway.photos import photo
 from tests.gateway.running import RunningGateway
 from tests.gateway.until import until
 
@@ -82,6 +84,21 @@ def heavy() -> str:
     out = io.BytesIO()
     Image.effect_noise((3000, 3000), 100).convert("RGB").save(out, "JPEG", quality=97)
     return f"data:image/jpeg;base64,{pybase64.b64encode(out.getvalue()).decode()}"
+
+
+def test_a_picture_that_cannot_be_stored_for_a_provider_costs_nothing(
+    start: Start, simulators: Simulators, tmp_path: Path
+) -> None:
+    server = {"public_url": "https://pictures.example.com"}
+    gateway = start(providers=everyone(simulators), server=server, data_dir=tmp_path / "own")
+    shutil.rmtree(tmp_path / "own" / "images", ignore_errors=True)
+    (tmp_path / "own" / "images").write_text("no folder")
+    image = f"data:image/jpeg;base64,{pybase64.b64encode(photo()).decode()}"
+    body = {"model": "oxen/qwen-image-edit", "prompt": "snow", "image": image, "response_format": "b64_json"}
+    answer = gateway.http.post("/v1/images/edits", json=body)
+    assert "could not be stored for it to fetch; nothing was sent" in failed(answer, 502, "provider_error")
+    assert "x-should-retry" not in answer.headers
+    assert simulators.calls("oxen") == []
 
 
 @pytest.fixture

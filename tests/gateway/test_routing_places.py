@@ -2,6 +2,9 @@
 
 import asyncio
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from gateway.flow.places import Places
 
 
@@ -38,3 +41,30 @@ async def test_nobody_overtakes_who_waits() -> None:
     late = asyncio.create_task(places.take("fal", 0))
     assert await late is None
     assert await first is not None
+
+
+@given(fates=st.lists(st.sampled_from(["cancelled", "out of time", "served"]), max_size=12), most=st.integers(1, 3))
+def test_no_place_is_lost_whoever_is_cancelled(fates: list[str], most: int) -> None:
+    async def scene() -> None:
+        places = Places({"fal": most})
+
+        async def call(fate: str) -> None:
+            place = await places.take("fal", 0 if fate == "out of time" else 60)
+            if place is None:
+                return
+            try:
+                await asyncio.sleep(0)
+            finally:
+                place.leave()
+
+        tasks = [asyncio.create_task(call(fate)) for fate in fates]
+        for turn, (task, fate) in enumerate(zip(tasks, fates, strict=True)):
+            if turn % 2:
+                await asyncio.sleep(0)  # some in the very moment in which a place comes free
+            if fate == "cancelled":
+                task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert all([await places.take("fal", 0) for _place in range(most)])
+        assert await places.take("fal", 0) is None
+
+    asyncio.run(scene())
