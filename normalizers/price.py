@@ -23,6 +23,7 @@ MEGAPIXEL = 1024 * 1024  # pixels; as in the tiers, where 1 megapixel is 1024²
 LEFT_OUT = "none"  # the word of a parameter that nobody sends
 OTHER = "other"
 ZERO = Fraction(0)
+ONE = Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class Price:
         """The price of one picture; at least what it will cost, to the micro-dollar."""
         amount = self.amount(facts)
         if amount is not None:
-            return Quote(self.micros(amount + self.sent(facts)), self.basis)
+            return Quote(self.micros(amount + self.sent(facts) if self.tokens else amount), self.basis)
         if self.max is None:
             return Quote(None, "unknown")
         return Quote(self.micros(self.max + self.sent(facts)), "estimated")
@@ -119,12 +120,15 @@ class Price:
         """Units of the currency, without tokens; None where there is no formula, or it needs what is not known."""
         if not self.figures:
             return None
-        parts = (self.figure(facts), self.area(facts), self.effort(facts), self.wording(facts))
-        amount = 1 + self.per_source * max(0, facts.sources - self.free_sources)
-        for part in parts:
-            if part is None:
+        amount = self.figure(facts)
+        factors = (self.area(facts), self.effort(facts), self.wording(facts), self.company(facts))
+        if amount is None:
+            return None
+        for factor in factors:
+            if factor is None:
                 return None
-            amount *= part
+            if factor is not ONE:  # most prices have none, and a product of fractions takes two microseconds
+                amount *= factor
         return Fraction(math.ceil(amount)) if self.whole_units else amount
 
     def sent(self, facts: Facts) -> Fraction:
@@ -146,18 +150,23 @@ class Price:
             amount += self.per_step * facts.steps
         return amount
 
+    def company(self, facts: Facts) -> Fraction:
+        """More for each source picture beyond those that are included."""
+        beyond = facts.sources - self.free_sources
+        return 1 + self.per_source * beyond if self.per_source and beyond > 0 else ONE
+
     def area(self, facts: Facts) -> Fraction | None:
         if self.at_pixels is None:
-            return Fraction(1)
+            return ONE
         return None if facts.pixels is None else Fraction(facts.pixels[0] * facts.pixels[1], self.at_pixels)
 
     def effort(self, facts: Facts) -> Fraction | None:
         if self.at_steps is None:
-            return Fraction(1)
+            return ONE
         return None if facts.steps is None else facts.steps / self.at_steps
 
     def wording(self, facts: Facts) -> Fraction | None:
-        product = Fraction(1)
+        product = ONE
         for name, factors in self.factors.items():
             factor = factors.get(facts.words.get(name, LEFT_OUT), factors.get(OTHER))
             if factor is None:
@@ -190,8 +199,9 @@ class Price:
         return (self.per_megapixel or self.per_image or None) if self.plain else None
 
     def micros(self, amount: Fraction) -> int:
-        """Units of the currency as micro-dollars."""
-        return math.ceil(amount * self.rate * MICROS)
+        """Units of the currency as micro-dollars, rounded up; in integers, whose common divisor nobody needs."""
+        numerator = amount.numerator * self.rate.numerator * MICROS
+        return -(-numerator // (amount.denominator * self.rate.denominator))
 
 
 def word(value: object) -> str:
