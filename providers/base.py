@@ -4,7 +4,7 @@ Two shapes are enough. A `Direct` adapter answers at once; a `Queued` one hands 
 (`providers/polling.py`). Waiting, retrying, timing, logging and metrics live around the adapter, once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
@@ -34,7 +34,8 @@ class Call:
 
     `upstream` is the provider's own model id, `payload` the JSON body as it goes out (a form where it holds a `Part`),
     `images` how many pictures it asks for. `want` says what serves the caller best: a URL that can be handed on, or the
-    picture itself. `id` is ours, unique per call: `req_….2` is the third call of a request.
+    picture itself. `id` is ours, unique per call: `req_….2` is the third call of a request. `partial_images` is how
+    many previews of each picture somebody waits for; `webhook` where the provider may say that the call is over.
     """
 
     id: str
@@ -43,6 +44,8 @@ class Call:
     payload: Json
     images: int
     want: Want
+    partial_images: int = 0
+    webhook: str | None = None
 
     def __repr__(self) -> str:
         return f"<Call {self.id} {self.operation} {self.upstream} images={self.images}>"
@@ -66,6 +69,25 @@ class Progress:
     position: int | None = None
     step: int | None = None
     steps: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """How a picture looks while it is drawn: base64 (ASCII) of a picture in `format`.
+
+    `place` is that of its picture among those of the call, `number` counts the previews of one picture from 0.
+    """
+
+    base64: bytes | memoryview
+    format: str
+    place: int = 0
+    number: int = 0
+
+    def __repr__(self) -> str:
+        return f"<Partial {self.place}.{self.number} {self.format}>"
+
+
+Watch = Callable[[Progress | Partial], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +196,39 @@ class Quotes(Protocol):
 
     async def quote(self, call: Call) -> Money:
         """Draws nothing, and is free. Raises `ProviderError`."""
+        ...
+
+
+@runtime_checkable
+class Shows(Protocol):
+    """A direct adapter whose provider tells how a call is getting on, and may show its pictures half done."""
+
+    async def generate_watched(self, call: Call, watch: Watch) -> Answer:
+        """Like `generate`; `watch` is told everything as it comes, before the answer. Raises `ProviderError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A provider's message that a ticket is over. `delivery` is the same only for one and the same message."""
+
+    ticket: str
+    delivery: str
+
+
+class HookRefused(Exception):
+    """A message that its provider did not send, or not so, or long ago; the text is public."""
+
+
+@runtime_checkable
+class Hooks(Protocol):
+    """A queued adapter whose provider says by webhook when a call is over (`Call.webhook`).
+
+    The message only hastens the next look at the ticket: nothing that it holds is believed.
+    """
+
+    async def read_hook(self, headers: Mapping[str, str], body: bytes, now: float) -> Hook:
+        """`headers` in lower case, `now` in Unix seconds. Raises `HookRefused`."""
         ...
 
 
