@@ -1,0 +1,177 @@
+"""The tables of the SQL database: what must outlive a process. Times are Unix seconds, money integer micro-dollars.
+
+No column holds a picture, a key, or a signature that opens one; `jobs.request` holds a prompt as long as the job runs.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData()
+Serial = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER counts up by itself in SQLite
+
+# Seconds after which a team's finished jobs and its pictures are deleted; NULL: what the configuration says.
+teams = Table(
+    "teams",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("created", Double, nullable=False),
+    Column("job_ttl", Integer),
+    Column("image_ttl", Integer),
+)
+
+# Gateways that run, or ran: `beat` is renewed, and the jobs of one that no longer renews it are taken up by others.
+processes = Table(
+    "processes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("started", Double, nullable=False),
+    Column("beat", Double, nullable=False),
+)
+
+# `owner` is a process, `attempt` grows with each new owner: together they are the lease. `caller` is the key's id,
+# `body` a hash of the request. `gone`: whoever asked has left. `leftover`: it failed, and pictures that it made may
+# still be used. `result` is the answer without its pictures, `error` the answer of a failed job.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("team", Text, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("owner", Text),
+    Column("attempt", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("request", LargeBinary),
+    Column("images", Integer, nullable=False),
+    Column("gone", Boolean, nullable=False),
+    Column("leftover", Boolean, nullable=False),
+    Column("cancelling", Boolean, nullable=False),
+    Column("deleting", Boolean, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("started", Double),
+    Column("finished", Double),
+    Column("provider", Text),
+    Column("cost_micros", BigInteger),
+    Column("result", LargeBinary),
+    Column("error", LargeBinary),
+)
+Index("jobs_by_team", jobs.c.team, jobs.c.created, jobs.c.id)
+Index("jobs_by_body", jobs.c.team, jobs.c.body)
+Index("jobs_open", jobs.c.owner, sqlite_where=text("finished IS NULL"), postgresql_where=text("finished IS NULL"))
+
+# Calls to providers. `state` is sending, accepted (the ticket is known), done, failed, unknown (it may have been paid)
+# or cancelled. `indexes` are the places of its pictures among the job's.
+calls = Table(
+    "calls",
+    metadata,
+    Column("job", Text, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("offer", Text, nullable=False),
+    Column("call", Text, nullable=False),
+    Column("indexes", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("ticket", Text),
+    Column("images", Integer, nullable=False),
+    Column("cost_micros", BigInteger),
+    Column("cost_basis", Text),
+    Column("reason", Text),
+    Column("started", Double, nullable=False),
+    Column("finished", Double),
+    PrimaryKeyConstraint("job", "number"),
+)
+
+# Which job needs which stored object (`name` under its team); `role` is image or source. An object without a row here
+# may be deleted. `facts` are those of the cache's record, `cache_key` is where that record lies.
+pictures = Table(
+    "pictures",
+    metadata,
+    Column("job", Text, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("role", Text, nullable=False),
+    Column("place", Integer, nullable=False),
+    Column("team", Text, nullable=False),
+    Column("name", Text),
+    Column("facts", LargeBinary),
+    Column("cache_key", Text),
+    Column("created", Double, nullable=False),
+    PrimaryKeyConstraint("job", "role", "place"),
+)
+Index("pictures_by_name", pictures.c.team, pictures.c.name)
+Index("pictures_by_age", pictures.c.role, pictures.c.created)
+
+# What happened, in the order of `seq`; nothing is added below a `seq` that could already be read.
+events = Table(
+    "events",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("team", Text, nullable=False),
+    Column("job", Text, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("type", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("data", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+Index("events_by_job", events.c.job, events.c.seq)
+Index("events_by_team", events.c.team, events.c.seq)
+
+# The first job under a caller's key wins; `body` is a hash of its request.
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("team", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("job", Text, nullable=False),
+    Column("created", Double, nullable=False),
+    PrimaryKeyConstraint("team", "key"),
+)
+Index("idempotency_by_age", idempotency.c.created)
+
+# What is to be sent to callers' addresses: `kind` is webhook, or upload (of the picture at `place`). `state` is
+# pending, delivered or failed; `due` is when it is tried next, or until when somebody is trying.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("job", Text, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("team", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("place", Integer, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("due", Double, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("last_at", Double),
+    Column("last_status", Integer),
+    Column("last_error", Text),
+    UniqueConstraint("job", "kind", "place"),
+)
+Index("deliveries_due", deliveries.c.state, deliveries.c.due)
+
+# A team's secrets that sign its webhooks, sealed with the key of `[secrets]`; each is in use until `expires`.
+webhook_secrets = Table(
+    "webhook_secrets",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("team", Text, ForeignKey("teams.id", ondelete="CASCADE"), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("created", Double, nullable=False),
+    Column("expires", Double),
+)
