@@ -22,6 +22,8 @@ from gateway.settings_tables import (
     Cache,
     Database,
     Defaults,
+    Delivery,
+    Jobs,
     Pricing,
     Provider,
     Redis,
@@ -69,6 +71,8 @@ class Settings(BaseSettings):
     redis: Redis = Redis()
     database: Database = Database()
     storage: Storage = Storage()
+    jobs: Jobs = Jobs()
+    delivery: Delivery = Delivery()
     cache: Cache = Cache()
     defaults: Defaults = Defaults()
     pricing: Pricing = Pricing()

@@ -1,5 +1,6 @@
 """The tables of easel.toml: their keys, defaults and bounds. A key that nobody knows is a mistake."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -58,6 +59,13 @@ class Redis(Part):
 class Database(Part):
     url: str = "sqlite"
 
+    @field_validator("url")
+    @classmethod
+    def known_scheme(cls, url: str) -> str:
+        if url != "sqlite" and not url.startswith(("sqlite:///", "postgresql://", "postgres://")):
+            raise ValueError("must be sqlite, sqlite:///path/to/file or postgresql://user:password@host/name")
+        return url
+
 
 class Storage(Part):
     keep: bool = True
@@ -69,6 +77,28 @@ class Storage(Part):
 class Cache(Part):
     policy: Literal["seeded", "always", "off"] = "seeded"
     ttl: int = Field(default=86_400, ge=1)
+
+
+class Jobs(Part):
+    lease: float = Field(default=10, ge=0.5, le=600, allow_inf_nan=False)
+    deadline: Seconds = 3600
+    max_running: int = Field(default=1000, ge=1)
+    max_queued: int = Field(default=10_000, ge=0)
+    join_retries: bool = True
+    job_ttl: int = Field(default=2_592_000, ge=60)
+    image_ttl: int = Field(default=2_592_000, ge=60)
+
+
+class Delivery(Part):
+    own_origins: list[str] = []
+
+    @field_validator("own_origins")
+    @classmethod
+    def origins(cls, origins: list[str]) -> list[str]:
+        for origin in origins:
+            if not re.fullmatch(r"https?://[^/\s?#@]+", origin):
+                raise ValueError("must be origins such as https://hooks.internal:8443, without a path")
+        return origins
 
 
 class Defaults(Part):
@@ -103,6 +133,7 @@ class Provider(Part):
     timeout: Seconds = 300
     max_concurrency: int = Field(default=64, ge=1, le=10_000)
     allow_http: bool = False
+    webhooks: bool = False
     prices: dict[str, PriceOf] = {}
     models: dict[str, str] = {}
     offers: dict[str, dict[str, Any]] = {}

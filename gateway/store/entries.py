@@ -144,9 +144,10 @@ class Leftover:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What came of an entry with `new`: it is in, with what an earlier failure of the same request left to it; or, under
-    its idempotency key, there is a job already (`existing`, whose request has the hash `existing_body`), and nothing
-    was written.
+    """What came of an entry with `new`: it is in, with what an earlier failure of the same request left to it.
+
+    Or, under its idempotency key, there is a job already (`existing`, whose request has the hash `existing_body`), and
+    nothing was written.
     """
 
     leftover: Leftover | None = None
