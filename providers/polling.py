@@ -6,9 +6,10 @@ route, a key that is refused for a moment) ends it; only the provider's own word
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import partial
+from typing import TypeVar
 
 from providers.base import Answer, Call, Progress, Queued, Ticket, Waits
 from providers.errors import Kind, ProviderError
@@ -18,6 +19,7 @@ SHARE = 0.08  # of the time that the job has taken so far: what a pause costs st
 LONGEST_PAUSE = 1.0
 WAIT_SECONDS = 20.0  # of one look at a provider that lets us wait for the end; proxies cut silent connections at 60
 CANCEL_SECONDS = 2.0
+STOP_SECONDS = 5.0  # for the last word on a job that was cancelled: it may have been done, and paid, already
 UNKNOWN_CHECKS = 3  # a status route may lag behind the submission: fewer answers of "unknown" are not believed
 
 _PASSING = frozenset({Kind.BUSY, Kind.RATE, Kind.LOST, Kind.KEY, Kind.CREDIT})
@@ -36,20 +38,26 @@ async def follow(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     on_progress: Callable[[Progress], None] | None = None,
-    cancel_on_cancel: bool = False,
+    hint: asyncio.Event | None = None,
+    stop: asyncio.Event | None = None,
 ) -> Answer:
     """The answer behind a ticket.
 
     `deadline` is a moment of `clock`; once it has passed, `ProviderError` of kind TIMEOUT is raised and the provider
-    goes on. `cancel_on_cancel`: when this task is cancelled, the job is cancelled at the provider as well as that can
-    be done within `CANCEL_SECONDS`. Other errors are the provider's word on the job.
+    goes on. Other errors are the provider's word on the job.
+
+    `hint`: when it is set, nothing is waited for and the ticket looked at; it is cleared each time before a look.
+    `stop`: when it is set, the job is cancelled at the provider (`cancel_at_provider`) and its end waited for during
+    `STOP_SECONDS` more. An answer that comes all the same is paid, and returned; else CANCELLED is raised.
     """
+    following = _Following(adapter, ticket, call, deadline, clock, sleep, on_progress, hint, stop)
     try:
-        return await _Following(adapter, ticket, call, deadline, clock, sleep, on_progress).to_the_end()
-    except asyncio.CancelledError:
-        if cancel_on_cancel:
-            await cancel_at_provider(adapter, ticket)
-        raise
+        return await following.to_the_end()
+    except ProviderError as error:
+        if not following.stopped or error.kind is Kind.CANCELLED:
+            raise
+        message = "the request was cancelled; it may have been paid"
+        raise ProviderError(Kind.CANCELLED, message, provider=adapter.name) from error
 
 
 async def cancel_at_provider(adapter: Queued, ticket: Ticket) -> None:
@@ -86,12 +94,19 @@ class _Following:
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[object]]
     on_progress: Callable[[Progress], None] | None
+    hint: asyncio.Event | None
+    stop: asyncio.Event | None
+    stopped: bool = False
     unknown: int = 0
     broken: int = 0
 
     async def to_the_end(self) -> Answer:
         began = self.clock()
         while True:
+            if self.hint is not None:
+                self.hint.clear()  # before the look: what is hinted at during one calls for another
+            if self.stop is not None and self.stop.is_set() and not self.stopped:
+                await self._cancel()
             wish: float | None = None
             looked = self.clock()
             try:
@@ -107,7 +122,13 @@ class _Following:
             if left <= 0:
                 raise self._too_late()
             pause = min(max(FIRST_PAUSE, SHARE * (now - began)), LONGEST_PAUSE)
-            await self.sleep(min(max(pause - (now - looked), bearable(wish, left), 0.0), left))
+            seconds = min(max(pause - (now - looked), bearable(wish, left), 0.0), left)
+            await self._unless_called(partial(self.sleep, seconds), self.hint, self.stop)
+
+    async def _cancel(self) -> None:
+        self.stopped = True
+        await cancel_at_provider(self.adapter, self.ticket)
+        self.deadline = min(self.deadline, self.clock() + STOP_SECONDS)
 
     async def _ask(self) -> Answer | None:
         try:
@@ -116,6 +137,8 @@ class _Following:
             if error.kind is Kind.BROKEN:  # a page of some proxy says nothing about the job
                 return None
             raise
+        if progress is None:
+            return None
         if self.on_progress is not None:
             self.on_progress(progress)
         if not progress.done:
@@ -133,10 +156,29 @@ class _Following:
                 return None
             raise
 
-    def _look(self) -> Coroutine[Any, Any, Progress]:
+    async def _look(self) -> Progress | None:
+        """None when it was cut short. A mere check is not, for a hint: a second one on its connection is quicker."""
         if isinstance(self.adapter, Waits):
-            return self.adapter.wait(self.ticket, min(WAIT_SECONDS, self.deadline - self.clock()))
-        return self.adapter.check(self.ticket)
+            wait = partial(self.adapter.wait, self.ticket, min(WAIT_SECONDS, self.deadline - self.clock()))
+            return await self._unless_called(wait, self.hint, self.stop)
+        return await self._unless_called(partial(self.adapter.check, self.ticket), self.stop)
+
+    async def _unless_called(self, wait: Callable[[], Awaitable[T]], *callers: asyncio.Event | None) -> T | None:
+        """What was waited for; None when one of the callers is set before it comes, which is then given up."""
+        heard = [each for each in callers if each is not None and not (self.stopped and each is self.stop)]
+        if not heard:
+            return await wait()
+        if any(each.is_set() for each in heard):
+            return None
+        waiting = asyncio.ensure_future(wait())
+        calls = [asyncio.ensure_future(each.wait()) for each in heard]
+        try:
+            await asyncio.wait((waiting, *calls), return_when=asyncio.FIRST_COMPLETED)
+            return waiting.result() if waiting.done() else None
+        finally:
+            for each in (waiting, *calls):
+                each.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)  # its connections are closed by then
 
     async def _in_time(self, asking: Awaitable[T]) -> T:
         try:

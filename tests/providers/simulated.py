@@ -5,10 +5,8 @@ import time
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from providers.account import Account
-from providers.base import Answer, Call, Download, Progress, Queued, Ticket
+from providers.base import Answer, Call, Download, Queued, Ticket
 from providers.errors import Kind, ProviderError
 from providers.guard import Guard
 from providers.polling import follow
@@ -88,22 +86,8 @@ async def downloaded(simulators: Simulators, answer: Answer) -> list[Download]:
     return pictures
 
 
-async def abandoned(adapter: Queued, ticket: Ticket, call: Call) -> None:
-    """Whoever follows the ticket is cancelled after the first look, and the provider's job with it."""
-    seen = asyncio.Event()
-
-    def look(_progress: Progress) -> None:
-        seen.set()
-
-    async def nothing_to_wait_for(_seconds: float) -> None:
-        await asyncio.sleep(0)
-
+async def abandoned(adapter: Queued, ticket: Ticket, call: Call) -> ProviderError:
+    """How it ends when whoever follows the ticket is told to stop after the first look."""
+    stop = asyncio.Event()
     deadline = time.monotonic() + SECONDS
-    waiting = follow(
-        adapter, ticket, call, deadline, sleep=nothing_to_wait_for, on_progress=look, cancel_on_cancel=True
-    )
-    following = asyncio.create_task(waiting)
-    await seen.wait()
-    following.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await following
+    return await failure(follow(adapter, ticket, call, deadline, on_progress=lambda _seen: stop.set(), stop=stop))

@@ -110,13 +110,14 @@ async def test_a_wrong_key_a_wrong_model_and_a_wrong_value(oxen: Oxen, simulator
     assert simulators.paid("oxen") == 0
 
 
-async def test_cancelling_the_task_cancels_the_generation(oxen: Oxen, simulators: Simulators) -> None:
+async def test_who_stops_cancels_the_generation(oxen: Oxen, simulators: Simulators) -> None:
     simulators.set_pace("oxen", queue_seconds=3600)
     ticket = await oxen.submit(CALL)
-    await abandoned(oxen, ticket, CALL)
+    error = await abandoned(oxen, ticket, CALL)
     [cancelled] = simulators.calls("oxen", "cancel")
     assert (cancelled["method"], cancelled["path"]) == ("DELETE", f"/oxen/api/ai/queue/{ticket.id}")
-    assert ((await failure(followed(oxen, ticket, CALL))).kind, simulators.paid("oxen")) == (Kind.CANCELLED, 0)
+    assert (error.kind, error.message) == (Kind.CANCELLED, "the generation was cancelled at Oxen")
+    assert simulators.paid("oxen") == 0
 
 
 async def test_the_deadline_leaves_the_generation_alone(oxen: Oxen, simulators: Simulators) -> None:

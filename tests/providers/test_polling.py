@@ -7,9 +7,19 @@ from typing import TypeVar
 
 import pytest
 
+from providers import polling
 from providers.base import Answer, Call, Image, Progress, Ticket
 from providers.errors import Kind, ProviderError
-from providers.polling import FIRST_PAUSE, LONGEST_PAUSE, SHARE, UNKNOWN_CHECKS, WAIT_SECONDS, follow
+from providers.polling import (
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    SHARE,
+    STOP_SECONDS,
+    UNKNOWN_CHECKS,
+    WAIT_SECONDS,
+    cancel_at_provider,
+    follow,
+)
 
 Said = TypeVar("Said", Progress, Answer)
 CALL = Call("req_1.1", "acme/paint", "generate", {"prompt": "x"}, 1, "url")
@@ -19,16 +29,20 @@ ANSWER = Answer((Image(url="https://cdn.example/a.png"),))
 
 @dataclass
 class Clock:
-    """Time that passes only while somebody sleeps."""
+    """Time that passes only while somebody sleeps; whoever sleeps when `awakened` is given is awakened by it."""
 
     now: float = 1000.0
     slept: list[float] = field(default_factory=list[float])
+    awakened: asyncio.Event | None = None
 
     def __call__(self) -> float:
         return self.now
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
+        if self.awakened is not None:
+            self.awakened.set()
+            await asyncio.Event().wait()
         self.now += seconds
 
 
@@ -56,7 +70,7 @@ class Queue:
 
     async def check(self, ticket: Ticket) -> Progress:
         assert ticket is TICKET
-        if self.hang is not None:
+        if self.hang is not None and not self.cancelled:
             self.hang.set()
             await asyncio.Event().wait()
         return _told(self.checks.pop(0) if self.checks else Progress())
@@ -80,10 +94,24 @@ def _told(said: Said | Kind) -> Said:
 
 
 async def followed(
-    queue: Queue, clock: Clock, seconds: float = 100.0, on_progress: Callable[[Progress], None] | None = None
+    queue: Queue,
+    clock: Clock,
+    seconds: float = 100.0,
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+    hint: asyncio.Event | None = None,
+    stop: asyncio.Event | None = None,
 ) -> Answer:
     return await follow(
-        queue, TICKET, CALL, clock.now + seconds, clock=clock, sleep=clock.sleep, on_progress=on_progress
+        queue,
+        TICKET,
+        CALL,
+        clock.now + seconds,
+        clock=clock,
+        sleep=clock.sleep,
+        on_progress=on_progress,
+        hint=hint,
+        stop=stop,
     )
 
 
@@ -196,17 +224,15 @@ async def test_a_status_route_that_hangs_is_left_at_the_deadline() -> None:
     assert caught.value.kind is Kind.TIMEOUT
 
 
-@pytest.mark.parametrize("cancel_fails", [True, False])
-@pytest.mark.parametrize("wanted", [True, False])
-async def test_a_cancelled_caller_cancels_at_the_provider_only_when_told_to(wanted: bool, cancel_fails: bool) -> None:
+async def test_a_caller_that_is_cancelled_leaves_the_ticket_with_the_provider() -> None:
     hanging = asyncio.Event()
-    queue = Queue(hang=hanging, cancel_fails=cancel_fails)
-    task = asyncio.create_task(follow(queue, TICKET, CALL, Clock()() + 1e9, cancel_on_cancel=wanted))
+    queue = Queue(hang=hanging)
+    task = asyncio.create_task(followed(queue, Clock(), stop=asyncio.Event(), hint=asyncio.Event()))
     await hanging.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert queue.cancelled == ([TICKET] if wanted else [])
+    assert not queue.cancelled
 
 
 async def test_a_wish_beyond_the_deadline_is_met_by_half() -> None:
@@ -214,3 +240,129 @@ async def test_a_wish_beyond_the_deadline_is_met_by_half() -> None:
     queue = Queue([Kind.RATE, Kind.RATE, Progress(done=True)], [ANSWER])
     assert await followed(queue, clock, seconds=10.0) is ANSWER  # the script asks for seven seconds, twice
     assert clock.slept == [7.0, 1.5]
+
+
+async def test_a_hint_cuts_a_pause_short() -> None:
+    hint = asyncio.Event()
+    clock = Clock(awakened=hint)
+    assert await followed(Queue([Progress(), Progress(done=True)], [ANSWER]), clock, hint=hint) is ANSWER
+    assert clock.slept == [FIRST_PAUSE]
+    assert not hint.is_set()
+
+
+async def test_a_hint_that_comes_during_a_look_is_followed_by_another_at_once() -> None:
+    clock, hint = Clock(), asyncio.Event()
+    queue = Queue([Progress(position=1), Progress(done=True)], [ANSWER])
+    assert await followed(queue, clock, on_progress=lambda seen: hint.set() if seen.position else None, hint=hint)
+    assert not clock.slept
+
+
+async def test_a_hint_that_was_there_before_is_met_by_the_first_look() -> None:
+    clock, hint = Clock(), asyncio.Event()
+    hint.set()
+    assert await followed(Queue([Progress(), Progress(done=True)], [ANSWER]), clock, hint=hint) is ANSWER
+    assert clock.slept == [FIRST_PAUSE]
+
+
+class Holding(Waiting):
+    """Its first wait lasts until it is given up, which `event` brings about."""
+
+    def __init__(self, clock: Clock, event: asyncio.Event, looks: Sequence[tuple[float, Progress]]) -> None:
+        super().__init__(clock, looks)
+        self.event = event
+        self.given_up = False
+
+    async def wait(self, ticket: Ticket, seconds: float) -> Progress:
+        if self.given_up:
+            return await super().wait(ticket, seconds)
+        self.event.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.given_up = True
+        raise AssertionError("nobody sets that event")
+
+
+async def test_a_hint_cuts_a_long_wait_short() -> None:
+    clock, hint = Clock(), asyncio.Event()
+    queue = Holding(clock, hint, [(0.0, Progress(done=True))])
+    assert await followed(queue, clock, hint=hint) is ANSWER
+    assert queue.given_up
+    assert not clock.slept
+
+
+async def test_told_to_stop_it_cancels_once_and_passes_on_the_providers_word() -> None:
+    stop = asyncio.Event()
+    queue = Queue([Progress(), Progress(), Progress(done=True)], [Kind.CANCELLED])
+    with pytest.raises(ProviderError) as caught:
+        await followed(queue, Clock(), on_progress=lambda _seen: stop.set(), stop=stop)
+    assert (caught.value.kind, caught.value.message) == (Kind.CANCELLED, "scripted")
+    assert queue.cancelled == [TICKET]
+
+
+async def test_told_to_stop_before_the_first_look_it_cancels_all_the_same() -> None:
+    stop = asyncio.Event()
+    stop.set()
+    queue = Queue([Progress(done=True)], [Kind.CANCELLED])
+    with pytest.raises(ProviderError):
+        await followed(queue, Clock(), stop=stop)
+    assert queue.cancelled == [TICKET]
+
+
+@pytest.mark.parametrize("cancel_fails", [True, False])
+async def test_an_answer_that_comes_although_it_was_stopped_is_returned(cancel_fails: bool) -> None:
+    stop = asyncio.Event()
+    queue = Queue([Progress(), Progress(), Progress(done=True)], [ANSWER], cancel_fails=cancel_fails)
+    assert await followed(queue, Clock(), on_progress=lambda _seen: stop.set(), stop=stop) is ANSWER
+    assert queue.cancelled == [TICKET]
+
+
+@pytest.mark.parametrize(("seconds", "followed_for"), [(100.0, STOP_SECONDS), (2.0, 2.0)])
+async def test_a_stopped_job_without_an_end_may_have_been_paid(seconds: float, followed_for: float) -> None:
+    clock, stop, queue = Clock(), asyncio.Event(), Queue()
+    with pytest.raises(ProviderError) as caught:
+        await followed(queue, clock, seconds, on_progress=lambda _seen: stop.set(), stop=stop)
+    assert (caught.value.kind, caught.value.paid, caught.value.provider) == (Kind.CANCELLED, True, "acme")
+    assert "may have been paid" in caught.value.message
+    assert abs(clock.now - 1000.0 - followed_for) < 1e-6
+    assert queue.cancelled == [TICKET]
+
+
+@pytest.mark.parametrize("kind", [Kind.FAILED, Kind.MODERATED, Kind.BROKEN, Kind.GONE])
+async def test_a_stopped_job_is_not_tried_again_whatever_its_end(kind: Kind) -> None:
+    stop = asyncio.Event()
+    stop.set()
+    with pytest.raises(ProviderError) as caught:
+        await followed(Queue([Progress(done=True)] * UNKNOWN_CHECKS, [kind] * UNKNOWN_CHECKS), Clock(), stop=stop)
+    assert (caught.value.kind, caught.value.again) == (Kind.CANCELLED, False)
+
+
+async def test_to_stop_cuts_a_pause_and_a_long_wait_short() -> None:
+    stop = asyncio.Event()
+    clock, queue = Clock(awakened=stop), Queue([Progress(), Progress(done=True)], [ANSWER])
+    assert await followed(queue, clock, stop=stop) is ANSWER
+    assert (clock.slept, queue.cancelled) == ([FIRST_PAUSE], [TICKET])
+    clock, stop = Clock(), asyncio.Event()
+    holding = Holding(clock, stop, [(0.0, Progress(done=True))])
+    assert await followed(holding, clock, stop=stop) is ANSWER
+    assert (holding.asked, holding.cancelled) == ([STOP_SECONDS], [TICKET])
+
+
+async def test_to_stop_cuts_a_status_route_that_hangs_short() -> None:
+    stop = asyncio.Event()
+    queue = Queue([Progress(done=True)], [ANSWER], hang=stop)
+    assert await followed(queue, Clock(), stop=stop) is ANSWER
+    assert queue.cancelled == [TICKET]
+
+
+async def test_a_cancellation_that_hangs_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Deaf(Queue):
+        async def cancel(self, ticket: Ticket) -> None:
+            self.cancelled.append(ticket)
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(polling, "CANCEL_SECONDS", 0.01)
+    queue = Deaf()
+    async with asyncio.timeout(10.0):
+        await cancel_at_provider(queue, TICKET)
+    assert queue.cancelled == [TICKET]

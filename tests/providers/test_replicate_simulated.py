@@ -107,12 +107,12 @@ async def test_a_wrong_key_and_a_wrong_value(replicate: Replicate, simulators: S
     assert (error.kind, error.param) == (Kind.BAD_REQUEST, "num_outputs")
 
 
-async def test_cancelling_the_task_cancels_the_prediction(replicate: Replicate, simulators: Simulators) -> None:
+async def test_who_stops_cancels_the_prediction(replicate: Replicate, simulators: Simulators) -> None:
     ticket = await replicate.submit(SCHNELL)
     simulators.set_pace("replicate", seconds_per_image=3600)
-    await abandoned(replicate, ticket, SCHNELL)
+    error = await abandoned(replicate, ticket, SCHNELL)
+    assert (error.kind, error.message) == (Kind.CANCELLED, "the prediction was cancelled at Replicate")
     assert len(simulators.calls("replicate", "cancel")) == 1
-    assert (await failure(followed(replicate, ticket, SCHNELL))).kind is Kind.CANCELLED
 
 
 async def test_the_deadline_leaves_the_prediction_alone(replicate: Replicate, simulators: Simulators) -> None:
