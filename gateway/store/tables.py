@@ -43,8 +43,9 @@ processes = Table(
 )
 
 # `owner` is a process, `attempt` grows with each new owner: together they are the lease. `caller` is the key's id,
-# `body` a hash of the request. `gone`: whoever asked has left. `leftover`: it failed, and pictures that it made may
-# still be used. `result` is the answer without its pictures, `error` the answer of a failed job.
+# `body` a hash of the request. `written` is the number of the journal's last entry about it, so that none is written
+# twice. `gone`: whoever asked has left. `leftover`: it failed, and pictures that it made may still be used; `heir` is
+# the job that uses them. `result` is the answer without its pictures, `error` the answer of a failed job.
 jobs = Table(
     "jobs",
     metadata,
@@ -56,11 +57,13 @@ jobs = Table(
     Column("status", Text, nullable=False),
     Column("owner", Text),
     Column("attempt", Integer, nullable=False),
+    Column("written", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
     Column("request", LargeBinary),
     Column("images", Integer, nullable=False),
     Column("gone", Boolean, nullable=False),
     Column("leftover", Boolean, nullable=False),
+    Column("heir", Text),
     Column("cancelling", Boolean, nullable=False),
     Column("deleting", Boolean, nullable=False),
     Column("created", Double, nullable=False),
@@ -73,7 +76,9 @@ jobs = Table(
 )
 Index("jobs_by_team", jobs.c.team, jobs.c.created, jobs.c.id)
 Index("jobs_by_body", jobs.c.team, jobs.c.body)
+Index("jobs_leftover", jobs.c.body, sqlite_where=text("leftover = 1"), postgresql_where=text("leftover"))
 Index("jobs_open", jobs.c.owner, sqlite_where=text("finished IS NULL"), postgresql_where=text("finished IS NULL"))
+Index("jobs_deleting", jobs.c.id, sqlite_where=text("deleting = 1"), postgresql_where=text("deleting"))
 
 # Calls to providers. `state` is sending, accepted (the ticket is known), done, failed, unknown (it may have been paid)
 # or cancelled. `indexes` are the places of its pictures among the job's.
@@ -113,7 +118,13 @@ pictures = Table(
     PrimaryKeyConstraint("job", "role", "place"),
 )
 Index("pictures_by_name", pictures.c.team, pictures.c.name)
-Index("pictures_by_age", pictures.c.role, pictures.c.created)
+Index(
+    "pictures_by_age",
+    pictures.c.role,
+    pictures.c.created,
+    sqlite_where=text("name IS NOT NULL"),
+    postgresql_where=text("name IS NOT NULL"),
+)
 
 # What happened, in the order of `seq`; nothing is added below a `seq` that could already be read.
 events = Table(
@@ -142,6 +153,7 @@ idempotency = Table(
     PrimaryKeyConstraint("team", "key"),
 )
 Index("idempotency_by_age", idempotency.c.created)
+Index("idempotency_by_job", idempotency.c.job)
 
 # What is to be sent to callers' addresses: `kind` is webhook, or upload (of the picture at `place`). `state` is
 # pending, delivered or failed; `due` is when it is tried next, or until when somebody is trying.
