@@ -6,9 +6,9 @@ and hooks that a provider's API never needs, and doubles the cost of a small cal
 
 import asyncio
 import functools
-import io
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
 from typing import Any, cast
 
 import aiohttp
@@ -17,9 +17,9 @@ import orjson
 from httpx_aiohttp import AiohttpTransport
 
 from providers.base_urls import UNSAFE_IN_URL, check_base_url, origin_of, parsed_url
-from providers.compression import Unreadable, unpack
 from providers.errors import Kind, ProviderError
-from providers.http_answer import HttpAnswer
+from providers.event_stream import Listener, listen
+from providers.http_answer import HttpAnswer, with_content
 from providers.http_body import LARGE_BYTES, Pieces
 
 CONNECT_SECONDS = 5.0
@@ -81,17 +81,24 @@ class Http:
         return await self._send("GET", path_or_url, None, headers, within)
 
     async def post(
-        self, path_or_url: str, *, json: object, headers: Mapping[str, str] | None = None, within: float | None = None
+        self,
+        path_or_url: str,
+        *,
+        json: object,
+        headers: Mapping[str, str] | None = None,
+        within: float | None = None,
+        listener: Listener | None = None,
     ) -> HttpAnswer:
-        """POST; BUSY when nothing was sent, LOST when the answer never came.
+        """POST; BUSY when nothing was sent, LOST when the answer never came, or not to its end.
 
-        A LOST call that ran out of its time has a `TimeoutError` as its `__cause__`.
+        A LOST call that ran out of its time has a `TimeoutError` as its `__cause__`. An answer that is a stream of
+        events is told to the listener, where there is one, as it comes; what the listener raises ends it.
         """
         try:
             body = orjson.dumps(json)
         except TypeError:
             raise self._error(Kind.BAD_REQUEST, "the request cannot be written as JSON") from None
-        return await self._send("POST", path_or_url, body, headers, within)
+        return await self._send("POST", path_or_url, body, headers, within, listener=listener)
 
     async def post_content(
         self,
@@ -101,10 +108,11 @@ class Http:
         content_type: str,
         headers: Mapping[str, str] | None = None,
         within: float | None = None,
+        listener: Listener | None = None,
     ) -> HttpAnswer:
-        """POST of a body that is no JSON: a form, a file. It fails as `post` does."""
+        """POST of a body that is no JSON: a form, a file. It fails as `post` does, and tells a listener as much."""
         named = {**(headers or {}), "content-type": content_type}
-        return await self._send("POST", path_or_url, content, named, within)
+        return await self._send("POST", path_or_url, content, named, within, listener=listener)
 
     async def put(
         self,
@@ -145,17 +153,22 @@ class Http:
         body: bytes | None,
         headers: Mapping[str, str] | None,
         within: float | None,
+        *,
+        listener: Listener | None = None,
     ) -> HttpAnswer:
         seconds = self.timeout if within is None else within
         request = self._request(method, path_or_url, body, headers, seconds)
         try:
             async with asyncio.timeout(seconds):
-                return await self._exchange(request)
+                return await self._exchange(request, listener)
         except TimeoutError as error:
             kind = Kind.BUSY if method in _REPEATABLE else Kind.LOST
             raise self._error(kind, f"the provider gave no answer within {seconds:g} s") from error
         except (httpx.TransportError, aiohttp.ClientError, OSError) as error:
             raise self._failure(method, error) from error
+        except ProviderError as error:
+            error.provider = self.provider
+            raise
 
     def _request(
         self, method: str, path_or_url: str, body: bytes | None, headers: Mapping[str, str] | None, seconds: float
@@ -181,12 +194,12 @@ class Http:
         request.read()
         return request
 
-    async def _exchange(self, request: httpx.Request) -> HttpAnswer:
+    async def _exchange(self, request: httpx.Request, listener: Listener | None) -> HttpAnswer:
         if self._transport is None:
             self._transport = AiohttpTransport(verify=self._tls or tls_context(), client=self._session)
         response = await self._transport.handle_async_request(request)
         try:
-            return await self._read(response)
+            return await self._read(response, listener)
         finally:
             await response.aclose()
 
@@ -203,33 +216,17 @@ class Http:
             max_field_size=16384,  # fal sends up to 16 KB of headers (fal docs, Platform Headers, read 2026-11-21)
         )
 
-    async def _read(self, response: httpx.Response) -> HttpAnswer:
+    async def _read(self, response: httpx.Response, listener: Listener | None) -> HttpAnswer:
         if 300 <= response.status_code < 400:
             raise self._error(Kind.BROKEN, "the provider's API answered with a redirect", response.status_code)
-        claimed = response.headers.get("content-length", "")
-        if claimed.isdecimal() and int(claimed) > self.max_bytes:
-            raise self._too_large(response.status_code)
-        content = await self._collect(response)
-        encoding = response.headers.get("content-encoding", "")
-        if encoding:
-            try:
-                content = unpack(content, encoding, self.max_bytes)
-            except Unreadable as error:
-                raise self._error(
-                    Kind.BROKEN, f"the provider's answer cannot be read: {error}", response.status_code
-                ) from None
-        return HttpAnswer(response.status_code, response.headers, content, self.provider)
-
-    async def _collect(self, response: httpx.Response) -> bytes:
-        """The raw body. `BytesIO` grows in place and gives its buffer away without a copy: 8 MB cost about 9."""
+        head = HttpAnswer(response.status_code, response.headers, b"", self.provider)
         stream = cast(Any, response.stream)
-        stream.CHUNK_SIZE = CHUNK_BYTES  # 16 KiB would make 500 rounds of 8 MB
-        collected = io.BytesIO()
-        async for chunk in cast(AsyncIterator[bytes], stream):
-            collected.write(chunk)
-            if collected.tell() > self.max_bytes:
-                raise self._too_large(response.status_code)
-        return collected.getvalue()
+        stream.CHUNK_SIZE = CHUNK_BYTES  # 16 KiB would make 500 rounds of 8 MB; what has come is given at once
+        async with aclosing(cast(AsyncGenerator[bytes], stream.__aiter__())) as pieces:
+            if listener is None or not head.streamed:
+                return await with_content(head, pieces, self.max_bytes)
+            await listen(pieces, listener, self.max_bytes)
+        return head
 
     def _failure(self, method: str, error: Exception) -> ProviderError:
         # The transport calls a lost connection a ConnectTimeout too: only aiohttp's own error tells them apart.
@@ -238,9 +235,6 @@ class Http:
             return self._error(Kind.BUSY, "the provider could not be reached")
         kind = Kind.BUSY if method in _REPEATABLE else Kind.LOST
         return self._error(kind, "the connection to the provider broke before its answer came")
-
-    def _too_large(self, status: int) -> ProviderError:
-        return self._error(Kind.BROKEN, f"the provider's answer is larger than {self.max_bytes} bytes", status)
 
     def _error(self, kind: Kind, message: str, status: int | None = None) -> ProviderError:
         return ProviderError(kind, message, provider=self.provider, status=status)

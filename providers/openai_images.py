@@ -15,16 +15,21 @@ _KEPT = ("usage", "metadata")  # of the answer, into `Answer.extra`
 
 def read_answer(answer: HttpAnswer, base_url: str) -> Answer:
     """The pictures of a 200; a relative URL is joined to `base_url`. Raises BROKEN where there is no picture."""
-    body = answer.json_object(pictures_in_json.loads)
+    read = answer_in(answer.json_object(pictures_in_json.loads), base_url)
+    if read is None:
+        raise answer.broken("the provider answered without a picture")
+    return read
+
+
+def answer_in(body: Json, base_url: str) -> Answer | None:
+    """What the body of an answer says; None where it holds no picture, or one that is none."""
     items = body.get("data")
     found = cast(list[object], items) if isinstance(items, list) else []
     try:
         images = tuple(_image(cast(Json, item), body, base_url) for item in found if isinstance(item, dict))
     except ValueError:
-        images = ()
-    if not images:
-        raise answer.broken("the provider answered without a picture")
-    return Answer(images, extra={key: body[key] for key in _KEPT if body.get(key) is not None})
+        return None
+    return Answer(images, extra={key: body[key] for key in _KEPT if body.get(key) is not None}) if images else None
 
 
 def _image(item: Json, body: Json, base_url: str) -> Image:

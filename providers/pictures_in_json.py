@@ -17,7 +17,7 @@ _MARK = secrets.token_hex(8)  # so that no answer can name a placeholder
 _COLON = re.compile(rb'[ \t\r\n]*:[ \t\r\n]*"')
 
 
-def loads(body: bytes, key: str = "b64_json") -> Any:
+def loads(body: bytes | bytearray, key: str = "b64_json") -> Any:
     """Like `orjson.loads`, but long string values under `key` come as a `memoryview` of `body`.
 
     Such a value is not checked: it may be no base64 at all, and may start with a `data:` prefix
@@ -39,7 +39,7 @@ def loads(body: bytes, key: str = "b64_json") -> Any:
     return _put_back(orjson.loads(b"".join(pieces)), pictures)
 
 
-def _find(body: bytes, key: str) -> list[tuple[int, int]]:
+def _find(body: bytes | bytearray, key: str) -> list[tuple[int, int]]:
     """Where the long values lie; empty where one is written with escapes, which only the parser can undo."""
     name = f'"{key}"'.encode()
     cuts: list[tuple[int, int]] = []

@@ -1,15 +1,19 @@
 """Servers that speak OpenAI's images API: OpenAI itself, Lumenfall, and any server of one's own."""
 
+from collections.abc import Awaitable
 from dataclasses import replace
 from typing import cast
 
 from providers import multipart
 from providers.account import Account
 from providers.amounts import MOST_DOLLARS, amount
-from providers.base import Answer, Call, Json
+from providers.base import Answer, Call, Json, Watch
 from providers.errors import Kind, ProviderError
+from providers.event_stream import Listener
 from providers.http_answer import HttpAnswer
+from providers.image_stream import ImageStream
 from providers.openai_compatible.dialects import DIALECTS
+from providers.openai_compatible.streaming import as_stream, is_streamed, refuses_stream
 from providers.openai_images import Complaint, read_answer, read_error
 from providers.refusals import kind_of_status, public_text, retry_after, texts_of
 
@@ -59,28 +63,50 @@ class OpenAICompatible:
 
     async def generate(self, call: Call) -> Answer:
         """Sends the call and reads its pictures; raises `ProviderError`, LOST when the answer never came."""
-        try:
-            answer = await self._post(call)
-            if answer.status >= 300:
-                raise explain(answer, call)
-            return _with_cost(read_answer(answer, self.http.base_url))
-        except ProviderError as error:
-            error.provider = self.name
-            raise
+        return await self._named(self._ask(call))
+
+    async def generate_watched(self, call: Call, watch: Watch) -> Answer:
+        """Streams the call where its model does, and asks in the ordinary way where not, or where that is refused."""
+        asking = self._stream(call, watch) if is_streamed(call, self.dialect) else self._ask(call)
+        return await self._named(asking)
 
     async def close(self) -> None:
         await self.http.close()
 
-    async def _post(self, call: Call) -> HttpAnswer:
+    async def _named(self, asking: Awaitable[Answer]) -> Answer:
+        try:
+            return await asking
+        except ProviderError as error:
+            error.provider = self.name
+            raise
+
+    async def _ask(self, call: Call) -> Answer:
+        return self._read(await self._post(call, self.dialect.body(call)), call)
+
+    async def _stream(self, call: Call, watch: Watch) -> Answer:
+        stream = ImageStream(call, watch, explain)
+        listener = Listener(stream.told, times=1 + call.partial_images)
+        answer = await self._post(call, as_stream(self.dialect.body(call), call), listener)
+        if refuses_stream(answer):
+            return await self._ask(call)
+        return _with_cost(stream.answer(self.http.base_url)) if answer.streamed else self._read(answer, call)
+
+    def _read(self, answer: HttpAnswer, call: Call) -> Answer:
+        if answer.status >= 300:
+            raise explain(answer, call)
+        return _with_cost(read_answer(answer, self.http.base_url))
+
+    async def _post(self, call: Call, body: Json, listener: Listener | None = None) -> HttpAnswer:
         """A payload with pictures in parts of their own goes out as a form, any other as JSON."""
-        path, body = self.dialect.path(call), self.dialect.body(call)
+        path = self.dialect.path(call)
         if not multipart.has_parts(body):
-            return await self.http.post(path, json=body)
+            return await self.http.post(path, json=body, listener=listener)
         try:
             form = multipart.encode(body, repeat=self.dialect.repeats.get(call.operation, frozenset()))
         except TypeError:
             raise ProviderError(Kind.BAD_REQUEST, "the request cannot be written as a form") from None
-        return await self.http.post_content(path, content=form.body, content_type=form.content_type)
+        content, content_type = form.body, form.content_type
+        return await self.http.post_content(path, content=content, content_type=content_type, listener=listener)
 
 
 def explain(answer: HttpAnswer, call: Call) -> ProviderError:

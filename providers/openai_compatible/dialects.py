@@ -25,6 +25,8 @@ _SD_SERVER: Mapping[Operation, str] = {**_OPENAI, "image_to_image": EDITS}
 _LOCALAI: Mapping[Operation, str] = {"generate": GENERATIONS, "edit": GENERATIONS, "image_to_image": GENERATIONS}
 _XINFERENCE: Mapping[Operation, str] = {**_OPENAI, "image_to_image": "/images/variations"}
 
+_GPT_IMAGE = re.compile(r"(?:.*/)?(?:gpt|chatgpt)-image", re.IGNORECASE)
+
 SD_MARKER = "<sd_cpp_extra_args"
 
 Rewrite = Callable[[Json], Json]
@@ -83,8 +85,9 @@ class Dialect:
     """`place` puts what OpenAI's API has no field for where this server reads it.
 
     `formatless` matches upstream ids that refuse `response_format`, so that it is left out: OpenAI's GPT image models
-    answer 400 `unknown_parameter` to it, and base64 always. `repeats` are the fields of an operation's form whose
-    several values are sent under one plain name, where OpenAI's clients would write `name[]`.
+    answer 400 `unknown_parameter` to it, and base64 always. `streaming` matches those that show a picture half done.
+    `repeats` are the fields of an operation's form whose several values are sent under one plain name, where OpenAI's
+    clients would write `name[]`.
     """
 
     name: str
@@ -93,6 +96,7 @@ class Dialect:
     repeats: Mapping[Operation, frozenset[str]] = field(default_factory=dict[Operation, frozenset[str]])
     names_model: bool = True
     formatless: re.Pattern[str] | None = None
+    streaming: re.Pattern[str] | None = None
 
     def path(self, call: Call) -> str:
         """Where the call goes; BAD_REQUEST for an operation that this adapter does not speak."""
@@ -113,7 +117,7 @@ class Dialect:
 DIALECTS: dict[str, Dialect] = {
     dialect.name: dialect
     for dialect in (
-        Dialect("openai", formatless=re.compile(r"(?:.*/)?(?:gpt|chatgpt)-image", re.IGNORECASE)),
+        Dialect("openai", formatless=_GPT_IMAGE, streaming=_GPT_IMAGE),
         Dialect("vllm-omni"),
         Dialect("sglang", place=seeded),
         # One model, whatever the request names.
