@@ -120,6 +120,7 @@ pictures = Table(
 Index("pictures_by_name", pictures.c.team, pictures.c.name)
 Index(
     "pictures_by_age",
+    pictures.c.team,
     pictures.c.role,
     pictures.c.created,
     sqlite_where=text("name IS NOT NULL"),
