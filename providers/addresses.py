@@ -59,6 +59,15 @@ def is_public(address: Address) -> bool:
     return not any(address in network for network in _DENIED_V6)
 
 
+def is_address(host: str) -> bool:
+    """Whether a URL's host is an address already, and no name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host name or address is this machine alone: `localhost`, `127.0.0.1`, `::1`."""
     if host.lower() == "localhost":

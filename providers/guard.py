@@ -1,4 +1,4 @@
-"""Pictures that somebody else points to are fetched here, and only from the public internet.
+"""What somebody else points to is fetched from and sent to here, and only on the public internet.
 
 A name is resolved once; if any of its addresses is not public the URL is refused, otherwise one of the checked
 addresses is connected to, under the right Host and SNI. The socket's own address is checked once more as it is made,
@@ -7,38 +7,42 @@ so no way of spelling an address gets past. A provider's own configured hosts ar
 
 import asyncio
 import io
-import ipaddress
-import socket
 import ssl
 import time
-from collections.abc import Callable, Container, Iterable, Mapping
-from typing import Any
+from collections.abc import AsyncIterable, Callable, Container, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 import aiohttp
 from yarl import URL
 
 from providers import data_uri
-from providers.addresses import Address, is_public
+from providers.addresses import Address, is_address, is_public
 from providers.base import Download
 from providers.compression import Unreadable, unpack
 from providers.errors import Kind, ProviderError
 from providers.foreign_urls import RefusedURL, check_foreign, origin_of, read_url
+from providers.guarded_sessions import CHUNK_BYTES, Sessions, no_answer, refused_address
 from providers.refusals import retry_after
 from providers.resolving import CheckedResolver, NotPublic, Resolver, system_resolver
 
-CONNECT_SECONDS = 5.0
 MAX_REDIRECTS = 5
 PORTS = frozenset({443, 8443})
-CHUNK_BYTES = 256 * 1024
 
-_HEADERS = {"accept": "image/*,*/*;q=0.5", "accept-encoding": "identity", "user-agent": "easel"}
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a server said to what it was sent: a status, and for how many seconds it wishes to be left alone."""
+
+    status: int
+    retry_after: float | None = None
 
 
 class Guard:
-    """Fetches pictures by URL. No cookie or proxy is ever involved, and no key but at its owner's.
+    """Fetches pictures by URL, and sends to URLs. No cookie or proxy is ever involved, no key but at its owner's.
 
-    `trusted_origins` (`http://127.0.0.1:8188`) are the providers' own configured hosts: fetched whatever their
-    address, port and scheme. `headers` go along to these origins alone, each its own. `resolver`, `permits`, `ports`
+    `trusted_origins` (`http://127.0.0.1:8188`) are the providers' or the operator's own configured hosts: connected to
+    whatever their address, port and scheme. `headers` go along to these origins alone, each its own. `permits`, `ports`
     and `tls` are there for tests.
     """
 
@@ -58,9 +62,7 @@ class Guard:
         self.permits = permits
         self.ports = ports
         self._resolver = resolver
-        self._tls = tls
-        self._max_connections = max_connections
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._sessions = Sessions(resolver, permits, tls=tls, max_connections=max_connections)
 
     async def fetch(self, url: str, *, max_bytes: int, deadline: float) -> Download:
         """The picture behind a URL or in a `data:` URI.
@@ -83,16 +85,56 @@ class Guard:
         TIMEOUT past the deadline.
         """
         try:
-            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-                await self._put(self._checked(url), content, content_type)
+            sent = await self.send("PUT", url, content, {"content-type": content_type}, deadline=deadline)
+        except RefusedURL as error:
+            raise _refused(str(error)) from None
         except TimeoutError:
             raise ProviderError(Kind.TIMEOUT, "the picture could not be sent in time") from None
+        except ConnectionError as error:
+            raise ProviderError(Kind.BUSY, "the server that takes pictures could not be reached") from error
+        if sent.status >= 300:
+            raise _not_taken(sent)
+
+    async def send(
+        self,
+        method: Literal["POST", "PUT"],
+        url: str,
+        content: bytes | AsyncIterable[bytes],
+        headers: Mapping[str, str],
+        *,
+        deadline: float,
+    ) -> Sent:
+        """Sends a body to an address that somebody named. No redirect is followed, no body of an answer is read.
+
+        Content that comes in pieces needs its `content-length` among the headers. Raises RefusedURL, which says why
+        nothing was connected to; ConnectionError, in words of ours, when there was no answer; TimeoutError past the
+        deadline, a moment of `time.monotonic`.
+        """
+        target = self._permitted(url)
+        async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+            return await self._send(method, target, content, headers)
+
+    def check(self, url: str) -> None:
+        """Raises RefusedURL for a URL that would be neither fetched from nor sent to, as far as its text tells."""
+        self._permitted(url)
+
+    async def look_up(self, url: str) -> None:
+        """Resolves the host of a URL as a connection would: RefusedURL for an address that is not public, else OSError.
+
+        The answer holds for this moment only: every connection resolves and checks anew.
+        """
+        target = self._permitted(url)
+        host = target.raw_host or ""
+        if self._is_trusted(target) or is_address(host):
+            return
+        try:
+            await CheckedResolver(self._resolver, self.permits).resolve(host, target.port or 0)
+        except NotPublic:
+            raise RefusedURL("its host has an address that is not public") from None
 
     async def close(self) -> None:
         """Closes the connections; downloads still running fail."""
-        for session in self._sessions.values():
-            await session.close()
-        self._sessions.clear()
+        await self._sessions.close()
 
     async def _follow(self, url: URL, max_bytes: int) -> Download:
         """Redirects by hand: each target is checked like a first URL, and no way back leads into trust."""
@@ -114,67 +156,44 @@ class Guard:
 
     def _checked(self, text: str, *, trust: bool = True) -> URL:
         try:
-            url = read_url(text)
-            if not (trust and self._is_trusted(url)):
-                check_foreign(url, ports=self.ports, permits=self.permits)
+            return self._permitted(text, trust=trust)
         except RefusedURL as error:
             raise _refused(str(error)) from None
+
+    def _permitted(self, text: str, *, trust: bool = True) -> URL:
+        url = read_url(text)
+        if not (trust and self._is_trusted(url)):
+            check_foreign(url, ports=self.ports, permits=self.permits)
         return url
 
     async def _get(self, url: URL, max_bytes: int, own: Mapping[str, str] | None, *, trusted: bool) -> Download | str:
         """One hop: the picture, or where the server points to."""
         try:
-            async with self._session(trusted=trusted).get(url, headers=own, allow_redirects=False) as response:
+            async with self._sessions.session(trusted=trusted).get(url, headers=own, allow_redirects=False) as response:
                 if response.status in (301, 302, 303, 307, 308):
                     return str(url.join(URL(response.headers["location"], encoded=True)))
                 if response.status != 200:
                     raise _not_there(response)
                 return await _read(response, max_bytes)
         except (aiohttp.ClientError, OSError) as error:
-            if _cause(error, NotPublic):
+            if refused_address(error):
                 raise _refused("its address is not public") from None
             raise ProviderError(Kind.BUSY, "the picture's server could not be reached") from error
         except (KeyError, ValueError):
             raise _refused("it redirects to something that is not a URL") from None
 
-    async def _put(self, url: URL, content: bytes, content_type: str) -> None:
-        session, headers = self._session(trusted=self._is_trusted(url)), {"content-type": content_type}
+    async def _send(
+        self, method: str, url: URL, content: bytes | AsyncIterable[bytes], headers: Mapping[str, str]
+    ) -> Sent:
+        session = self._sessions.session(trusted=self._is_trusted(url))
+        body = io.BytesIO(content) if isinstance(content, bytes) else content
         try:
-            async with session.put(url, data=io.BytesIO(content), headers=headers, allow_redirects=False) as response:
-                if response.status >= 300:
-                    raise _not_taken(response)
+            async with session.request(method, url, data=body, headers=headers, allow_redirects=False) as response:
+                return Sent(response.status, retry_after(response.headers))
         except (aiohttp.ClientError, OSError) as error:
-            if _cause(error, NotPublic):
-                raise _refused("its address is not public") from None
-            raise ProviderError(Kind.BUSY, "the server that takes pictures could not be reached") from error
-
-    def _session(self, *, trusted: bool) -> aiohttp.ClientSession:
-        """A session, and so a pool of connections, for each of the two: a trusted connection is never reused."""
-        if trusted not in self._sessions:
-            connector = aiohttp.TCPConnector(
-                limit=self._max_connections,
-                resolver=CheckedResolver(self._resolver, None if trusted else self.permits),
-                socket_factory=None if trusted else self._socket,
-                ssl=self._tls or True,
-                use_dns_cache=False,
-                keepalive_timeout=4.0,
-            )
-            self._sessions[trusted] = aiohttp.ClientSession(
-                connector=connector,
-                headers=_HEADERS,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=False,
-                auto_decompress=False,
-                read_bufsize=CHUNK_BYTES,
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
-            )
-        return self._sessions[trusted]
-
-    def _socket(self, info: tuple[Any, ...]) -> socket.socket:
-        family, kind, protocol, _name, address = info
-        if not self.permits(ipaddress.ip_address(address[0])):
-            raise NotPublic("not public")
-        return socket.socket(family, kind, protocol)
+            if refused_address(error):
+                raise RefusedURL("its address is not public") from None
+            raise ConnectionError(no_answer(error)) from error
 
 
 async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> Download:
@@ -211,22 +230,12 @@ def _not_there(response: aiohttp.ClientResponse) -> ProviderError:
     return ProviderError(Kind.BROKEN, message, status=status)
 
 
-def _not_taken(response: aiohttp.ClientResponse) -> ProviderError:
-    status = response.status
-    again = status in (408, 425, 429) or status >= 500
+def _not_taken(sent: Sent) -> ProviderError:
+    again = sent.status in (408, 425, 429) or sent.status >= 500
     kind = Kind.BUSY if again else Kind.BROKEN
-    message = f"the server that takes pictures answered {status}"
-    return ProviderError(kind, message, status=status, retry_after=retry_after(response.headers))
+    message = f"the server that takes pictures answered {sent.status}"
+    return ProviderError(kind, message, status=sent.status, retry_after=sent.retry_after)
 
 
 def _refused(why: str) -> ProviderError:
     return ProviderError(Kind.BROKEN, f"a picture's URL was refused: {why}")
-
-
-def _cause(error: BaseException | None, kind: type[BaseException]) -> bool:
-    """Whether an error of that kind lies in the chain of causes, or in a group of connection attempts."""
-    while error is not None:
-        if isinstance(error, kind) or isinstance(getattr(error, "os_error", None), kind):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
