@@ -11,9 +11,10 @@ import orjson
 from providers import data_uri, pictures_in_json
 from providers.account import Account
 from providers.amounts import MOST_UNITS, amount_in
-from providers.base import Answer, Call, Image, Json, Progress, Ticket
+from providers.base import Answer, Call, Hook, Image, Json, Progress, Ticket
 from providers.errors import ProviderError
 from providers.fal.explain import explain
+from providers.fal.hooks import Hooks
 from providers.fal.storage import Storage
 from providers.guard import Guard
 
@@ -32,11 +33,14 @@ class Fal:
     def __init__(self, account: Account, *, queue_url: str, rest_url: str) -> None:
         opened = partial(account.open, self.name, scheme="Key", longest=QUEUE_SECONDS)
         self.http = opened(url=queue_url, origins=(account.base_url,))
-        self._storage = Storage(opened(url=rest_url), Guard([rest_url]))
+        rest = opened(url=rest_url)
+        self._storage = Storage(rest, Guard([rest_url]))
+        self._hooks = Hooks(rest)
 
     async def submit(self, call: Call) -> Ticket:
         """Queues the call; from the reply on it may cost. Raises `ProviderError`, LOST when the reply never came."""
-        answer = await self.http.post(f"/{quote(call.upstream, safe='/:@')}", json=call.payload)
+        hook = f"?fal_webhook={quote(call.webhook, safe='')}" if call.webhook else ""
+        answer = await self.http.post(f"/{quote(call.upstream, safe='/:@')}{hook}", json=call.payload)
         if answer.status >= 300:
             raise explain(answer, call, "submission")
         reply = answer.json_object()
@@ -85,6 +89,10 @@ class Fal:
     async def upload(self, content: bytes, content_type: str) -> str:
         """The URL of a picture in fal's storage."""
         return await self._storage.keep(content, content_type)
+
+    async def read_hook(self, headers: Mapping[str, str], body: bytes, now: float) -> Hook:
+        """Raises `HookRefused` unless one of fal's keys has signed it just now."""
+        return await self._hooks.read(headers, body, now)
 
     async def close(self) -> None:
         await self.http.close()

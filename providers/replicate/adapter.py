@@ -2,16 +2,18 @@
 
 import re
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import quote
 
 from providers import data_uri
 from providers.account import Account
-from providers.base import Answer, Call, Image, Json, Progress, Ticket
+from providers.base import Answer, Call, Hook, Image, Json, Progress, Ticket
 from providers.errors import Kind, ProviderError
 from providers.http import HttpAnswer
 from providers.replicate import files
 from providers.replicate.explain import explain, explain_end
+from providers.replicate.hooks import Hooks
 
 QUESTION_SECONDS = 60.0  # no single exchange takes longer; the prediction itself may
 # A creation is held open so long (1 to 60): quick models then answer in one exchange, and slow ones give their ticket
@@ -33,6 +35,7 @@ class Replicate:
         self.http = account.open(self.name, longest=QUESTION_SECONDS)
         self._wait = max(1, min(WAIT_SECONDS, int(self.http.timeout / 2)))
         self._over: OrderedDict[str, Json] = OrderedDict()
+        self._hooks = Hooks(self.http)
 
     async def submit(self, call: Call) -> Ticket:
         """Creates the prediction; from the reply on it may cost. Raises `ProviderError`, LOST without a reply."""
@@ -88,6 +91,10 @@ class Replicate:
         """The URL of a picture in Replicate's files."""
         return await files.keep(self.http, content, content_type)
 
+    async def read_hook(self, headers: Mapping[str, str], body: bytes, now: float) -> Hook:
+        """Raises `HookRefused` unless it was signed just now with the secret of our account."""
+        return await self._hooks.read(headers, body, now)
+
     async def close(self) -> None:
         await self.http.close()
 
@@ -110,9 +117,12 @@ class Replicate:
 def _creation(call: Call) -> tuple[str, Json]:
     """Official models run by their name, those of the community by the version behind a colon."""
     name, _colon, version = call.upstream.partition(":")
+    body: Json = {"input": call.payload}
+    if call.webhook:
+        body |= {"webhook": call.webhook, "webhook_events_filter": ["completed"]}
     if version:
-        return "/predictions", {"version": version, "input": call.payload}
-    return f"/models/{quote(name, safe='/')}/predictions", {"input": call.payload}
+        return "/predictions", {"version": version, **body}
+    return f"/models/{quote(name, safe='/')}/predictions", body
 
 
 def _is_over(prediction: Json) -> bool:

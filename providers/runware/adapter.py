@@ -3,12 +3,13 @@
 import asyncio
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from providers.account import Account
-from providers.base import Answer, Call, Image, Json, Progress, Ticket
+from providers.base import Answer, Call, Hook, Image, Json, Progress, Ticket
 from providers.errors import Kind, ProviderError
+from providers.runware import hooks
 from providers.runware.explain import failure, hitch, refusal
 from providers.runware.reply import CONFLICT, Standing, complaints, image_of, is_hitch, is_moderation, results
 from providers.runware.uploads import upload
@@ -77,12 +78,18 @@ class Runware:
         """The UUID that stands for the picture in a task. Raises `ProviderError`; nothing is paid by it."""
         return await upload(self.http, content, content_type)
 
+    async def read_hook(self, headers: Mapping[str, str], body: bytes, now: float) -> Hook:
+        """Not signed, nor dated: the address alone shows that it is Runware's. Raises `HookRefused`."""
+        del headers, now
+        return hooks.read(body)
+
     async def close(self) -> None:
         await self.http.close()
 
     async def _send(self, ticket: Ticket, call: Call) -> Literal["accepted", "used", "unsure"]:
         """What Runware says to a task: taken, its id was used before, or nothing that can be believed."""
-        task = {**call.payload, "model": call.upstream, "taskUUID": ticket.id}
+        hook = {"webhookURL": call.webhook} if call.webhook else {}
+        task = {**call.payload, "model": call.upstream, "taskUUID": ticket.id, **hook}
         try:
             answer = await self.http.post(self.http.base_url, json=[task])
         except ProviderError as error:
