@@ -17,9 +17,13 @@ TransportEffect = Literal["delay", "status", "html", "drop_before", "drop_after"
 PictureEffect = Literal[
     "moderated", "nsfw", "nsfw_one", "failed", "empty", "wrong_size", "not_a_picture", "huge", "wrong_type"
 ]  # what can be wrong with a picture, or with the making of it; `nsfw_one` is flagged in the first of an answer only
-Effect = TransportEffect | PictureEffect
+# What can go wrong within a stream of events, after its first one: the connection ends, an error comes instead of the
+# picture, what comes is no event, or nothing comes for `seconds`.
+StreamEffect = Literal["stream_cut", "stream_error", "stream_garbage", "stream_stall"]
+Effect = TransportEffect | PictureEffect | StreamEffect
 
 PICTURE_EFFECTS: tuple[str, ...] = get_args(PictureEffect)
+STREAM_EFFECTS: tuple[str, ...] = get_args(StreamEffect)
 ALWAYS = -1
 
 # A file has no moderation and no error of its own beyond its HTTP status.
@@ -38,8 +42,9 @@ class Fault(BaseModel, frozen=True, extra="forbid"):
     """One scripted fault.
 
     `generate` is the call that asks for pictures, whatever the provider calls it: it also meets a queue's submit.
-    `times` is how often it strikes (-1: always). `seconds` belongs to `delay`; `status`, `body` and `headers` to
-    `status`, where an absent body is the provider's own for that status.
+    `times` is how often it strikes (-1: always). `seconds` belongs to `delay` and `stream_stall`; `status`, `body` and
+    `headers` to `status`, where an absent body is the provider's own for that status. The effects of a stream are seen
+    by requests that ask for one.
     """
 
     provider: str
@@ -57,6 +62,8 @@ class Fault(BaseModel, frozen=True, extra="forbid"):
             raise ValueError("times is -1 (always) or at least 1")
         if self.effect in PICTURE_EFFECTS and self.effect not in _POSSIBLE[self.on]:
             raise ValueError(f"{self.effect} cannot happen on {self.on}")
+        if self.effect in STREAM_EFFECTS and self.on != "generate":
+            raise ValueError(f"{self.effect} can happen on generate only")
         return self
 
 
@@ -69,15 +76,21 @@ _FAULTS = TypeAdapter(list[Fault])
 
 @dataclass(frozen=True, slots=True)
 class Ability:
-    """What can go wrong at one provider: the steps that its API has, and the effects that it has no words for."""
+    """What can go wrong at one provider: the steps that its API has, and the effects that it has no words for.
+
+    `streams`: it answers a generation with a stream of events where that is asked for.
+    """
 
     steps: frozenset[Step]
     never: frozenset[PictureEffect] = frozenset()
+    streams: bool = False
 
     def objection(self, fault: Fault) -> str | None:
         """Why this fault would never be seen."""
         if fault.on not in self.steps:
             return f"{fault.provider} has no {fault.on} (it has {', '.join(sorted(self.steps))})"
+        if fault.effect in STREAM_EFFECTS and not self.streams:
+            return f"{fault.provider} streams nothing"
         never = fault.effect in self.never or (fault.effect == "nsfw_one" and "nsfw" in self.never)
         return f"{fault.provider} never answers {fault.effect}" if never else None
 

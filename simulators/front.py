@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from simulators.drawing import draw, spoilt
-from simulators.faults import Ability, Due, Fault, PictureEffect, Step, flaw_of
+from simulators.faults import STREAM_EFFECTS, Ability, Due, Fault, PictureEffect, Step, flaw_of
 from simulators.multipart import form_of, is_form
 from simulators.stage import Call, Span, Stage
 
@@ -114,6 +114,9 @@ class Front:
             case Fault(effect="drop_after"):
                 await answer(request, None)
                 return Cut()
+            case Fault(effect=effect) as fault if effect in STREAM_EFFECTS:
+                request.state.stream_fault = fault
+                return await answer(request, None)
             case _:
                 return await answer(request, due.picture_effect)
 
@@ -132,6 +135,11 @@ class Front:
 
         door = replace(self, refuse=anyone)
         return door.route(f"/{self.slug}-media/{{name}}", ["GET"], "download", send_picture)
+
+
+def stream_fault(request: Request) -> Fault | None:
+    """What is to go wrong within the stream that answers this request."""
+    return getattr(request.state, "stream_fault", None)
 
 
 def anyone(_request: Request) -> None:

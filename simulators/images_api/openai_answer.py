@@ -1,12 +1,10 @@
-"""OpenAI's answers to a drawn picture: the body with its usage, the stream of partial pictures, the errors."""
+"""OpenAI's answers: the body with its pictures and its usage, and the errors."""
 
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
-import orjson
 from starlette.responses import Response
 
 from simulators.drawing import Picture
@@ -14,8 +12,7 @@ from simulators.front import json_answer
 from simulators.images_api.openai_rules import USER_ERROR, Refusal
 from simulators.images_api.pictures import base64_of
 
-Kind = Literal["image_generation", "image_edit"]
-
+PARTIAL_TOKENS = 100  # OpenAI docs, Image generation, Partial images cost, read 2026-11-21
 _TOKENS = {"low": 272, "medium": 1056, "high": 4160, "xhigh": 6240, "max": 8320}
 
 ERRORS: dict[int, tuple[str, str | None, str]] = {
@@ -71,9 +68,10 @@ def describe(fields: dict[str, Any], size: tuple[int, int]) -> dict[str, str]:
     }
 
 
-def usage(prompt: str, described: dict[str, str], pictures: int, inputs: int) -> dict[str, Any]:
+def usage(prompt: str, described: dict[str, str], pictures: int, inputs: int, partials: int = 0) -> dict[str, Any]:
+    """`partials` is how many previews were shown."""
     text, images = max(1, len(prompt) // 4), 323 * inputs
-    output = _TOKENS[described["quality"]] * pictures
+    output = _TOKENS[described["quality"]] * pictures + PARTIAL_TOKENS * partials
     return {
         "input_tokens": text + images,
         "input_tokens_details": {"text_tokens": text, "image_tokens": images},
@@ -86,25 +84,3 @@ def usage(prompt: str, described: dict[str, str], pictures: int, inputs: int) ->
 async def body(pictures: Sequence[Picture], described: dict[str, str], used: dict[str, Any]) -> Response:
     data = [{"b64_json": await base64_of(picture)} for picture in pictures]
     return answered(json_answer({"created": int(time.time()), "data": data, "usage": used, **described}))
-
-
-async def events(
-    kind: Kind, pictures: Sequence[Picture], partials: int, described: dict[str, str], used: dict[str, Any]
-) -> AsyncIterator[bytes]:
-    """Partial pictures, then one completed event per picture; the body just ends."""
-    for picture in pictures:
-        for index in range(partials):
-            rough = replace(picture, seed=picture.seed + index + 1)
-            yield await _event(f"{kind}.partial_image", rough, described, {"partial_image_index": index})
-        yield await _event(f"{kind}.completed", picture, described, {"usage": used})
-
-
-async def _event(name: str, picture: Picture, described: dict[str, str], more: dict[str, Any]) -> bytes:
-    told = {
-        "type": name,
-        "b64_json": await base64_of(picture),
-        "created_at": int(time.time()),
-        **described,
-        **more,
-    }
-    return b"event: " + name.encode() + b"\ndata: " + orjson.dumps(told) + b"\n\n"

@@ -166,12 +166,19 @@ def refusal(fields: dict[str, Any], checks: dict[str, Check]) -> Refusal | None:
         wrong = checks[name](name, value, str(fields["model"]))
         if wrong:
             return wrong
+    return _at_odds(fields)
+
+
+def _at_odds(fields: dict[str, Any]) -> Refusal | None:
+    """Fields that are right, but not together. Several pictures in a stream are undocumented; the words are reported."""
     output_format = fields.get("output_format", "png")
     if fields.get("background") == "transparent" and output_format == "jpeg":
         return Refusal("Transparent background needs png or webp.", "background", "invalid_value", USER_ERROR)
     if output_format == "png" and fields.get("output_compression", 100) != 100:
         text = "Compression less than 100 is not supported for PNG output format."
         return Refusal(text, "output_compression", "invalid_value", USER_ERROR)
+    if fields.get("stream") and fields.get("n", 1) != 1:
+        return Refusal("Streaming is only supported with n=1.", "input", "unsupported_parameter", USER_ERROR)
     return None
 
 
