@@ -79,7 +79,7 @@ class Desk:
 
     @asynccontextmanager
     async def following(self, job: Job) -> AsyncGenerator[None]:
-        """While it lasts, somebody wants the job; it is cancelled when the last one leaves before its end."""
+        """While it lasts, somebody wants the job; it is cancelled when the last one leaves before its last picture."""
         job.followers += 1
         try:
             yield
@@ -88,7 +88,7 @@ class Desk:
             if job.followers == 0:
                 if job.over:
                     job.forget_partials()
-                else:
+                elif not job.complete:
                     self._cancel(job)
 
     def cancel(self, id: str) -> Job | None:

@@ -42,6 +42,11 @@ class Job:
     def over(self) -> bool:
         return self.status in ("succeeded", "failed", "cancelled")
 
+    @property
+    def complete(self) -> bool:
+        """All its pictures are there; a client that has read the last one leaves before the job is over."""
+        return len(self.pictures) == len(self.seeds)
+
     def tell(self, event: Event) -> None:
         """Adds to the log and wakes the followers."""
         if self.over:

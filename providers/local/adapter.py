@@ -8,11 +8,14 @@ from collections.abc import Callable, Sequence
 
 from providers import multipart
 from providers.account import Account
-from providers.base import Answer, Call
+from providers.base import Answer, Call, Watch
 from providers.errors import Kind, ProviderError
+from providers.event_stream import Listener
 from providers.http import Http
 from providers.http_answer import HttpAnswer
+from providers.image_stream import ImageStream
 from providers.local.dispatch import Dispatch, work_of
+from providers.local.streaming import SILENCE_SECONDS, as_stream
 from providers.openai_images import read_answer, read_error
 from providers.refusals import kind_of_status, public_text, retry_after, texts_of
 
@@ -41,12 +44,26 @@ class Local:
 
     async def generate(self, call: Call) -> Answer:
         """Asks one worker after the other, best first, until one takes the call; raises the last one's refusal."""
+        return await self._give(call, None)
+
+    async def generate_watched(self, call: Call, watch: Watch) -> Answer:
+        """Like `generate`, and every step is told. A call that goes to a next worker begins anew there, for all to see.
+
+        Whoever cancels this closes the connection, and the worker stops at its next step.
+        """
+        return await self._give(call, watch)
+
+    async def close(self) -> None:
+        for http in self.https.values():
+            await http.close()
+
+    async def _give(self, call: Call, watch: Watch | None) -> Answer:
         work, losses = work_of(call), 0
         refusal = ProviderError(Kind.BUSY, "no worker took the request", provider=self.name)
         for url in self.dispatch.order(self.clock()):
             try:
                 with self.dispatch.working(url, work):
-                    return await self._ask(self.https[url], call)
+                    return await self._ask(self.https[url], call, watch)
             except _Lost as error:
                 losses += 1
                 if losses == MAX_LOSSES:
@@ -59,22 +76,14 @@ class Local:
             self.dispatch.rest(url, self.clock(), refusal.retry_after)
         raise refusal
 
-    async def close(self) -> None:
-        for http in self.https.values():
-            await http.close()
-
-    async def _ask(self, http: Http, call: Call) -> Answer:
-        body = {"response_format": "b64_json", "model": call.upstream, **call.payload}
-        named = {"x-request-id": call.id}
+    async def _ask(self, http: Http, call: Call, watch: Watch | None) -> Answer:
+        stream = ImageStream(call, watch, explain) if watch is not None else None
         try:
-            if call.operation == "generate":
-                answer = await http.post("/v1/images/generations", json=body, headers=named)
-            else:
-                form = multipart.encode(body)
-                answer = await http.post_content(
-                    "/v1/images/edits", content=form.body, content_type=form.content_type, headers=named
-                )
+            answer = await _post(http, call, stream)
+            if stream is not None and answer.streamed:
+                return stream.answer(http.base_url)
         except ProviderError as error:
+            error.provider = self.name
             if error.kind is not Kind.LOST:
                 raise
             if isinstance(error.__cause__, TimeoutError):
@@ -83,6 +92,19 @@ class Local:
         if answer.status >= 300:
             raise explain(answer, call)
         return read_answer(answer, http.base_url)
+
+
+async def _post(http: Http, call: Call, stream: ImageStream | None) -> HttpAnswer:
+    body = {"response_format": "b64_json", "model": call.upstream, **call.payload}
+    body = body if stream is None else as_stream(body, call)
+    listener = stream and Listener(stream.told, idle=SILENCE_SECONDS, times=1 + call.partial_images)
+    named = {"x-request-id": call.id}
+    if call.operation == "generate":
+        return await http.post("/v1/images/generations", json=body, headers=named, listener=listener)
+    form = multipart.encode(body)
+    content, content_type = form.body, form.content_type
+    path = "/v1/images/edits"
+    return await http.post_content(path, content=content, content_type=content_type, headers=named, listener=listener)
 
 
 def explain(answer: HttpAnswer, call: Call) -> ProviderError:
