@@ -22,10 +22,14 @@ class SecretsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """`signing_keys` sign picture URLs (the first signs, all verify); `admin_key_hash` is that of a generated key."""
+    """`signing_keys` sign picture URLs (the first signs, all verify); `admin_key_hash` is that of a generated key.
+
+    `sealing_key` seals the secrets of teams, once there are any.
+    """
 
     signing_keys: tuple[bytes, ...]
     admin_key_hash: str | None = None
+    sealing_key: bytes | None = None
 
     def __repr__(self) -> str:
         return f"<Secrets {len(self.signing_keys)} signing keys, admin key {'set' if self.admin_key_hash else 'none'}>"
@@ -56,6 +60,17 @@ def set_admin_key_hash(data_dir: Path, admin_key_hash: str, *, only_if_none: boo
         return changed
 
 
+def sealing_key(data_dir: Path) -> bytes:
+    """The key that seals the secrets of teams, made on first use; raises SecretsError."""
+    with _locked(data_dir) as file:
+        known = _read(file) or Secrets(signing_keys=(secrets.token_bytes(32),))
+        if known.sealing_key is not None:
+            return known.sealing_key
+        made = secrets.token_bytes(32)
+        _write(file, replace(known, sealing_key=made))
+        return made
+
+
 @contextmanager
 def _locked(data_dir: Path) -> Generator[Path]:
     directory = data_dir.expanduser().resolve()
@@ -80,18 +95,24 @@ def _read(file: Path) -> Secrets | None:
         kept = cast("dict[str, Any]", orjson.loads(text))
         keys = tuple(bytes.fromhex(key) for key in kept["signing_keys"])
         admin_key_hash = kept.get("admin_key_hash")
+        sealing = bytes.fromhex(kept["sealing_key"]) if kept.get("sealing_key") is not None else None
     except (ValueError, KeyError, TypeError, AttributeError):
-        keys, admin_key_hash = (), None
-    if not keys or min(map(len, keys)) < 16 or not isinstance(admin_key_hash, str | None):
+        keys, admin_key_hash, sealing = (), None, None
+    secret = [*keys] if sealing is None else [*keys, sealing]
+    if not keys or min(map(len, secret)) < 16 or not isinstance(admin_key_hash, str | None):
         # Making new ones would break every URL that was handed out, and lock the administrator out.
         raise SecretsError(f"{file} is damaged; restore it, or remove it to have new secrets made")
-    return Secrets(keys, admin_key_hash)
+    return Secrets(keys, admin_key_hash, sealing)
 
 
 def _write(file: Path, kept: Secrets) -> None:
-    text = orjson.dumps(
-        {"signing_keys": [key.hex() for key in kept.signing_keys], "admin_key_hash": kept.admin_key_hash}
-    )
+    shown: dict[str, Any] = {
+        "signing_keys": [key.hex() for key in kept.signing_keys],
+        "admin_key_hash": kept.admin_key_hash,
+    }
+    if kept.sealing_key is not None:
+        shown["sealing_key"] = kept.sealing_key.hex()
+    text = orjson.dumps(shown)
     new = file.with_suffix(".new")
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

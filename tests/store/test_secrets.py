@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.store.secrets import Secrets, SecretsError, load_or_create, set_admin_key_hash
+from gateway.store.secrets import Secrets, SecretsError, load_or_create, sealing_key, set_admin_key_hash
 
 
 def test_it_is_made_once_and_private(tmp_path: Path) -> None:
@@ -40,8 +40,29 @@ def test_an_admin_key_is_replaced_and_the_signing_keys_stay(tmp_path: Path) -> N
     assert load_or_create(tmp_path).admin_key_hash == "two"
 
 
+def test_a_sealing_key_is_made_once_beside_what_is_there(tmp_path: Path) -> None:
+    before = set_admin_key_hash(tmp_path, "one")
+    with ThreadPoolExecutor(8) as threads:
+        [made] = set(threads.map(sealing_key, [tmp_path] * 16))
+    assert len(made) == 32
+    assert load_or_create(tmp_path) == Secrets(before.signing_keys, "one", made)
+    assert set_admin_key_hash(tmp_path, "two") == Secrets(before.signing_keys, "two", made)
+    assert made.hex() not in repr(load_or_create(tmp_path))
+
+
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[]", "null", '{"signing_keys": []}', '{"signing_keys": ["00"]}', '{"signing_keys": ["zz"]}']
+    "text",
+    [
+        "",
+        "{}",
+        "[]",
+        "null",
+        '{"signing_keys": []}',
+        '{"signing_keys": ["00"]}',
+        '{"signing_keys": ["zz"]}',
+        '{"signing_keys": ["' + "00" * 32 + '"], "sealing_key": "00"}',
+        '{"signing_keys": ["' + "00" * 32 + '"], "sealing_key": 7}',
+    ],
 )
 def test_a_damaged_file_is_told_and_left_alone(tmp_path: Path, text: str) -> None:
     (tmp_path / "secrets.json").write_text(text)
