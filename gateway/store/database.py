@@ -12,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
+import asyncpg
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 READERS = 2
@@ -26,6 +27,13 @@ Result = TypeVar("Result")
 
 class DatabaseError(Exception):
     """The database cannot be reached, or refuses; the message holds no value and no password."""
+
+
+class DatabaseAway(DatabaseError):
+    """It cannot be reached, is locked for too long or full: nothing is wrong with what was asked of it.
+
+    A transaction that was under way may have been committed, or not.
+    """
 
 
 class Database(Protocol):
@@ -151,9 +159,15 @@ def failures_told() -> Generator[None]:
     try:
         yield
     except TimeoutError:
-        raise DatabaseError("the database did not answer in time") from None
-    except DBAPIError as error:
-        original = cast("object", error.orig)
-        raise DatabaseError(f"the database failed: {type(original or error).__name__}") from None
-    except (SQLAlchemyError, OSError) as error:
-        raise DatabaseError(f"the database failed: {type(error).__name__}") from None
+        raise DatabaseAway("the database did not answer in time") from None
+    except (OperationalError, InterfaceError, OSError, asyncpg.PostgresConnectionError) as error:
+        raise DatabaseAway(f"the database is away: {kind(error)}") from None
+    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        away = isinstance(error, DBAPIError) and error.connection_invalidated
+        raise (DatabaseAway if away else DatabaseError)(f"the database failed: {kind(error)}") from None
+
+
+def kind(error: Exception) -> str:
+    """As the driver names it."""
+    original = cast("object", error.orig) if isinstance(error, DBAPIError) else None
+    return type(original or error).__name__

@@ -4,7 +4,7 @@ An entry is written whole or not at all. All moments are Unix seconds.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
@@ -34,7 +34,7 @@ class NewJob:
     operation: str
     model: str
     body: str
-    request: bytes
+    request: bytes = field(repr=False)
     images: int
     created: float
     owner: str | None
@@ -153,6 +153,18 @@ class Written:
     leftover: Leftover | None = None
     existing: str | None = None
     existing_body: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """An event that is in the database for good, where `seq` is its place among all."""
+
+    seq: int
+    team: str
+    job: str
+    type: EventType
+    at: float
+    data: Mapping[str, Any]
 
 
 class LeaseLost(Exception):

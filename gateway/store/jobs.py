@@ -1,0 +1,204 @@
+"""Jobs as they stand in the database: read, listed, asked to end. Each function is part of somebody's transaction.
+
+A job with `deleting` set is as good as gone. Moments are Unix seconds.
+"""
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, select, true, tuple_, update
+
+from gateway.store import event_log
+from gateway.store.entries import CallRow, DeliveryKind, EventRow, PictureRow, Status
+from gateway.store.tables import calls, deliveries, jobs, pictures
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """See `tables.jobs`."""
+
+    id: str
+    team: str
+    caller: str
+    operation: str
+    model: str
+    status: Status
+    owner: str | None
+    attempt: int
+    body: str
+    request: bytes | None = field(repr=False)
+    images: int
+    gone: bool
+    leftover: bool
+    cancelling: bool
+    deleting: bool
+    created: float
+    started: float | None
+    finished: float | None
+    provider: str | None
+    cost_micros: int | None
+    result: bytes | None
+    error: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """See `tables.deliveries`."""
+
+    id: str
+    job: str
+    team: str
+    kind: DeliveryKind
+    place: int
+    url: str
+    state: str
+    tries: int
+    due: float
+    created: float
+    last_at: float | None
+    last_status: int | None
+    last_error: str | None
+
+
+JOB = [jobs.c[each.name] for each in fields(JobRow)]
+CALL = [calls.c[each.name] for each in fields(CallRow)]
+PICTURE = [pictures.c[each.name] for each in fields(PictureRow)]
+DELIVERY = [deliveries.c[each.name] for each in fields(DeliveryRow)]
+
+READ = select(*JOB).where(jobs.c.id == bindparam("id"), ~jobs.c.deleting)
+CALLS = select(*CALL).where(calls.c.job == bindparam("job")).order_by(calls.c.number)
+PICTURES = (
+    select(*PICTURE)
+    .where(pictures.c.job == bindparam("job"), pictures.c.role == bindparam("role"))
+    .order_by(pictures.c.place)
+)
+DELIVERIES = (
+    select(*DELIVERY).where(deliveries.c.job == bindparam("job")).order_by(deliveries.c.created, deliveries.c.place)
+)
+OPEN = and_(jobs.c.finished.is_(None), ~jobs.c.deleting)
+ASK = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("job"), jobs.c.team == bindparam("of"), OPEN)
+    .values(cancelling=True)
+    .returning(*JOB)
+)
+END_QUEUED = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("job"), jobs.c.owner.is_(None), jobs.c.status == "queued", OPEN)
+    .values(status="cancelled", finished=bindparam("at"), request=None)
+    .returning(*JOB)
+)
+GONE = update(jobs).where(jobs.c.id.in_(bindparam("ids", expanding=True))).values(gone=True)
+SAME_REQUEST = and_(
+    jobs.c.team == bindparam("of"),
+    jobs.c.caller == bindparam("by"),
+    jobs.c.body == bindparam("hash"),
+    jobs.c.created >= bindparam("since"),
+    ~jobs.c.deleting,
+)
+FORSAKEN = select(*JOB).where(SAME_REQUEST, jobs.c.gone).order_by(jobs.c.created, jobs.c.id).limit(1).with_for_update()
+ADOPT = update(jobs).where(jobs.c.id == bindparam("job")).values(gone=False)
+NEWEST = (
+    select(*JOB)
+    .where(SAME_REQUEST, jobs.c.status.in_(("queued", "running", "succeeded")))
+    .order_by(jobs.c.created.desc(), jobs.c.id.desc())
+    .limit(1)
+)
+
+
+def read_job(connection: Connection, id: str, team: str | None = None) -> JobRow | None:
+    """None for one that is not there, or not that team's."""
+    row = connection.execute(READ, {"id": id}).one_or_none()
+    return JobRow(*row) if row is not None and team in (None, row.team) else None
+
+
+def list_jobs(
+    connection: Connection,
+    team: str,
+    *,
+    statuses: Collection[Status] = (),
+    model: str | None = None,
+    created_from: float | None = None,
+    created_to: float | None = None,
+    after: str | None = None,
+    limit: int = 20,
+) -> list[JobRow]:
+    """A team's jobs, newest first: those created from one moment until before another, further back than `after`."""
+    wanted = select(*JOB).where(
+        jobs.c.team == team,
+        ~jobs.c.deleting,
+        jobs.c.status.in_(statuses) if statuses else true(),
+        jobs.c.model == model if model is not None else true(),
+        jobs.c.created >= created_from if created_from is not None else true(),
+        jobs.c.created < created_to if created_to is not None else true(),
+        older_than(team, after) if after is not None else true(),
+    )
+    newest_first = wanted.order_by(jobs.c.created.desc(), jobs.c.id.desc()).limit(limit)
+    return [JobRow(*row) for row in connection.execute(newest_first)]
+
+
+def older_than(team: str, after: str) -> Any:
+    """Nothing is older than a job that is not there, or another team's."""
+    other = jobs.alias()
+    place = select(other.c.created, other.c.id).where(other.c.id == after, other.c.team == team)
+    return tuple_(jobs.c.created, jobs.c.id) < place.scalar_subquery()
+
+
+def calls_of(connection: Connection, job: str) -> tuple[CallRow, ...]:
+    """In the order in which they were begun."""
+    return tuple(call_row(row) for row in connection.execute(CALLS, {"job": job}))
+
+
+def call_row(row: Any) -> CallRow:
+    values = dict(row._mapping)
+    values["indexes"] = tuple(int(index) for index in values["indexes"].split(",") if index)
+    return CallRow(**values)
+
+
+def pictures_of(connection: Connection, job: str, role: str) -> tuple[PictureRow, ...]:
+    """In the order of their places."""
+    return tuple(PictureRow(*row) for row in connection.execute(PICTURES, {"job": job, "role": role}))
+
+
+def deliveries_of(connection: Connection, job: str) -> tuple[DeliveryRow, ...]:
+    """Webhooks and uploads, the oldest first."""
+    return tuple(DeliveryRow(*row) for row in connection.execute(DELIVERIES, {"job": job}))
+
+
+def ask_to_cancel(connection: Connection, team: str, id: str) -> JobRow | None:
+    """The job as it stands then; None where there is none that could still be cancelled.
+
+    Whoever owns it will end it. One that waits for a process ends here.
+    """
+    asked = connection.execute(ASK, {"job": id, "of": team}).one_or_none()
+    if asked is None:
+        return None
+    now = time.time()
+    ended = connection.execute(END_QUEUED, {"job": id, "at": now}).one_or_none()
+    if ended is None:
+        return JobRow(*asked)
+    event_log.append(connection, [event_log.JobEvent(team, id, EventRow("finished", now, {"status": "cancelled"}))])
+    return JobRow(*ended)
+
+
+def find_resent(connection: Connection, team: str, caller: str, body: str, since: float) -> JobRow | None:
+    """The job that a request sent again is about, among those created since then; whoever asks first gets it.
+
+    That is the oldest one whose asker has left: it counts as asked for again from now on. Where none was left, it is
+    the newest that runs or succeeded; one that failed before its asker's eyes is asked for anew.
+    """
+    wanted = {"of": team, "by": caller, "hash": body, "since": since}
+    forsaken = connection.execute(FORSAKEN, wanted).one_or_none()
+    if forsaken is not None:
+        connection.execute(ADOPT, {"job": forsaken.id})
+        return replace(JobRow(*forsaken), gone=False)
+    newest = connection.execute(NEWEST, wanted).one_or_none()
+    return JobRow(*newest) if newest is not None else None
+
+
+def mark_gone(connection: Connection, ids: Sequence[str]) -> None:
+    """Whoever asked for these jobs has left without an answer."""
+    if ids:
+        connection.execute(GONE, {"ids": list(ids)})

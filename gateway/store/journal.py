@@ -1,0 +1,197 @@
+"""What happens to jobs is written down in groups: all entries that wait go into one transaction, and meanwhile the next
+ones gather. So a busy gateway pays for one commit where it would pay for a hundred.
+"""
+
+import asyncio
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from gateway.store.database import Database, DatabaseAway, DatabaseError
+from gateway.store.entries import Committed, Entry, LeaseLost, Written
+from gateway.store.journal_transaction import Numbered, write_batch
+
+log = structlog.stdlib.get_logger()
+
+MOST_TOGETHER = 200  # entries a transaction, so that none takes long
+MOST_KEPT = 10_000  # entries that wait for the database to come back
+LATER_SECONDS = 0.05
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between tries while the database is away
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """An entry, or None for a `flush`. `answer` is what somebody waits for."""
+
+    number: int
+    entry: Entry | None
+    answer: asyncio.Future[Written] | None
+
+    def settle(self, outcome: Written | Exception) -> None:
+        if self.answer is None or self.answer.done():
+            return
+        if isinstance(outcome, Written):
+            self.answer.set_result(outcome)
+        else:
+            self.answer.set_exception(outcome)
+
+
+class Journal:
+    """Entries about one job are written in the order in which they were handed over.
+
+    `told` is called on the event loop after each commit, with the events that are in the database now.
+    """
+
+    def __init__(self, database: Database, told: Callable[[Sequence[Committed]], None]) -> None:
+        self._database = database
+        self._told = told
+        self._numbers = itertools.count(time.time_ns())  # above those of an earlier process of the same name
+        self._waiting: deque[Waiting] = deque()
+        self._writing: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._pause = FIRST_PAUSE
+        self._away = False
+        self._closed = False
+        self._lost: set[str] = set()
+
+    async def write(self, entry: Entry) -> Written:
+        """Returns when it is committed. Raises LeaseLost, or DatabaseError: then it may be in the database, or not.
+
+        Whoever is cancelled while waiting has handed it over nevertheless.
+        """
+        return await self._hand_over(entry)
+
+    def later(self, entry: Entry) -> None:
+        """With the next `write`, or soon. It is kept while the database is away, and left out if the lease is lost."""
+        if self._closed or len(self._waiting) >= MOST_KEPT:
+            log.error("a note on a job is lost", job=entry.job, waiting=len(self._waiting))
+            return
+        self._waiting.append(Waiting(next(self._numbers), entry, None))
+        if self._timer is None and not self._busy():
+            self._begin_in(LATER_SECONDS)
+
+    async def flush(self) -> None:
+        """Returns when all that was handed over is committed. Raises DatabaseError."""
+        if self._waiting or self._busy():
+            await self._hand_over(None)
+
+    async def close(self) -> None:
+        """Writes what still waits. What cannot be written now is lost, and said so."""
+        try:
+            await self.flush()
+        except DatabaseError:
+            log.error("notes on jobs are lost", count=len(self._waiting))
+        self._closed = True
+        self._stop_timer()
+
+    async def _hand_over(self, entry: Entry | None) -> Written:
+        if self._closed:
+            raise DatabaseError("the journal is closed")
+        answer: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
+        self._waiting.append(Waiting(next(self._numbers), entry, answer))
+        self._begin()
+        return await answer
+
+    def _busy(self) -> bool:
+        return self._writing is not None and not self._writing.done()
+
+    def _begin(self) -> None:
+        self._stop_timer()
+        if not self._busy():
+            self._writing = asyncio.get_running_loop().create_task(self._write_all())
+
+    def _begin_in(self, seconds: float) -> None:
+        self._stop_timer()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._begin)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    async def _write_all(self) -> None:
+        while self._waiting:
+            batch = [self._waiting.popleft() for _each in range(min(MOST_TOGETHER, len(self._waiting)))]
+            try:
+                await self._write_or_single_out(batch)
+            except DatabaseAway as away:
+                self._keep(batch, away)
+                return
+            self._back()
+
+    async def _write_or_single_out(self, batch: list[Waiting]) -> None:
+        """One entry that the database refuses takes no others along: each is tried alone then. Raises DatabaseAway."""
+        try:
+            await self._transaction(batch, again=self._away)
+        except DatabaseAway:
+            raise
+        except Exception as refused:
+            log.warning("a batch of notes on jobs was refused", entries=len(batch), error=type(refused).__name__)
+        else:
+            return
+        for each in list(batch):
+            try:
+                await self._transaction([each], again=True)
+            except DatabaseAway:
+                raise
+            except Exception as refused:
+                self._refuse(each, refused)
+            batch.remove(each)
+
+    async def _transaction(self, batch: list[Waiting], *, again: bool) -> None:
+        numbered = [Numbered(each.number, each.entry) for each in batch if each.entry is not None]
+        if not numbered:
+            for each in batch:
+                each.settle(Written())
+            return
+        outcome = await self._database.write(write_batch, numbered, time.time(), again=again)
+        answers = iter(outcome.answers)
+        for each in batch:
+            answer = next(answers) if each.entry is not None else Written()
+            if isinstance(answer, LeaseLost) and each.answer is None:
+                self._left_out(each)
+            each.settle(answer)
+        self._tell(outcome.committed)
+
+    def _tell(self, committed: Sequence[Committed]) -> None:
+        if not committed:
+            return
+        try:
+            self._told(committed)
+        except Exception as broken:
+            log.error("events could not be passed on", events=len(committed), error=type(broken).__name__)
+
+    def _left_out(self, each: Waiting) -> None:
+        job = each.entry.job if each.entry is not None else ""
+        if job not in self._lost:
+            self._lost = self._lost if len(self._lost) < MOST_KEPT else set()
+            self._lost.add(job)
+            log.debug("a note on a job came after its lease was lost", job=job)
+
+    def _refuse(self, each: Waiting, refused: Exception) -> None:
+        if each.answer is None:
+            log.error("a note on a job was refused", job=each.entry and each.entry.job, error=type(refused).__name__)
+        each.settle(refused)
+
+    def _keep(self, batch: list[Waiting], away: DatabaseAway) -> None:
+        """For later; but whoever waits for an answer gets one."""
+        every = [*batch, *self._waiting]
+        self._waiting = deque(each for each in every if each.answer is None)
+        for each in every:
+            each.settle(away)
+        if not self._away:
+            log.warning("the database is away", kept=len(self._waiting))
+        self._away = True
+        if self._waiting:
+            self._begin_in(self._pause)
+            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+
+    def _back(self) -> None:
+        if self._away:
+            log.info("the database is back")
+        self._away = False
+        self._pause = FIRST_PAUSE

@@ -1,0 +1,183 @@
+"""What the entries of one batch come to in the tables: a list of rows for each statement, few statements in all."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Table, bindparam, func, insert, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.store import event_log
+from gateway.store.entries import CallRow, Committed, Delivery, Entry, Finish, NewJob, PictureRow
+from gateway.store.event_log import JobEvent
+from gateway.store.tables import calls, deliveries, jobs, pictures
+
+FIRST_ATTEMPT = 1
+DIALECTS = {"sqlite": sqlite, "postgresql": postgresql}
+
+
+def upserts(table: Table, *keys: str) -> dict[str, Any]:
+    """Insert or replace, as each database says it."""
+    made: dict[str, Any] = {}
+    for name, dialect in DIALECTS.items():
+        statement = dialect.insert(table)
+        others = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+        made[name] = statement.on_conflict_do_update(index_elements=list(keys), set_=others)
+    return made
+
+
+INSERT_JOBS = insert(jobs)
+UPSERT_CALLS = upserts(calls, "job", "number")
+UPSERT_PICTURES = upserts(pictures, "job", "role", "place")
+# A delivery that an earlier attempt at the job asked for stays as it is.
+INSERT_DELIVERIES = {name: dialect.insert(deliveries).on_conflict_do_nothing() for name, dialect in DIALECTS.items()}
+NOTE = update(jobs).where(jobs.c.id == bindparam("job")).values(written=bindparam("number"))
+START = NOTE.values(started=func.coalesce(jobs.c.started, bindparam("at")), status="running")
+FINISH = NOTE.values(
+    status=bindparam("as_status"),
+    finished=bindparam("at"),
+    result=bindparam("as_result"),
+    error=bindparam("as_error"),
+    provider=bindparam("as_provider"),
+    cost_micros=bindparam("as_cost"),
+    leftover=bindparam("as_leftover"),
+    request=None,
+)
+
+
+@dataclass(slots=True)
+class Rows:
+    """Of calls and pictures the last word counts. `written` is the number of each job's last entry."""
+
+    now: float
+    new: dict[str, NewJob] = field(default_factory=dict[str, NewJob])
+    written: dict[str, int] = field(default_factory=dict[str, int])
+    started: dict[str, float] = field(default_factory=dict[str, float])
+    finished: dict[str, Finish] = field(default_factory=dict[str, Finish])
+    calls: dict[tuple[str, int], CallRow] = field(default_factory=dict[tuple[str, int], CallRow])
+    pictures: dict[tuple[str, str, int], dict[str, Any]] = field(
+        default_factory=dict[tuple[str, str, int], dict[str, Any]]
+    )
+    deliveries: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    events: list[JobEvent] = field(default_factory=list[JobEvent])
+
+    def add(self, number: int, entry: Entry) -> None:
+        job = entry.job
+        self.written[job] = number
+        if entry.new is not None:
+            self.new[job] = entry.new
+        if entry.started is not None:
+            self.started.setdefault(job, entry.started)
+        if entry.finish is not None:
+            self.finished[job] = entry.finish
+        for call in entry.calls:
+            self.calls[job, call.number] = call
+        for picture in entry.pictures:
+            self.pictures[job, picture.role, picture.place] = picture_row(entry, picture, self.now)
+        self.deliveries += [delivery_row(entry, each, self.now) for each in entry.deliveries]
+        self.events += [JobEvent(entry.team, job, event) for event in entry.events]
+
+    def open(self, connection: Connection) -> None:
+        """New jobs, which everything else refers to."""
+        if self.new:
+            connection.execute(INSERT_JOBS, [self.job_row(new) for new in self.new.values()])
+
+    def write(self, connection: Connection) -> list[Committed]:
+        """All the rest; the events last, because others wait for their lock."""
+        dialect = connection.dialect.name
+        started = {job: at for job, at in self.started.items() if job not in self.new}
+        noted = [job for job in self.written if job not in self.new and job not in started and job not in self.finished]
+        for statement, rows in (
+            (UPSERT_CALLS[dialect], [call_row(job, call) for (job, _number), call in self.calls.items()]),
+            (UPSERT_PICTURES[dialect], list(self.pictures.values())),
+            (INSERT_DELIVERIES[dialect], self.deliveries),
+            (NOTE, [{"job": job, "number": self.written[job]} for job in noted]),
+            (START, [{"job": job, "number": self.written[job], "at": at} for job, at in started.items()]),
+            (FINISH, [finish_row(job, self.written[job], end) for job, end in self.finished.items()]),
+        ):
+            if rows:
+                connection.execute(statement, rows)
+        return event_log.append(connection, self.events)
+
+    def job_row(self, new: NewJob) -> dict[str, Any]:
+        started = self.started.get(new.id)
+        return {
+            "id": new.id,
+            "team": new.team,
+            "caller": new.caller,
+            "operation": new.operation,
+            "model": new.model,
+            "status": new.status if started is None else "running",
+            "owner": new.owner,
+            "attempt": 0 if new.owner is None else FIRST_ATTEMPT,
+            "written": self.written[new.id],
+            "body": new.body,
+            "request": new.request,
+            "images": new.images,
+            "gone": False,
+            "leftover": False,
+            "cancelling": False,
+            "deleting": False,
+            "created": new.created,
+            "started": started,
+        }
+
+
+def call_row(job: str, call: CallRow) -> dict[str, Any]:
+    return {
+        "job": job,
+        "number": call.number,
+        "provider": call.provider,
+        "offer": call.offer,
+        "call": call.call,
+        "indexes": ",".join(map(str, call.indexes)),
+        "state": call.state,
+        "ticket": call.ticket,
+        "images": call.images,
+        "cost_micros": call.cost_micros,
+        "cost_basis": call.cost_basis,
+        "reason": call.reason,
+        "started": call.started,
+        "finished": call.finished,
+    }
+
+
+def picture_row(entry: Entry, picture: PictureRow, now: float) -> dict[str, Any]:
+    return {
+        "job": entry.job,
+        "role": picture.role,
+        "place": picture.place,
+        "team": entry.team,
+        "name": picture.name,
+        "facts": picture.facts,
+        "cache_key": picture.cache_key,
+        "created": now,
+    }
+
+
+def delivery_row(entry: Entry, delivery: Delivery, now: float) -> dict[str, Any]:
+    return {
+        "id": delivery.id,
+        "job": entry.job,
+        "team": entry.team,
+        "kind": delivery.kind,
+        "place": delivery.place,
+        "url": delivery.url,
+        "state": "pending",
+        "tries": 0,
+        "due": delivery.due,
+        "created": now,
+    }
+
+
+def finish_row(job: str, number: int, end: Finish) -> dict[str, Any]:
+    return {
+        "job": job,
+        "number": number,
+        "at": end.at,
+        "as_status": end.status,
+        "as_result": end.result,
+        "as_error": end.error,
+        "as_provider": end.provider,
+        "as_cost": end.cost_micros,
+        "as_leftover": end.leftover,
+    }

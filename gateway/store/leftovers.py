@@ -1,0 +1,62 @@
+"""Pictures of a job that failed are used by the next job that wants the same: by one, and once."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy.types import Double, Text
+
+from gateway.store.entries import Leftover, NewJob
+from gateway.store.jobs import pictures_of
+from gateway.store.tables import jobs, pictures
+
+FAILED = (
+    select(jobs.c.id, jobs.c.team, jobs.c.caller, jobs.c.body)
+    .where(jobs.c.leftover, ~jobs.c.deleting, jobs.c.body.in_(bindparam("bodies", expanding=True)))
+    .order_by(jobs.c.created.desc(), jobs.c.id)
+)
+TAKE = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("failed"), jobs.c.leftover)
+    .values(leftover=False, heir=bindparam("to"))
+    .returning(jobs.c.id)
+)
+COPIED = ("role", "place", "team", "name", "facts", "cache_key")
+COPY = insert(pictures).from_select(
+    ["job", *COPIED, "created"],
+    select(
+        bindparam("to", type_=Text),
+        *(pictures.c[name] for name in COPIED),
+        bindparam("now", type_=Double),
+    ).where(pictures.c.job == bindparam("failed"), pictures.c.role == "image"),
+)
+INHERITED = select(jobs.c.id).where(
+    jobs.c.team == bindparam("of"), jobs.c.body == bindparam("hash"), jobs.c.heir == bindparam("to")
+)
+
+
+def take(connection: Connection, new: Sequence[NewJob]) -> dict[str, Leftover]:
+    """What the new jobs, whose rows are there already, find of failed ones of the same team, caller and body."""
+    left: dict[tuple[str, str, str], list[str]] = {}
+    for id, *request in connection.execute(FAILED, {"bodies": sorted({job.body for job in new})}):
+        left.setdefault((request[0], request[1], request[2]), []).append(id)
+    found: dict[str, Leftover] = {}
+    for job in new:
+        failed = left.get((job.team, job.caller, job.body))
+        leftover = pass_on(connection, job, failed.pop(0)) if failed else None
+        if leftover is not None:
+            found[job.id] = leftover
+    return found
+
+
+def pass_on(connection: Connection, job: NewJob, failed: str) -> Leftover | None:
+    """None where another job was faster."""
+    if connection.execute(TAKE, {"failed": failed, "to": job.id}).one_or_none() is None:
+        return None
+    connection.execute(COPY, {"failed": failed, "to": job.id, "now": job.created})
+    return Leftover(failed, pictures_of(connection, job.id, "image"))
+
+
+def taken_before(connection: Connection, job: NewJob) -> Leftover | None:
+    """What `take` found for a job that turns out to be there already."""
+    failed = connection.scalar(INHERITED, {"of": job.team, "hash": job.body, "to": job.id})
+    return None if failed is None else Leftover(failed, pictures_of(connection, job.id, "image"))

@@ -1,0 +1,98 @@
+"""Which processes are alive, and which of them owns a job: the leases. Each function is part of a transaction.
+
+A process renews its beat; the jobs of one whose beat is older than the lease are taken up by others, under the next
+attempt's number, which shuts out whatever the former owner still wants to write.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, delete, exists, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.store.jobs import JOB, OPEN, JobRow
+from gateway.store.tables import jobs, processes
+
+FORGOTTEN_AFTER = 3600.0  # seconds without a beat, when nothing is left of a process but its row
+
+
+def oldest(which: ColumnElement[bool]) -> Select[Any]:
+    """Of open jobs; those that somebody else is just taking are passed over."""
+    wanted = select(*JOB).where(OPEN, which).order_by(jobs.c.created, jobs.c.id).limit(bindparam("most"))
+    return wanted.with_for_update(skip_locked=True, of=jobs)
+
+
+OWNER_ALIVE = exists().where(processes.c.id == jobs.c.owner, processes.c.beat >= bindparam("since"))
+ORPHANS = oldest(and_(jobs.c.owner.is_not(None), jobs.c.owner != bindparam("me"), ~OWNER_ALIVE))
+QUEUED = oldest(jobs.c.owner.is_(None))
+TAKE = (
+    update(jobs)
+    .where(jobs.c.id.in_(bindparam("ids", expanding=True)))
+    .values(owner=bindparam("me"), attempt=jobs.c.attempt + 1, written=0, status="running")
+)
+RELEASE = (
+    update(jobs)
+    .where(OPEN, jobs.c.owner == bindparam("me"), jobs.c.id.in_(bindparam("ids", expanding=True)))
+    .values(owner=None, status=case((jobs.c.started.is_(None), "queued"), else_=jobs.c.status))
+)
+CANCELLED = select(jobs.c.id).where(OPEN, jobs.c.owner == bindparam("me"), jobs.c.cancelling)
+COUNT = select(func.count()).select_from(processes).where(processes.c.beat >= bindparam("since"))
+FORGET = delete(processes).where(processes.c.id == bindparam("me"))
+FORGET_OLD = delete(processes).where(
+    processes.c.beat < bindparam("before"), ~exists().where(OPEN, jobs.c.owner == processes.c.id)
+)
+BEATS = {
+    name: dialect.insert(processes).on_conflict_do_update(index_elements=["id"], set_={"beat": bindparam("beat")})
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
+
+
+def beat(connection: Connection, id: str, now: float) -> None:
+    """This process is alive."""
+    connection.execute(BEATS[connection.dialect.name], {"id": id, "started": now, "beat": now})
+
+
+def claim(connection: Connection, owner: str, now: float, lease: float, limit: int) -> list[JobRow]:
+    """Up to `limit` open jobs are `owner`'s from now on: those of processes that no longer beat, then queued ones.
+
+    Each kind with the oldest first.
+    """
+    wanted = {"me": owner, "since": now - lease, "most": limit}
+    orphans = [JobRow(*row) for row in connection.execute(ORPHANS, wanted)]
+    connection.execute(FORGET_OLD, {"before": now - max(FORGOTTEN_AFTER, lease)})
+    return taken(connection, owner, orphans) + take_queued(connection, owner, limit - len(orphans))
+
+
+def take_queued(connection: Connection, owner: str, limit: int) -> list[JobRow]:
+    """Up to `limit` jobs that wait for a process with room, oldest first."""
+    if limit <= 0:
+        return []
+    return taken(connection, owner, [JobRow(*row) for row in connection.execute(QUEUED, {"most": limit})])
+
+
+def taken(connection: Connection, owner: str, rows: Sequence[JobRow]) -> list[JobRow]:
+    if rows:
+        connection.execute(TAKE, {"me": owner, "ids": [row.id for row in rows]})
+    return [replace(row, owner=owner, attempt=row.attempt + 1, status="running") for row in rows]
+
+
+def release(connection: Connection, owner: str, jobs: Sequence[str]) -> None:
+    """For others to take at once; those that had not started wait in the queue again."""
+    if jobs:
+        connection.execute(RELEASE, {"me": owner, "ids": list(jobs)})
+
+
+def forget(connection: Connection, id: str) -> None:
+    """This process has ended; jobs that it still owns are anybody's."""
+    connection.execute(FORGET, {"me": id})
+
+
+def alive(connection: Connection, now: float, lease: float) -> int:
+    """How many processes beat within the last `lease` seconds."""
+    return connection.scalar(COUNT, {"since": now - lease}) or 0
+
+
+def cancelled(connection: Connection, owner: str) -> list[str]:
+    """The owner's jobs that somebody asked to cancel and that have not ended."""
+    return list(connection.scalars(CANCELLED, {"me": owner}))
