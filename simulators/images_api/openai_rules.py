@@ -170,7 +170,7 @@ def refusal(fields: dict[str, Any], checks: dict[str, Check]) -> Refusal | None:
 
 
 def _at_odds(fields: dict[str, Any]) -> Refusal | None:
-    """Fields that are right, but not together. Several pictures in a stream are undocumented; the words are reported."""
+    """Fields that are right, but not together. No stream of several pictures is documented; the words are reported."""
     output_format = fields.get("output_format", "png")
     if fields.get("background") == "transparent" and output_format == "jpeg":
         return Refusal("Transparent background needs png or webp.", "background", "invalid_value", USER_ERROR)
