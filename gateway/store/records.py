@@ -90,11 +90,29 @@ class Records:
             return True
         return await self._redis.command("UNLINK", *[record_name(team, key) for key in keys]) is not None
 
+    async def forget(self, team: str, names: Mapping[str, str | None]) -> bool:
+        """Forget each record under its key here if it leads to the stored picture of that name, or to none.
+
+        One that leads to another picture is somebody else's by now. False when Redis could not be asked or told.
+        """
+        if not names:
+            return True
+        values = await self._redis.command("MGET", *[record_name(team, key) for key in names])
+        if values is None:
+            return False
+        found = {key: self._read(value) for key, value in zip(names, values, strict=True) if value is not None}
+        return await self.delete(team, [key for key, record in found.items() if leads_to(record, names[key])])
+
     def _read(self, value: bytes) -> Record | None:
         record = decode(value)
         if record is None:
             self.damaged += 1
         return record
+
+
+def leads_to(record: Record | None, name: str | None) -> bool:
+    """Whether this record is of the stored picture `name`; one of no stored picture, or damaged, is anybody's."""
+    return record is None or record.hash is None or f"{record.hash}.{record.format}" == name
 
 
 def record_key(fingerprint: str, place: int | str) -> str:
