@@ -6,7 +6,7 @@ copied again (`pictures_in_json` hands on a view of it).
 
 import asyncio
 from collections.abc import AsyncIterable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from providers.errors import Kind, ProviderError
 
@@ -71,18 +71,18 @@ async def listen(pieces: AsyncIterable[bytes], listener: Listener, most_bytes: i
         listener.told(event)
 
 
-@dataclass(slots=True)
 class EventReader:
     """Takes a body piece by piece and gives the events that are complete; raises `TooMuch`."""
 
-    most_bytes: int
-    most_event_bytes: int = MOST_EVENT_BYTES
-    _line: bytearray = field(default_factory=bytearray)
-    _name: str = ""
-    _data: bytearray | None = None
-    _bytes: int = 0
-    _lines: int = 0
-    _after_return: bool = False  # the piece before ended in a \r, to which a \n may belong
+    def __init__(self, most_bytes: int, most_event_bytes: int = MOST_EVENT_BYTES) -> None:
+        self.most_bytes = most_bytes
+        self.most_event_bytes = most_event_bytes
+        self._name = ""
+        self._data: bytearray | None = None
+        self._line = bytearray()
+        self._bytes = 0
+        self._lines = 0
+        self._after_return = False  # the piece before ended in a \r, to which a \n may belong
 
     def feed(self, piece: bytes) -> Iterator[Event]:
         """The events that end in this piece."""

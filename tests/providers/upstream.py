@@ -23,7 +23,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Reply:
-    """`body` is bytes or becomes JSON; `cut` sends so many bytes of it and breaks; `drop` breaks before any answer."""
+    """`body` is bytes or becomes JSON; `cut` sends so many bytes of it and breaks; `drop` breaks before any answer.
+
+    `hold` is waited for before the answer, or after `pause` bytes of its body.
+    """
 
     status: int = 200
     body: Any = b""
@@ -31,6 +34,7 @@ class Reply:
     cut: int | None = None
     drop: bool = False
     hold: asyncio.Event | None = None
+    pause: int | None = None
 
     def payload(self) -> bytes:
         return self.body if isinstance(self.body, bytes) else orjson.dumps(self.body)
@@ -85,7 +89,7 @@ class Upstream:
             writer.transport.abort()
 
     async def _answer(self, reply: Reply, writer: asyncio.StreamWriter) -> bool:
-        if reply.hold is not None:
+        if reply.hold is not None and reply.pause is None:
             await reply.hold.wait()
         if reply.drop:
             return False
@@ -95,6 +99,10 @@ class Upstream:
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         writer.write(f"HTTP/1.1 {reply.status} X\r\n{head}\r\n".encode("latin-1"))
         whole = memoryview(body)[: reply.cut]
+        if reply.hold is not None and reply.pause is not None:
+            writer.write(whole[: reply.pause])
+            await reply.hold.wait()
+            whole = whole[reply.pause :]
         for start in range(0, len(whole), PIECE):
             writer.write(whole[start : start + PIECE])
             await writer.drain()
