@@ -152,7 +152,7 @@ def calls_of(connection: Connection, job: str) -> tuple[CallRow, ...]:
 
 
 def call_row(row: Any) -> CallRow:
-    values = dict(row._mapping)
+    values = {column.name: row._mapping[column] for column in CALL}
     values["indexes"] = tuple(int(index) for index in values["indexes"].split(",") if index)
     return CallRow(**values)
 
