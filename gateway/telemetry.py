@@ -73,6 +73,9 @@ class Telemetry:
         )
         self._cache = Counter("easel_cache", "Requests by what the cache did", ["outcome"], registry=registry)
         self._bytes = Counter("easel_bytes", "Bytes of pictures and answers", ["direction"], registry=registry)
+        self._deliveries = Counter(
+            "easel_delivery_tries", "Tries to deliver webhooks and uploads", ["kind", "outcome"], registry=registry
+        )
         self._in_flight = Gauge("easel_requests_in_flight", "Requests under way", registry=registry)
         self._redis_up = Gauge("easel_redis_up", "Whether Redis answers", registry=registry)
         self._children: dict[tuple[Any, ...], Any] = {}
@@ -118,6 +121,10 @@ class Telemetry:
 
     def downloaded(self, size: int) -> None:
         self.child(self._bytes, "in").inc(size)
+
+    def tried(self, kind: str, outcome: str) -> None:
+        """Count a try to deliver a webhook or an upload."""
+        self.child(self._deliveries, kind, outcome).inc()
 
     @contextmanager
     def calling(self, provider: str) -> Generator[None]:

@@ -99,6 +99,17 @@ def origin_of(url: str) -> str:
     return f"{scheme}://{rest.replace('?', '/').partition('/')[0]}"
 
 
+def claim_due(
+    connection: Connection,
+    now: float,
+    limit: int,
+    hold: Mapping[DeliveryKind, float],
+    busy: Mapping[str, int] | None = None,
+) -> tuple[tuple[Claim, ...], float | None]:
+    """Like `due`; with it the moment at which something comes due that is not due now."""
+    return due(connection, now, limit, hold, busy), connection.execute(NEXT, {"now": now}).scalar_one()
+
+
 def due(
     connection: Connection,
     now: float,
@@ -151,12 +162,6 @@ def to_one_of(origins: Sequence[str]) -> ColumnElement[bool]:
     """Whether a delivery goes to one of these origins."""
     starts = (func.substr(ORIGIN_AND_MORE, 1, len(origin) + 1) == f"{origin}/" for origin in origins)
     return or_(false(), *starts)
-
-
-def next_due(connection: Connection, now: float) -> float | None:
-    """When something comes due that is not due now."""
-    moment: float | None = connection.execute(NEXT, {"now": now}).scalar_one()
-    return moment
 
 
 def settle(connection: Connection, claim: Claim, tried: Tried) -> bool:

@@ -1,0 +1,107 @@
+"""`/v1/admin/teams/{id}/webhook-secrets`: what signs a team's webhooks. A secret is shown once, when it is made."""
+
+import time
+from abc import ABC, abstractmethod
+from typing import Any, cast
+
+import orjson
+from starlette.types import Receive, Scope, Send
+
+from gateway.api.asgi import send_answer, send_json
+from gateway.api.auth import Keys
+from gateway.api.body import check_headers, check_type, content_type, read_bytes
+from gateway.errors import InvalidJson, InvalidValue, NotAllowed, NotFound, Overloaded
+from gateway.store.database import Database, DatabaseError
+from gateway.store.sealing import Seal
+from gateway.store.webhook_secrets import MOST, TooManySecrets, WebhookSecret, forget, in_use, make_secret, rotate
+
+TEAM = "default"  # the only one until teams are managed
+OVERLAP = 86_400  # seconds that receivers have for taking over a new secret
+LONGEST_OVERLAP = 30 * 86_400
+MAX_BYTES = 4096
+
+
+class SecretsRoute(ABC):
+    """What both routes have: who may, and which team. `path_params["id"]` is the team's."""
+
+    name = "webhook_secrets"
+
+    def __init__(self, keys: Keys, database: Database, seal: Seal) -> None:
+        self.keys = keys
+        self.database = database
+        self.seal = seal
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self.keys.caller(scope["headers"]).admin:
+            raise NotAllowed("only an admin key may see or change webhook secrets")
+        if scope["path_params"]["id"] != TEAM:
+            raise NotFound(f"there is no such team; there is one, {TEAM}")
+        try:
+            await self.answer(scope, receive, send)
+        except DatabaseError as wrong:
+            raise Overloaded("the gateway's database does not answer; try again in a moment") from wrong
+
+    @abstractmethod
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """For an admin, about the team that there is."""
+
+
+class WebhookSecrets(SecretsRoute):
+    """GET lists those in use, the newest first; POST makes a new one, and has the others end."""
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST":
+            found = await self.database.read(in_use, TEAM, time.time())
+            await send_json(200, {"object": "list", "data": [shown(secret) for secret in found]}, send)
+            return
+        overlap = await wanted_overlap(scope, receive)
+        made, text = make_secret(TEAM, self.seal, time.time())
+        try:
+            await self.database.write(rotate, made, overlap)
+        except TooManySecrets:
+            raise InvalidValue(f"{MOST} secrets are in use; delete one, or wait until one has expired") from None
+        private = [(b"cache-control", b"no-store")]
+        await send_json(201, {**shown(made), "secret": text}, send, private)
+
+
+class OneWebhookSecret(SecretsRoute):
+    """DELETE: it signs nothing from now on."""
+
+    name = "webhook_secret"
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not await self.database.write(forget, TEAM, scope["path_params"]["secret"]):
+            raise NotFound("there is no such secret, or it was deleted already")
+        await send_answer(204, [], b"", send)
+
+
+async def wanted_overlap(scope: Scope, receive: Receive) -> float:
+    """The body's `overlap_seconds`; it may be left out, and the body too. Raises InvalidValue, InvalidJson."""
+    check_headers(scope["headers"], MAX_BYTES)
+    content = await read_bytes(receive, MAX_BYTES)
+    if not content.strip():
+        return OVERLAP
+    check_type(content_type(scope["headers"]))
+    try:
+        body: Any = orjson.loads(content)
+    except orjson.JSONDecodeError as wrong:
+        raise InvalidJson(f"the body is not valid JSON: {wrong.msg} at byte {wrong.pos}") from None
+    if not isinstance(body, dict):
+        raise InvalidJson("the body must be a JSON object such as {}")
+    fields = cast("dict[str, Any]", body)
+    unknown = next((name for name in fields if name != "overlap_seconds"), None)
+    if unknown is not None:
+        raise InvalidValue(f"{unknown[:100]} is not known here; overlap_seconds is", param=unknown[:100])
+    overlap = fields.get("overlap_seconds")
+    if overlap is None:
+        return OVERLAP
+    if isinstance(overlap, bool) or not isinstance(overlap, int | float) or not 0 <= overlap <= LONGEST_OVERLAP:
+        told = f"overlap_seconds must be a number of seconds from 0 to {LONGEST_OVERLAP:,}, such as {OVERLAP:,}"
+        raise InvalidValue(told, param="overlap_seconds")
+    return overlap
+
+
+def shown(secret: WebhookSecret) -> dict[str, Any]:
+    """Never the secret itself."""
+    expires = None if secret.expires is None else int(secret.expires)
+    return {"id": secret.id, "object": "webhook_secret", "created": int(secret.created), "expires": expires}
