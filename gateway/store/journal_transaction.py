@@ -17,7 +17,7 @@ from gateway.store.journal_rows import FIRST_ATTEMPT, Rows
 from gateway.store.tables import jobs
 
 STANDING = (
-    select(jobs.c.id, jobs.c.owner, jobs.c.attempt, jobs.c.written, jobs.c.finished, jobs.c.deleting)
+    select(jobs.c.id, jobs.c.owner, jobs.c.attempt, jobs.c.written, jobs.c.finished)
     .where(jobs.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(jobs.c.id)
     .with_for_update()
@@ -40,7 +40,6 @@ class Standing:
     attempt: int
     written: int
     finished: float | None
-    deleting: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ class Admission:
         if before is not None and (before.owner, before.attempt) == (new.owner, attempt):
             return Written(leftovers.taken_before(self.connection, new))
         finished = entry.finish.at if entry.finish else None
-        self.known[entry.job] = Standing(new.owner, attempt, number, finished, deleting=False)
+        self.known[entry.job] = Standing(new.owner, attempt, number, finished)
         self.rows.add(number, entry)
         return DONE
 
@@ -107,7 +106,7 @@ class Admission:
             return LeaseLost()
         if number <= job.written or (entry.finish is not None and entry.finish.at == job.finished):
             return DONE
-        if job.finished is not None or job.deleting:
+        if job.finished is not None:
             return LeaseLost()
         job.written = number
         if entry.finish is not None:

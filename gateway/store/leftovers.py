@@ -16,7 +16,7 @@ FAILED = (
 )
 TAKE = (
     update(jobs)
-    .where(jobs.c.id == bindparam("failed"), jobs.c.leftover)
+    .where(jobs.c.id == bindparam("failed"), jobs.c.leftover, ~jobs.c.deleting)
     .values(leftover=False, heir=bindparam("to"))
     .returning(jobs.c.id)
 )

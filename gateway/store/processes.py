@@ -36,7 +36,8 @@ RELEASE = (
     .where(OPEN, jobs.c.owner == bindparam("me"), jobs.c.id.in_(bindparam("ids", expanding=True)))
     .values(owner=None, status=case((jobs.c.started.is_(None), "queued"), else_=jobs.c.status))
 )
-CANCELLED = select(jobs.c.id).where(OPEN, jobs.c.owner == bindparam("me"), jobs.c.cancelling)
+# Also one that is to be deleted, which is done when it has stopped.
+CANCELLED = select(jobs.c.id).where(jobs.c.finished.is_(None), jobs.c.owner == bindparam("me"), jobs.c.cancelling)
 COUNT = select(func.count()).select_from(processes).where(processes.c.beat >= bindparam("since"))
 FORGET = delete(processes).where(processes.c.id == bindparam("me"))
 FORGET_OLD = delete(processes).where(

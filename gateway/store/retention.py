@@ -4,7 +4,7 @@ Whether a row of `pictures` still counts is a question of its job, its age and i
 nothing is noted down that a killed process could leave half done. Each function is part of a transaction.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,7 +14,6 @@ from gateway.store.tables import deliveries, idempotency, jobs, pictures, proces
 
 ABANDONED_AFTER = 600.0  # seconds without a beat of its process, when nobody works any more for a job to be deleted
 IDEMPOTENCY_KEPT = 86_400.0
-PROCESSES_KEPT = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +105,8 @@ OLD_JOBS = (
         ~AWAITED,
     )
     .limit(bindparam("most"))
-    .with_for_update(skip_locked=True, of=jobs)
 )
-MARK_OLD = update(jobs).where(jobs.c.id.in_(OLD_JOBS.scalar_subquery())).values(deleting=True)
+MARK_THESE = update(jobs).where(jobs.c.id.in_(bindparam("ids", expanding=True)), ~jobs.c.deleting).values(deleting=True)
 MARK = (
     update(jobs)
     .where(jobs.c.id == bindparam("job"), jobs.c.team == bindparam("of"))
@@ -118,6 +116,7 @@ BARE = select(jobs.c.id).where(DELETED, ~exists().where(pictures.c.job == jobs.c
 BARE_JOBS = BARE.order_by(jobs.c.id).limit(bindparam("most")).with_for_update(skip_locked=True, of=jobs)
 BARE_JOB = BARE.where(jobs.c.id == bindparam("job")).with_for_update(of=jobs)
 THEIR_KEYS = delete(idempotency).where(idempotency.c.job.in_(bindparam("ids", expanding=True)))
+KEYS_OF = delete(idempotency).where(idempotency.c.job == bindparam("job"), idempotency.c.team == bindparam("of"))
 REMOVE = delete(jobs).where(jobs.c.id.in_(bindparam("ids", expanding=True)))
 
 OLD_KEYS = (
@@ -129,10 +128,6 @@ OLD_KEYS = (
 )
 DROP_KEY = delete(idempotency).where(idempotency.c.team == bindparam("of"), idempotency.c.key == bindparam("its_key"))
 DROP_SECRETS = delete(webhook_secrets).where(webhook_secrets.c.expires < bindparam("now"))
-DROP_PROCESSES = delete(processes).where(
-    processes.c.beat < bindparam("before"),
-    ~exists().where(jobs.c.owner == processes.c.id, jobs.c.finished.is_(None)),
-)
 
 
 def policies(connection: Connection, policy: Policy) -> dict[str, Policy]:
@@ -152,16 +147,21 @@ def mark_old(connection: Connection, policy: Policy, now: float, limit: int) -> 
     marked = 0
     for team, its in policies(connection, policy).items():
         asked = {"of": team, "before": now - its.job_ttl, "most": limit - marked}
-        marked += connection.execute(MARK_OLD, asked).rowcount if marked < limit else 0
+        old = connection.scalars(OLD_JOBS, asked).all() if marked < limit else ()
+        if old:
+            connection.execute(THEIR_KEYS, {"ids": old})  # first, as everybody locks keys before jobs
+            marked += connection.execute(MARK_THESE, {"ids": old}).rowcount
     return marked
 
 
 def mark(connection: Connection, team: str, job: str) -> bool:
-    """Mark one job, which is as good as gone from now on; False where the team has none of that id.
+    """Mark one job, which is as good as gone from now on, and its key free; False where the team has none of that id.
 
     One that is not finished is asked to stop.
     """
-    return connection.execute(MARK, {"job": job, "of": team}).rowcount > 0
+    asked = {"job": job, "of": team}
+    connection.execute(KEYS_OF, asked)
+    return connection.execute(MARK, asked).rowcount > 0
 
 
 def doomed(connection: Connection, policy: Policy, now: float, limit: int) -> list[Doomed]:
@@ -211,19 +211,14 @@ def clear(connection: Connection, policy: Policy, now: float, places: Collection
 
 def remove_jobs(connection: Connection, now: float, limit: int) -> int:
     """Remove marked jobs of whose pictures nothing is left, with all that is written about them; how many."""
-    return remove(connection, connection.scalars(BARE_JOBS, {"now": now, "most": limit}).all())
+    bare = connection.scalars(BARE_JOBS, {"now": now, "most": limit}).all()
+    return connection.execute(REMOVE, {"ids": bare}).rowcount if bare else 0
 
 
 def remove_job(connection: Connection, job: str, now: float) -> bool:
-    """Remove this one, if it is marked and nothing is left of its pictures."""
-    return remove(connection, connection.scalars(BARE_JOB, {"now": now, "job": job}).all()) > 0
-
-
-def remove(connection: Connection, ids: Sequence[str]) -> int:
-    if not ids:
-        return 0
-    connection.execute(THEIR_KEYS, {"ids": ids})
-    return connection.execute(REMOVE, {"ids": ids}).rowcount
+    """Remove this one, if it is marked and nothing is left of its pictures; False when it must wait."""
+    bare = connection.scalars(BARE_JOB, {"now": now, "job": job}).all()
+    return bool(bare) and connection.execute(REMOVE, {"ids": bare}).rowcount > 0
 
 
 def forget_keys(connection: Connection, now: float, limit: int) -> int:
@@ -235,10 +230,9 @@ def forget_keys(connection: Connection, now: float, limit: int) -> int:
     return len(old)
 
 
-def forget_others(connection: Connection, now: float) -> None:
-    """Secrets of webhooks that have expired, and processes that have been silent for a day and left nothing open."""
+def forget_secrets(connection: Connection, now: float) -> None:
+    """Those of webhooks that are no longer in use."""
     connection.execute(DROP_SECRETS, {"now": now})
-    connection.execute(DROP_PROCESSES, {"before": now - PROCESSES_KEPT})
 
 
 def moment(policy: Policy, now: float) -> dict[str, Any]:
