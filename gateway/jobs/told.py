@@ -1,0 +1,97 @@
+"""A job as its owner is told about it: the JSON of `GET /v1/jobs/{id}`, of webhooks, and of the last event."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.jobs.events import Steps
+from gateway.rows.plans import in_dollars
+from gateway.store.entries import CallRow, CallState
+from gateway.store.job_details import JobDetails
+from gateway.store.jobs import DeliveryRow
+
+OUTCOMES: Mapping[CallState, str] = {
+    "sending": "running",
+    "accepted": "running",
+    "done": "ok",
+    "failed": "failed",
+    "unknown": "unknown",
+    "cancelled": "cancelled",
+}
+MAY_BE_PAID = "its answer was lost: it may have been paid, and it was not sent again"
+
+
+def job_json(
+    details: JobDetails,
+    *,
+    steps: Steps | None = None,
+    result: Mapping[str, Any] | None = None,
+    error: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """`result` is the images response, `error` the error object of a job that is over. Times are Unix seconds."""
+    row = details.row
+    webhook = next((each for each in details.deliveries if each.kind == "webhook"), None)
+    return {
+        "id": row.id,
+        "object": "image.job",
+        "status": row.status,
+        "created": int(row.created),
+        "started": whole(row.started),
+        "finished": whole(row.finished),
+        "model": row.model,
+        "provider": row.provider or provider_of(details.calls),
+        "progress": {
+            "step": steps.step if steps else None,
+            "steps": steps.steps if steps else None,
+            "images_done": details.images_done,
+            "images": row.images,
+        },
+        "result": result,
+        "error": error,
+        "attempts": [attempt(call) for call in details.calls],
+        "cost": in_dollars(row.cost_micros),
+        "cancelling": row.cancelling and row.finished is None,
+        "webhook": delivery(webhook) if webhook else None,
+        "uploads": [{"index": each.place, **delivery(each)} for each in details.deliveries if each.kind == "upload"],
+    }
+
+
+def whole(moment: float | None) -> int | None:
+    return None if moment is None else int(moment)
+
+
+def provider_of(calls: tuple[CallRow, ...]) -> str | None:
+    """The one that was asked last."""
+    return calls[-1].provider if calls else None
+
+
+def attempt(call: CallRow) -> dict[str, Any]:
+    """In the words of `metadata.attempts`; `reason` only where there is one."""
+    ended = call.finished
+    told = {
+        "provider": call.provider,
+        "outcome": OUTCOMES[call.state],
+        "images": call.images,
+        "duration_ms": None if ended is None else round((ended - call.started) * 1000),
+    }
+    reason = MAY_BE_PAID if call.state == "unknown" else call.reason
+    return {**told, "reason": reason} if reason else told
+
+
+def delivery(row: DeliveryRow) -> dict[str, Any]:
+    """Without the address's query, which may hold a key."""
+    return {
+        "id": row.id,
+        "url": shown(row.url),
+        "state": row.state,
+        "tries": row.tries,
+        "last_status": row.last_status,
+        "last_error": row.last_error,
+        "next_at": int(row.due) if row.state == "pending" else None,
+    }
+
+
+def shown(url: str) -> str:
+    """`https://user:password@host/path?token=x` -> `https://host/path`."""
+    scheme, _separator, rest = url.partition("://")
+    host, slash, path = rest.partition("#")[0].partition("?")[0].partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
