@@ -6,8 +6,9 @@
 | `POST /_control/faults` | replaces the script by a JSON list |
 | `GET  /_control/calls`  | `{"calls": [...], "paid": {slug: pictures made}}` |
 | `GET  /_control/spans`  | `[[slug, step, began, ended], …]`: when each request since the last look was answered |
+| `GET  /_control/webhooks` | what the providers posted: `[{"provider", "url", "headers", "body", "status"}, …]` |
 | `POST /_control/pace`   | `{"provider", "seconds_per_image", "queue_seconds", "keep_seconds"}`; absent: default |
-| `POST /_control/reset`  | no faults, no calls, nothing paid, no pace |
+| `POST /_control/reset`  | no faults, no calls, nothing posted or paid, no pace |
 
 Writes answer 204; a mistake is a 400 `{"error": …}` and changes nothing.
 """
@@ -35,6 +36,9 @@ def control_routes(stage: Stage) -> list[Route]:
     async def take_spans(_request: Request) -> Response:
         return JSONResponse(stage.take_spans())
 
+    async def told_webhooks(_request: Request) -> Response:
+        return JSONResponse([each._asdict() for each in list(stage.posted)])
+
     async def set_faults(body: Any) -> None:
         stage.set_faults(body)
 
@@ -52,6 +56,7 @@ def control_routes(stage: Stage) -> list[Route]:
         Route("/_control/faults", _writing(set_faults), methods=["POST"]),
         Route("/_control/calls", told_calls, methods=["GET"]),
         Route("/_control/spans", take_spans, methods=["GET"]),
+        Route("/_control/webhooks", told_webhooks, methods=["GET"]),
         Route("/_control/pace", _writing(set_pace), methods=["POST"]),
         Route("/_control/reset", _writing(reset), methods=["POST"]),
     ]

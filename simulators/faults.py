@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_valid
 
 from simulators.drawing import Flaw
 
-Step = Literal["submit", "status", "result", "cancel", "generate", "download", "upload"]
+Step = Literal["submit", "status", "result", "cancel", "generate", "download", "upload", "webhook"]
 
 TransportEffect = Literal["delay", "status", "html", "drop_before", "drop_after"]
 PictureEffect = Literal[
@@ -20,10 +20,12 @@ PictureEffect = Literal[
 # What can go wrong within a stream of events, after its first one: the connection ends, an error comes instead of the
 # picture, what comes is no event, or nothing comes for `seconds`.
 StreamEffect = Literal["stream_cut", "stream_error", "stream_garbage", "stream_stall"]
-Effect = TransportEffect | PictureEffect | StreamEffect
+WebhookEffect = Literal["lost", "altered", "twice"]  # what can happen to a message that a provider posts
+Effect = TransportEffect | PictureEffect | StreamEffect | WebhookEffect
 
 PICTURE_EFFECTS: tuple[str, ...] = get_args(PictureEffect)
 STREAM_EFFECTS: tuple[str, ...] = get_args(StreamEffect)
+WEBHOOK_EFFECTS: tuple[str, ...] = get_args(WebhookEffect)
 ALWAYS = -1
 
 # A file has no moderation and no error of its own beyond its HTTP status.
@@ -35,6 +37,7 @@ _POSSIBLE: dict[Step, Collection[str]] = {
     "status": (),
     "cancel": (),
     "upload": (),
+    "webhook": (),
 }
 
 
@@ -44,7 +47,7 @@ class Fault(BaseModel, frozen=True, extra="forbid"):
     `generate` is the call that asks for pictures, whatever the provider calls it: it also meets a queue's submit.
     `times` is how often it strikes (-1: always). `seconds` belongs to `delay` and `stream_stall`; `status`, `body` and
     `headers` to `status`, where an absent body is the provider's own for that status. The effects of a stream are seen
-    by requests that ask for one.
+    by requests that ask for one; `webhook` is a message that the provider posts (`simulators/webhooks.py`).
     """
 
     provider: str
@@ -64,6 +67,8 @@ class Fault(BaseModel, frozen=True, extra="forbid"):
             raise ValueError(f"{self.effect} cannot happen on {self.on}")
         if self.effect in STREAM_EFFECTS and self.on != "generate":
             raise ValueError(f"{self.effect} can happen on generate only")
+        if self.effect != "delay" and (self.effect in WEBHOOK_EFFECTS) != (self.on == "webhook"):
+            raise ValueError(f"{self.effect} cannot happen on {self.on}")
         return self
 
 

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from simulators.faults import Fault, load_faults
 from simulators.front import CUT
 from simulators.server import PROVIDERS, SIMULATORS, create_app
-from simulators.stage import Pace, Stage
+from simulators.stage import Pace, Posted, Stage
 
 LOGGER = logging.getLogger("simulators.http")
 
@@ -124,6 +124,10 @@ class Simulators:
             for call in self.stage.told()["calls"]
             if provider in (None, call["provider"]) and step in (None, call["step"])
         ]
+
+    def posted(self, provider: str) -> list[Posted]:
+        """The webhooks that provider sent, each try of them, oldest first."""
+        return [each for each in list(self.stage.posted) if each.provider == provider]
 
     def paid(self, provider: str) -> int:
         """How many pictures that provider has made."""

@@ -51,6 +51,16 @@ class Span(NamedTuple):
     ended: float
 
 
+class Posted(NamedTuple):
+    """One webhook as it went out; `status` is what the receiver said to it, or None when nobody did."""
+
+    provider: str
+    url: str
+    headers: dict[str, str]
+    body: str
+    status: int | None
+
+
 @dataclass
 class Stage:
     """The state of all simulators; one per running server."""
@@ -59,6 +69,7 @@ class Stage:
     script: Script = field(default_factory=Script)
     calls: deque[Call] = field(default_factory=lambda: deque[Call](maxlen=CALLS_KEPT))
     spans: deque[Span] = field(default_factory=lambda: deque[Span](maxlen=CALLS_KEPT))
+    posted: deque[Posted] = field(default_factory=lambda: deque[Posted](maxlen=CALLS_KEPT))
     paid: Counter[str] = field(default_factory=Counter[str])
     paces: dict[str, Pace] = field(default_factory=dict[str, Pace])
     _kept: OrderedDict[tuple[str, str], tuple[Picture, float]] = field(
@@ -102,9 +113,10 @@ class Stage:
         return spans
 
     def reset(self) -> None:
-        """No faults, no calls, nothing paid, no pace. Jobs and pictures stay."""
+        """No faults, no calls, nothing posted or paid, no pace. Jobs and pictures stay."""
         self.script.replace(())
         self.calls.clear()
         self.spans.clear()
+        self.posted.clear()
         self.paid.clear()
         self.paces.clear()

@@ -1,10 +1,10 @@
 """A stand-in for fal.ai: direct runs under `/fal/…`, the queue under `/fal-queue/…`, pictures under `/fal-media/…`.
 
-Its storage is in `storage.py`.
+Its storage is in `storage.py`, its webhooks in `webhooks.py`.
 
 Source: fal docs, "Inference API", "Queue", "Cancel a request", "Request errors", and the per-model API pages, read
 2026-11-21. As there, the queue takes any JSON object: what the model refuses shows in the result. A request's URLs
-have owner and alias only, whatever sub-path it was sent to. Webhooks are not delivered.
+have owner and alias only, whatever sub-path it was sent to.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from simulators.fal.errors import FAILED, MODERATED, Failure, bad_key, model_fai
 from simulators.fal.queue import Job, Queue
 from simulators.fal.run import SLUG, Run, start
 from simulators.fal.storage import Storage
+from simulators.fal.webhooks import Notices
 from simulators.faults import Ability, PictureEffect, Step
 from simulators.front import Front, anyone, json_answer, origin
 from simulators.stage import Stage
@@ -37,7 +38,7 @@ class Fal:
     """fal.ai."""
 
     slug = SLUG
-    ability = Ability(frozenset({"submit", "status", "result", "cancel", "generate", "download", "upload"}))
+    ability = Ability(frozenset({"submit", "status", "result", "cancel", "generate", "download", "upload", "webhook"}))
 
     def address(self, origin: str) -> dict[str, str]:
         urls = {"base_url": "fal", "queue_url": "fal-queue", "rest_url": "fal-rest"}
@@ -45,7 +46,9 @@ class Fal:
 
     def routes(self, stage: Stage) -> list[Route]:
         storage = Storage(stage)
-        desk = Desk(stage, storage)
+        queue = Queue(stage)
+        notices = Notices(stage, queue)
+        desk = Desk(stage, storage, queue, notices)
         front = Front(SLUG, stage, _refuse, _error)
         job = "/fal-queue/{owner}/{alias}/requests/{request_id}"
         return [
@@ -58,6 +61,7 @@ class Fal:
             front.route("/fal-queue/{endpoint:path}", ["POST"], "submit", desk.submit),
             front.route("/fal-queue/{anything:path}", ["GET", "PUT"], None, desk.nothing),
             *storage.routes(front, replace(front, refuse=anyone)),
+            *notices.routes(front),
             front.media(),
         ]
 
@@ -65,10 +69,11 @@ class Fal:
 class Desk:
     """What the routes do."""
 
-    def __init__(self, stage: Stage, storage: Storage) -> None:
+    def __init__(self, stage: Stage, storage: Storage, queue: Queue, notices: Notices) -> None:
         self._stage = stage
         self._storage = storage
-        self._queue = Queue(stage)
+        self._queue = queue
+        self._notices = notices
 
     async def direct(self, request: Request, effect: PictureEffect | None) -> Response:
         asked = await _asked(request)
@@ -95,6 +100,8 @@ class Desk:
         app = "/".join(endpoint.id.split("/")[:2])
         job = Job(app, await start(endpoint, body, effect, self._storage.content_at), effect, within)
         self._queue.add(job)
+        if webhook := request.query_params.get("fal_webhook"):
+            self._notices.promise(webhook, job, origin(request))
         return _named(json_answer(self._told(job, request)), job.id)
 
     async def status(self, request: Request, effect: PictureEffect | None) -> Response:

@@ -91,6 +91,15 @@ class Queue:
         job.run = failure
         self._move(job, "COMPLETED")
 
+    def is_over(self, job: Job) -> bool:
+        self._let_time_pass(job)
+        return job.state == "COMPLETED"
+
+    def seconds_left(self, job: Job) -> float:
+        """By the pace of now; 0 without one."""
+        pace = self._stage.pace(SLUG)
+        return max(0.0, job.born + pace.queue_seconds + pace.seconds_per_image * job.images - time.monotonic())
+
     def paced(self) -> bool:
         pace = self._stage.pace(SLUG)
         return pace.queue_seconds > 0 or pace.seconds_per_image > 0

@@ -1,11 +1,12 @@
 """A stand-in for Replicate's HTTP API under `/replicate/v1`; pictures lie under `/replicate-media/…`.
 
 Source: Replicate's OpenAPI 1.0.0-a1 and docs (Create a prediction, Prediction lifecycle), read 2026-11-21. Official
-models run by their name, community models by a version. Webhooks are not delivered.
+models run by their name, community models by a version. Webhooks are in `webhooks.py`.
 """
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import orjson
@@ -22,11 +23,11 @@ from simulators.replicate.headers import BadHeader, cancel_after, seconds_to_wai
 from simulators.replicate.models import MODELS, Model, of_version
 from simulators.replicate.predictions import SLUG, Prediction, Predictions, begin, stamp
 from simulators.replicate.schema import check
+from simulators.replicate.webhooks import EVENTS, Notices, is_address
 from simulators.stage import Stage
 
 KEY = "r8_simulated0replicate0token"
 TOP_LEVEL = ("input", "webhook", "webhook_events_filter", "stream")
-EVENTS = ("start", "output", "logs", "completed")
 LOOK_SECONDS = 0.01  # between two looks of a request that is held open
 
 
@@ -34,14 +35,16 @@ class Replicate:
     """replicate.com."""
 
     slug = SLUG
-    ability = Ability(frozenset({"submit", "generate", "status", "cancel", "download", "upload"}))
+    ability = Ability(frozenset({"submit", "generate", "status", "cancel", "download", "upload", "webhook"}))
 
     def address(self, origin: str) -> dict[str, str]:
         return {"base_url": f"{origin}/replicate/v1", "key": KEY}
 
     def routes(self, stage: Stage) -> list[Route]:
         files = Files()
-        desk = Desk(stage, files)
+        predictions = Predictions(stage)
+        notices = Notices(stage, predictions)
+        desk = Desk(stage, files, predictions, notices)
         front = Front(SLUG, stage, _refuse, _error)
         one = "/replicate/v1/predictions/{prediction_id}"
         return [
@@ -51,6 +54,7 @@ class Replicate:
             front.route(f"{one}/cancel", ["POST"], "cancel", desk.cancel),
             front.route(one, ["GET"], "status", desk.get),
             *files.routes(front),
+            *notices.routes(front),
             front.route("/replicate/v1/{anything:path}", ["GET", "POST"], None, desk.nothing),
             front.media(),
         ]
@@ -59,10 +63,11 @@ class Replicate:
 class Desk:
     """What the routes do."""
 
-    def __init__(self, stage: Stage, files: Files) -> None:
+    def __init__(self, stage: Stage, files: Files, predictions: Predictions, notices: Notices) -> None:
         self._stage = stage
         self._files = files
-        self._predictions = Predictions(stage)
+        self._predictions = predictions
+        self._notices = notices
 
     async def create_by_model(self, request: Request, effect: PictureEffect | None) -> Response:
         model = MODELS.get(f"{request.path_params['owner']}/{request.path_params['name']}")
@@ -99,6 +104,9 @@ class Desk:
         prediction = await begin(model, body["input"], effect, born=born, kept=self._kept)
         prediction.cancel_after = limit
         self._predictions.add(prediction)
+        if "webhook" in body:
+            told = partial(self._told, origin(request))
+            self._notices.promise(body["webhook"], body.get("webhook_events_filter", EVENTS), prediction, told)
         applied = {} if wait is None else {"Preference-Applied": f"wait={wait}"}
         await self._hold(prediction, wait or 0)
         return self._answer(request, prediction, 201 if prediction.drawn or prediction.over else 202, applied)
@@ -139,7 +147,7 @@ class Desk:
 
     async def listed(self, request: Request, effect: PictureEffect | None) -> Response:
         del effect
-        results = [self._told(request, prediction) for prediction in self._predictions.newest()]
+        results = [self._told(origin(request), prediction) for prediction in self._predictions.newest()]
         return json_answer({"previous": None, "next": None, "results": results})
 
     async def nothing(self, request: Request, effect: PictureEffect | None) -> Response:
@@ -150,11 +158,11 @@ class Desk:
         self, request: Request, prediction: Prediction, status: int = 200, headers: dict[str, str] | None = None
     ) -> Response:
         limits = {"ratelimit-remaining": "599" if request.method == "POST" else "2999", "ratelimit-reset": "1"}
-        return json_answer(self._told(request, prediction), status, {**limits, **(headers or {})})
+        return json_answer(self._told(origin(request), prediction), status, {**limits, **(headers or {})})
 
-    def _told(self, request: Request, prediction: Prediction) -> dict[str, Any]:
-        """The prediction object; its URLs are on the address that the caller reached."""
-        address = f"{origin(request)}/replicate/v1/predictions/{prediction.id}"
+    def _told(self, at: str, prediction: Prediction) -> dict[str, Any]:
+        """The prediction object; its URLs are on `at`, the address that the caller reached."""
+        address = f"{at}/replicate/v1/predictions/{prediction.id}"
         removed = self._predictions.removed(prediction)
         told: dict[str, Any] = {
             "id": prediction.id,
@@ -162,7 +170,7 @@ class Desk:
             "version": prediction.model.version or "hidden",
             "input": {} if removed else prediction.input,
             "logs": "",
-            "output": None if removed else self._output(request, prediction),
+            "output": None if removed else self._output(at, prediction),
             "data_removed": removed,
             "error": prediction.error if prediction.status == "failed" else None,
             "status": prediction.status,
@@ -181,10 +189,10 @@ class Desk:
             told["metrics"] = {"predict_time": round(took, 3), "total_time": round(took, 3)}
         return told
 
-    def _output(self, request: Request, prediction: Prediction) -> Any:
+    def _output(self, at: str, prediction: Prediction) -> Any:
         if not prediction.drawn:
             return None
-        urls = [f"{origin(request)}/{SLUG}-media/{self._stage.keep(SLUG, picture)}" for picture in prediction.pictures]
+        urls = [f"{at}/{SLUG}-media/{self._stage.keep(SLUG, picture)}" for picture in prediction.pictures]
         return urls if prediction.model.several else next(iter(urls), None)
 
 
@@ -208,7 +216,7 @@ def _top(body: dict[str, Any], keys: tuple[str, ...]) -> list[Invalid]:
     ]
     if "input" in body and not isinstance(body["input"], dict):
         wrong.append(Invalid("invalid_type", "input", "Invalid type. Expected: object"))
-    if "webhook" in body and not str(body["webhook"]).startswith("https://"):
+    if "webhook" in body and not is_address(body["webhook"]):
         wrong.append(Invalid("format", "webhook", "Does not match format 'uri'"))
     events: Any = body.get("webhook_events_filter", [])
     if not isinstance(events, list) or any(event not in EVENTS for event in cast("list[object]", events)):

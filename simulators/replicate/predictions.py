@@ -155,6 +155,16 @@ class Predictions:
             self._stage.paid[SLUG] -= len(prediction.pictures)
         prediction.status, prediction.drawn, prediction.ended = status, False, self._clock()
 
+    def is_over(self, prediction: Prediction) -> bool:
+        self.let_time_pass(prediction)
+        return prediction.over
+
+    def seconds_left(self, prediction: Prediction) -> float:
+        """By the pace of now; 0 without one."""
+        pace = self._stage.pace(SLUG)
+        ends = prediction.born + pace.queue_seconds + pace.seconds_per_image * len(prediction.pictures)
+        return max(0.0, ends - self._clock())
+
     def paced(self) -> bool:
         pace = self._stage.pace(SLUG)
         return pace.queue_seconds > 0 or pace.seconds_per_image > 0

@@ -4,7 +4,7 @@ Source: Runware docs, "How to connect", "Errors", "Task Polling", "Task Details"
 runware-sdk 1.8.0, read 2026-11-21. A body is an array of tasks, each of which succeeds or fails for itself. What the
 documents leave open is decided so: a reply is 200 as soon as one of its tasks went well, an id stays used for good,
 given seeds count up within a batch, and a result that failed is not billed. The key comes in the header only, and
-webhooks, `uploadEndpoint` and every task type but those of `Desk` are not played.
+`uploadEndpoint` and every task type but those of `Desk` are not played. Webhooks are in `webhooks.py`.
 """
 
 import asyncio
@@ -30,10 +30,12 @@ from simulators.runware.errors import (
 )
 from simulators.runware.pictures import Gallery
 from simulators.runware.tasks import SLUG, Task, Tasks, accept, unfit_id
+from simulators.runware.webhooks import Notices
 from simulators.stage import Stage
 
 KEY = "simulated-runware-key"
 LATE = 1  # the look that comes after the one that is asked about
+LAST = 3  # the look at which everything is there
 
 Body = dict[str, Any]
 Told = tuple[list[Body], list[Body], int]  # data, errors, and the status if there is no data
@@ -43,7 +45,7 @@ class Runware:
     """Runware. Its ids are the caller's: a submission whose answer was lost can be asked about."""
 
     slug = SLUG
-    ability = Ability(frozenset({"submit", "generate", "status", "result", "download", "upload"}))
+    ability = Ability(frozenset({"submit", "generate", "status", "result", "download", "upload", "webhook"}))
 
     def address(self, origin: str) -> dict[str, str]:
         return {"base_url": f"{origin}/{SLUG}/v1", "key": KEY}
@@ -65,6 +67,7 @@ class Desk:
         self._stage = stage
         self._gallery = Gallery()
         self._tasks = Tasks(stage, self._gallery)
+        self._notices = Notices(stage, self._tasks)
 
     async def step(self, request: Request) -> Step:
         """What a body is about: the first of its tasks decides."""
@@ -115,10 +118,13 @@ class Desk:
             used = Complaint("conflictTaskUUID", "This taskUUID was used before.", parameter="taskUUID")
             return _complained(used, body)
         self._tasks.add(task)
+        if webhook := task.given["webhookURL"]:
+            self._notices.promise(str(webhook), task, at)
         if task.given["deliveryMethod"] == "async":
             return [{"taskType": "imageInference", "taskUUID": task.uuid}], [], 200
         pace = self._stage.pace(SLUG)
         await asyncio.sleep(pace.queue_seconds + pace.seconds_per_image * len(task.pictures))
+        task.looks = LAST
         return await self._results(task, len(task.pictures), at, None, polled=False)
 
     async def _response(self, body: Body, at: str, effect: PictureEffect | None) -> Told:

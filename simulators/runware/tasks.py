@@ -201,6 +201,11 @@ class Tasks:
             return len(task.pictures) * (ran >= 0)
         return min(len(task.pictures), int(ran / pace.seconds_per_image))
 
+    def seconds_left(self, task: Task, results: int) -> float:
+        """Until so many of its results are there, by the pace of now; 0 without one."""
+        pace = self._stage.pace(SLUG)
+        return max(0.0, task.born + pace.queue_seconds + pace.seconds_per_image * results - time.monotonic())
+
     def fail_last(self, task: Task, complaint: Complaint) -> None:
         """Lets the last result fail, which is then not billed."""
         before = task.paid

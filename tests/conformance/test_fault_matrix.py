@@ -23,7 +23,7 @@ from tests.gateway.until import until
 ASKED = [slug for slug in BUILT_IN if slug in STAND_INS]
 MODEL = {"openai": "gpt-image-2"}
 OURS = {"runware", "civitai"}  # the id of a submission is ours there: a lost answer is looked for
-SIDE_STEPS = {"cancel", "upload"}  # not on the way of a picture from text
+SIDE_STEPS = {"cancel", "upload", "webhook"}  # not on the way of a picture from text
 AFTER = {"status", "result", "download"}
 PATIENCE = 0.3  # seconds that the gateway of the delays waits for an answer
 TRANSPORT: list[dict[str, Any]] = [
