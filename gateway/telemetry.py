@@ -78,6 +78,12 @@ class Telemetry:
         )
         self._in_flight = Gauge("easel_requests_in_flight", "Requests under way", registry=registry)
         self._redis_up = Gauge("easel_redis_up", "Whether Redis answers", registry=registry)
+        self._deleted = Counter(
+            "easel_deleted", "What was kept long enough, or deleted by its team", ["what"], registry=registry
+        )
+        self._deletions_failed = Counter(
+            "easel_deletions_failed", "Deletions that are tried again later", ["where"], registry=registry
+        )
         self._children: dict[tuple[Any, ...], Any] = {}
 
     def finished(self, outcome: Outcome) -> None:
@@ -118,6 +124,15 @@ class Telemetry:
     def differed(self, provider: str, what: str) -> None:
         """Count a picture whose size or format is not the planned one."""
         self.child(self._differing, provider, what).inc()
+
+    def deleted(self, what: str, count: int = 1) -> None:
+        """Count jobs or stored pictures that are gone."""
+        if count:
+            self.child(self._deleted, what).inc(count)
+
+    def deletion_failed(self, where: str) -> None:
+        """Count a deletion that could not be finished now."""
+        self.child(self._deletions_failed, where).inc()
 
     def downloaded(self, size: int) -> None:
         self.child(self._bytes, "in").inc(size)

@@ -90,18 +90,19 @@ class Records:
             return True
         return await self._redis.command("UNLINK", *[record_name(team, key) for key in keys]) is not None
 
-    async def forget(self, team: str, names: Mapping[str, str | None]) -> bool:
-        """Forget each record under its key here if it leads to the stored picture of that name, or to none.
+    async def forget(self, team: str, pictures: Sequence[tuple[str, str | None]]) -> bool:
+        """Forget the record under each key here if it leads to the stored picture of that name, or to none.
 
         One that leads to another picture is somebody else's by now. False when Redis could not be asked or told.
         """
-        if not names:
+        if not pictures:
             return True
-        values = await self._redis.command("MGET", *[record_name(team, key) for key in names])
+        values = await self._redis.command("MGET", *[record_name(team, key) for key, _name in pictures])
         if values is None:
             return False
-        found = {key: self._read(value) for key, value in zip(names, values, strict=True) if value is not None}
-        return await self.delete(team, [key for key, record in found.items() if leads_to(record, names[key])])
+        found = zip(pictures, values, strict=True)
+        keys = [key for (key, name), value in found if value is not None and leads_to(self._read(value), name)]
+        return await self.delete(team, keys)
 
     def _read(self, value: bytes) -> Record | None:
         record = decode(value)
