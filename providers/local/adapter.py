@@ -30,17 +30,24 @@ class Local:
     """The workers of `[providers.local] workers`, an account for each; raises `ValueError` where there are none.
 
     They speak OpenAI's images API under `/v1`; an edit with a `strength` is image-to-image. `max_concurrency` is per
-    worker.
+    worker. A worker from which a watched call hears nothing for `silence` seconds is gone.
     """
 
     name = "local"
 
-    def __init__(self, workers: Sequence[Account], *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        workers: Sequence[Account],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        silence: float = SILENCE_SECONDS,
+    ) -> None:
         if not workers:
             raise ValueError("there is no worker")
         self.https = {worker.base_url: worker.open(self.name) for worker in workers}
         self.dispatch = Dispatch(list(self.https))
         self.clock = clock
+        self.silence = silence
 
     async def generate(self, call: Call) -> Answer:
         """Asks one worker after the other, best first, until one takes the call; raises the last one's refusal."""
@@ -78,8 +85,9 @@ class Local:
 
     async def _ask(self, http: Http, call: Call, watch: Watch | None) -> Answer:
         stream = ImageStream(call, watch, explain) if watch is not None else None
+        listener = stream and Listener(stream.told, idle=self.silence, times=1 + call.partial_images)
         try:
-            answer = await _post(http, call, stream)
+            answer = await _post(http, call, listener)
             if stream is not None and answer.streamed:
                 return stream.answer(http.base_url)
         except ProviderError as error:
@@ -94,10 +102,9 @@ class Local:
         return read_answer(answer, http.base_url)
 
 
-async def _post(http: Http, call: Call, stream: ImageStream | None) -> HttpAnswer:
+async def _post(http: Http, call: Call, listener: Listener | None) -> HttpAnswer:
     body = {"response_format": "b64_json", "model": call.upstream, **call.payload}
-    body = body if stream is None else as_stream(body, call)
-    listener = stream and Listener(stream.told, idle=SILENCE_SECONDS, times=1 + call.partial_images)
+    body = body if listener is None else as_stream(body, call)
     named = {"x-request-id": call.id}
     if call.operation == "generate":
         return await http.post("/v1/images/generations", json=body, headers=named, listener=listener)

@@ -10,12 +10,13 @@ import pytest
 import pytest_asyncio
 
 from providers.account import Account
-from providers.base import Call, Part, Partial, Progress, Shows
+from providers.base import Call, Part, Shows
 from providers.errors import Kind
 from providers.openai_compatible.adapter import OpenAICompatible
 from tests.providers import failing
 from tests.providers.forms import parts_of, texts_of
 from tests.providers.upstream import Reply, Upstream
+from tests.providers.watching import Seen
 
 PROMPT = "a lighthouse in a storm, oil on canvas, very detailed"
 ROUGH, PICTURE = (base64.b64encode(content * 700).decode() for content in (b"rough", b"\x89PNG"))
@@ -48,24 +49,6 @@ def error(told: object) -> bytes:
 
 DONE = event("completed", b64_json=PICTURE, usage=USAGE)
 PLAIN = {"created": 1, "data": [{"b64_json": PICTURE}], "usage": USAGE, **DESCRIBED}
-
-
-class Seen:
-    """What a watcher was told."""
-
-    def __init__(self) -> None:
-        self.all: list[Progress | Partial] = []
-
-    def __call__(self, told: Progress | Partial) -> None:
-        self.all.append(told)
-
-    @property
-    def partials(self) -> list[tuple[int, int, str, str]]:
-        return [
-            (told.place, told.number, told.format, bytes(told.base64).decode())
-            for told in self.all
-            if isinstance(told, Partial)
-        ]
 
 
 @pytest.fixture

@@ -273,6 +273,8 @@ def test_a_submit_whose_answer_is_lost_was_accepted(simulators: Simulators) -> N
         ([fault("fal", "status", status=200)], "0.status"),
         ([fault("openai", "html", on="submit")], "openai has no submit"),
         ([fault("vllm-omni", "moderated")], "vllm-omni never answers moderated"),
+        ([fault("vllm-omni", "stream_cut")], "vllm-omni streams nothing"),
+        ([fault("fal", "stream_stall", on="submit")], "stream_stall can happen on generate only"),
     ],
 )
 def test_a_list_that_makes_no_sense_is_refused(listed: object, told: str) -> None:

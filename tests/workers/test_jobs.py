@@ -4,7 +4,10 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from tests.workers.serving import Served, Stepwise
+from workers.wire import commission
 
 PLAIN: dict[str, object] = {"prompt": "p", "seed": 1}
 
@@ -45,6 +48,20 @@ async def test_a_client_that_leaves_a_stream_cancels_its_job(slow: Served, stepw
     async with slow.http.post("/v1/images/generations", json={**PLAIN, "stream": True}) as answer:
         assert await answer.content.readline() == b"event: image_generation.progress\n"
     await slow.until(lambda: stepwise.stopped == ["p at 1"])
+
+
+async def test_a_client_that_leaves_with_its_last_picture_cancels_nothing(slow: Served, stepwise: Stepwise) -> None:
+    stepwise.allowed.set()
+    body = {**PLAIN, "n": 2, "stream": True, "partial_images": 1, "job_id": "read"}
+    job = slow.worker.desk.take(commission(orjson.dumps(body), stepwise.models, None))
+    async with slow.worker.desk.following(job):
+        async for event in job.follow():
+            if event["type"].endswith("completed") and event["image_index"] == 1:
+                break
+    await slow.until(lambda: job.over)
+    assert (job.status, slow.worker.desk.drawn) == ("succeeded", 2)
+    _, again = await slow.post({**PLAIN, "n": 2, "job_id": "read"})
+    assert (len(again["data"]), len(stepwise.asked)) == (2, 2), "it is remembered"
 
 
 async def test_a_client_that_leaves_the_line_is_not_drawn(slow: Served, stepwise: Stepwise) -> None:
