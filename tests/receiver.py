@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import orjson
 
@@ -52,7 +52,7 @@ class Receiver:
         self.at_once = 0  # requests that were here at one moment, at most
         self._here = 0
         self._changed = threading.Condition()
-        self._server: ThreadingHTTPServer | None = None
+        self._server: Server | None = None
         self._port = 0
         self.up()
 
@@ -61,34 +61,7 @@ class Receiver:
         return f"http://127.0.0.1:{self._port}"
 
     def up(self) -> None:
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                reply = receiver.answer(Received(self.command, self.path, headers, body))
-                self.send_response(reply.status)
-                for name, value in {"content-length": "0", **reply.headers}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-
-            do_PUT = do_POST  # noqa: N815 - the library's name
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Nothing on the terminal of whoever runs the tests."""
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-            allow_reuse_address = True
-            request_queue_size = 128
-
-            def handle_error(self, request: object, client_address: object) -> None:
-                """A sender that was killed, or stopped waiting, is no news."""
-
-        self._server = Server(("127.0.0.1", self._port), Handler)
+        self._server = Server(self, self._port)
         self._port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
@@ -124,3 +97,36 @@ class Receiver:
     def __exit__(self, *_error: object) -> None:
         if self._server is not None:
             self.down()
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 128
+
+    def __init__(self, receiver: Receiver, port: int) -> None:
+        self.receiver = receiver
+        super().__init__(("127.0.0.1", port), Handler)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A sender that was killed, or stopped waiting, is no news."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Each connection is closed after its answer, so that nobody is heard who is down."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        reply = cast("Server", self.server).receiver.answer(Received(self.command, self.path, headers, body))
+        self.send_response(reply.status)
+        for name, value in {"content-length": "0", "connection": "close", **reply.headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    do_PUT = do_POST
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing on the terminal of whoever runs the tests."""
