@@ -7,6 +7,7 @@ import pytest
 from simulators.running import Simulators
 from tests.simulators.fal_wire import Fal
 from tests.simulators.oxen_wire import Oxen
+from tests.simulators.receiver import Receiver
 from tests.simulators.replicate_wire import Replicate
 from tests.simulators.wire import WIRE
 
@@ -27,6 +28,19 @@ def simulators(running: Simulators) -> Simulators:
 def hang_up() -> Iterator[None]:
     yield
     WIRE.close()
+
+
+@pytest.fixture(scope="session")
+def listening() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.stop()
+
+
+@pytest.fixture
+def receiver(listening: Receiver) -> Receiver:
+    listening.renew()
+    return listening
 
 
 @pytest.fixture
