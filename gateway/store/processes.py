@@ -44,8 +44,8 @@ FORGET_OLD = delete(processes).where(
     processes.c.beat < bindparam("before"), ~exists().where(OPEN, jobs.c.owner == processes.c.id)
 )
 BEATS = {
-    name: dialect.insert(processes).on_conflict_do_update(index_elements=["id"], set_={"beat": bindparam("beat")})
-    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+    name: inserted.on_conflict_do_update(index_elements=["id"], set_={"beat": inserted.excluded.beat})
+    for name, inserted in (("sqlite", sqlite.insert(processes)), ("postgresql", postgresql.insert(processes)))
 }
 
 
