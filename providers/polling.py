@@ -7,9 +7,9 @@ route, a key that is refused for a moment) ends it; only the provider's own word
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import Any, Literal, TypeVar
 
 from providers.base import Answer, Call, Progress, Queued, Ticket, Waits
 from providers.errors import Kind, ProviderError
@@ -58,6 +58,9 @@ async def follow(
             raise
         message = "the request was cancelled; it may have been paid"
         raise ProviderError(Kind.CANCELLED, message, provider=adapter.name) from error
+    finally:
+        for ring in following.rings.values():
+            ring.cancel()
 
 
 async def cancel_at_provider(adapter: Queued, ticket: Ticket) -> None:
@@ -96,6 +99,7 @@ class _Following:
     on_progress: Callable[[Progress], None] | None
     hint: asyncio.Event | None
     stop: asyncio.Event | None
+    rings: dict[asyncio.Event, asyncio.Task[Literal[True]]] = field(default_factory=dict[Any, Any])
     stopped: bool = False
     unknown: int = 0
     broken: int = 0
@@ -123,7 +127,7 @@ class _Following:
                 raise self._too_late()
             pause = min(max(FIRST_PAUSE, SHARE * (now - began)), LONGEST_PAUSE)
             seconds = min(max(pause - (now - looked), bearable(wish, left), 0.0), left)
-            await self._unless_called(partial(self.sleep, seconds), self.hint, self.stop)
+            await self._unless_rung(partial(self.sleep, seconds), self.hint, self.stop)
 
     async def _cancel(self) -> None:
         self.stopped = True
@@ -160,25 +164,31 @@ class _Following:
         """None when it was cut short. A mere check is not, for a hint: a second one on its connection is quicker."""
         if isinstance(self.adapter, Waits):
             wait = partial(self.adapter.wait, self.ticket, min(WAIT_SECONDS, self.deadline - self.clock()))
-            return await self._unless_called(wait, self.hint, self.stop)
-        return await self._unless_called(partial(self.adapter.check, self.ticket), self.stop)
+            return await self._unless_rung(wait, self.hint, self.stop)
+        return await self._unless_rung(partial(self.adapter.check, self.ticket), self.stop)
 
-    async def _unless_called(self, wait: Callable[[], Awaitable[T]], *callers: asyncio.Event | None) -> T | None:
-        """What was waited for; None when one of the callers is set before it comes, which is then given up."""
-        heard = [each for each in callers if each is not None and not (self.stopped and each is self.stop)]
+    async def _unless_rung(self, wait: Callable[[], Awaitable[T]], *bells: asyncio.Event | None) -> T | None:
+        """What was waited for; None when one of the bells rings before it comes, which is then given up."""
+        heard = [bell for bell in bells if bell is not None and not (self.stopped and bell is self.stop)]
         if not heard:
             return await wait()
-        if any(each.is_set() for each in heard):
+        if any(bell.is_set() for bell in heard):
             return None
+        rings = [self._ring_of(bell) for bell in heard]
         waiting = asyncio.ensure_future(wait())
-        calls = [asyncio.ensure_future(each.wait()) for each in heard]
         try:
-            await asyncio.wait((waiting, *calls), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((waiting, *rings), return_when=asyncio.FIRST_COMPLETED)
             return waiting.result() if waiting.done() else None
         finally:
-            for each in (waiting, *calls):
-                each.cancel()
-            await asyncio.gather(waiting, return_exceptions=True)  # its connections are closed by then
+            if waiting.cancel():  # it was not done
+                await asyncio.gather(waiting, return_exceptions=True)
+
+    def _ring_of(self, bell: asyncio.Event) -> asyncio.Task[Literal[True]]:
+        """It serves for many waits: a task of its own for each would double what a look costs us."""
+        ring = self.rings.get(bell)
+        if ring is None or ring.done():
+            ring = self.rings[bell] = asyncio.ensure_future(bell.wait())
+        return ring
 
     async def _in_time(self, asking: Awaitable[T]) -> T:
         try:
