@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from providers import pictures_in_json
 from providers.errors import Kind, ProviderError
-from providers.event_stream import MOST_LINES, Event, EventReader, Listener, TooMuch
+from providers.event_stream import MOST_LINES, Event, EventReader, Listener, TooMuch, listen
 from providers.http import MAX_BYTES, Http
 from tests.providers import failing
 from tests.providers.upstream import Reply, Upstream
@@ -207,6 +207,24 @@ async def test_silence_is_lost_and_so_is_the_end_of_patience(upstream: Upstream,
     assert not isinstance(silent.__cause__, TimeoutError)
     slow = await failure(make().post("/x", json={}, listener=Listener(Hearer().told, idle=60), within=0.1))
     assert (slow.kind, isinstance(slow.__cause__, TimeoutError)) == (Kind.LOST, True)
+
+
+async def test_whoever_goes_on_speaking_is_heard_for_as_long_as_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, passed = asyncio.get_running_loop(), 0.0
+    real = loop.time
+    monkeypatch.setattr(loop, "time", lambda: real() + passed)
+
+    async def comments() -> AsyncGenerator[bytes]:
+        nonlocal passed
+        for _ in range(10):
+            passed += 40.0
+            yield b": still here\n\n"
+            await asyncio.sleep(0)  # a timer that is due strikes here
+        yield FIRST
+
+    hearer = Hearer()
+    await listen(comments(), Listener(hearer.told, idle=60.0), 1000)
+    assert hearer.heard == ["a"]
 
 
 async def test_a_stream_may_be_as_many_answers_long_as_is_allowed(upstream: Upstream, make: Make) -> None:

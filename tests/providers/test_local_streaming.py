@@ -185,7 +185,9 @@ async def test_a_worker_that_falls_silent_is_lost(upstream: Upstream, second: Up
     body = step(1) + done(0)
     upstream.script = lambda asked: Reply(200, body, STREAM, hold=asyncio.Event(), pause=len(step(1)))
     second.script = lambda asked: Reply(200, body, STREAM)
-    assert len((await make(upstream.url, second.url, silence=0.05).generate_watched(call(), seen)).images) == 1
+    assert (
+        len((await make(upstream.url, second.url, silence=0.05, timeout=20).generate_watched(call(), seen)).images) == 1
+    )
     assert (len(upstream.asked), len(second.asked)) == (1, 1)
 
 
