@@ -80,12 +80,16 @@ class Uploads:
         size = await self._pictures.head(claim.team, name) if name is not None else None
         if name is None or size is None:
             return Outcome(error="the picture is no longer stored", over=True)
-        headers = {"content-type": f"image/{name.rpartition('.')[2]}", "content-length": str(size), "accept": "*/*"}
-        if (urlsplit(claim.url).hostname or "").endswith(AZURE):
-            headers["x-ms-blob-type"] = "BlockBlob"
-        pieces = self._pictures.stream(claim.team, name)
+        pieces, headers = self._pictures.stream(claim.team, name), headers_of(name, size, claim.url)
         outcome = await exchange(self._guard, "PUT", claim.url, pieces, headers, seconds=SECONDS)
         return replace(outcome, over=is_final(outcome.status))
+
+
+def headers_of(name: str, size: int, url: str) -> dict[str, str]:
+    """Of a stored object that goes to this address."""
+    headers = {"content-type": f"image/{name.rpartition('.')[2]}", "content-length": str(size), "accept": "*/*"}
+    azure = (urlsplit(url).hostname or "").endswith(AZURE)
+    return {**headers, "x-ms-blob-type": "BlockBlob"} if azure else headers
 
 
 def is_final(status: int | None) -> bool:
