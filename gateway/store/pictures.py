@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import obstore
 from blake3 import blake3
@@ -52,7 +52,7 @@ class Pictures:
         self._local = isinstance(store, LocalStore)
 
     @classmethod
-    def open(cls, url: str, data_dir: Path, **options: Any) -> "Pictures":
+    def open(cls, url: str, data_dir: Path, **options: Any) -> Self:
         """The store for `[storage] url`: `file` (data_dir/images), `s3://bucket/prefix`, `gs://…`, `az://…`.
 
         Buckets take their credentials, region and endpoint from the usual variables of their makers (AWS_…, GOOGLE_…,

@@ -1,4 +1,4 @@
-"""A database of its own for each test, and somebody who receives webhooks and uploads."""
+"""A database of its own for each test, what a gateway keeps, and somebody who receives webhooks and uploads."""
 
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from gateway.store.database import SQLite
+from gateway.store.pictures import Pictures
+from gateway.store.records import Records
+from gateway.store.redis import RedisConnection, connect
 from gateway.store.tables import metadata
+from gateway.store.teams import ensure_team
+from tests.gateway.valkey import Valkey
+from tests.jobs.kept import TEAM, House
 from tests.receiver import Receiver
 
 
@@ -22,3 +28,24 @@ async def sqlite(tmp_path: Path) -> AsyncGenerator[SQLite]:
 def receiver() -> Generator[Receiver]:
     with Receiver() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Generator[Valkey]:
+    with Valkey(tmp_path_factory.mktemp("valkey")) as running:
+        yield running
+
+
+@pytest.fixture
+async def redis(valkey: Valkey, tmp_path: Path) -> AsyncGenerator[RedisConnection]:
+    """A connection to the shared server, emptied first."""
+    connection = await connect(valkey.url, tmp_path, limit=5.0)
+    await connection.command("FLUSHALL")
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def house(sqlite: SQLite, redis: RedisConnection, tmp_path: Path) -> House:
+    await sqlite.write(ensure_team, TEAM, 0.0)
+    return House(sqlite, Pictures.open("file", tmp_path), Records(redis))
