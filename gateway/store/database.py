@@ -7,6 +7,7 @@ writes; others read, which its write-ahead log allows meanwhile.
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +20,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 READERS = 2
 LONGEST_SECONDS = 15.0  # of one transaction; who waits longer is told that the database is away
+# By the beginnings of result codes' names (SQLite, "Result and Error Codes", read 2026-11-21).
+SQLITE_SAYS = {
+    "SQLITE_READONLY": "its file may not be written to",
+    "SQLITE_CANTOPEN": "its file cannot be opened",
+    "SQLITE_NOTADB": "its file is not a database",
+    "SQLITE_CORRUPT": "its file is damaged",
+    "SQLITE_FULL": "its disk is full",
+    "SQLITE_BUSY": "somebody else kept it locked",
+}
 POSTGRES = ("postgresql://", "postgres://")
 
 P = ParamSpec("P")
@@ -52,6 +62,10 @@ class Database(Protocol):
         self, work: Callable[Concatenate[Connection, P], Result], *args: P.args, **named: P.kwargs
     ) -> Result: ...
 
+    async def patiently(self, work: Callable[[Connection], Result]) -> Result:
+        """As `write`, however long it takes."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -61,7 +75,11 @@ class SQLite:
     dialect = "sqlite"
 
     def __init__(self, file: Path) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Raises DatabaseError where there can be no such file."""
+        with failures_told():
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not file.exists():
+                file.touch(mode=0o600)  # it holds prompts; SQLite gives its other files the same mode
         url = f"sqlite:///{file}"
         self._writing, self._reading = (create_engine(url, hide_parameters=True) for _each in range(2))
         prepare_sqlite(self._writing, begin="BEGIN IMMEDIATE")
@@ -74,6 +92,9 @@ class SQLite:
     ) -> Result:
         return await self._run(self._writer, self._writing, lambda connection: work(connection, *args, **named))
 
+    async def patiently(self, work: Callable[[Connection], Result]) -> Result:
+        return await self._run(self._writer, self._writing, work, longest=None)
+
     async def read(
         self, work: Callable[Concatenate[Connection, P], Result], *args: P.args, **named: P.kwargs
     ) -> Result:
@@ -85,7 +106,13 @@ class SQLite:
         self._writing.dispose()
         self._reading.dispose()
 
-    async def _run(self, threads: ThreadPoolExecutor, engine: Engine, work: Callable[[Connection], Result]) -> Result:
+    async def _run(
+        self,
+        threads: ThreadPoolExecutor,
+        engine: Engine,
+        work: Callable[[Connection], Result],
+        longest: float | None = LONGEST_SECONDS,
+    ) -> Result:
         """A transaction that has begun is finished, whoever still waits for it."""
 
         def transaction() -> Result:
@@ -93,7 +120,7 @@ class SQLite:
                 return work(connection)
 
         with failures_told():
-            async with asyncio.timeout(LONGEST_SECONDS):
+            async with asyncio.timeout(longest):
                 return await asyncio.get_running_loop().run_in_executor(threads, transaction)
 
 
@@ -110,9 +137,10 @@ class Postgres:
     async def write(
         self, work: Callable[Concatenate[Connection, P], Result], *args: P.args, **named: P.kwargs
     ) -> Result:
-        with failures_told():
-            async with asyncio.timeout(LONGEST_SECONDS), self._engine.begin() as connection:
-                return await connection.run_sync(lambda each: work(each, *args, **named))
+        return await self._run(lambda connection: work(connection, *args, **named))
+
+    async def patiently(self, work: Callable[[Connection], Result]) -> Result:
+        return await self._run(work, longest=None)
 
     async def read(
         self, work: Callable[Concatenate[Connection, P], Result], *args: P.args, **named: P.kwargs
@@ -121,6 +149,11 @@ class Postgres:
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+    async def _run(self, work: Callable[[Connection], Result], longest: float | None = LONGEST_SECONDS) -> Result:
+        with failures_told():
+            async with asyncio.timeout(longest), self._engine.begin() as connection:
+                return await connection.run_sync(work)
 
 
 def open_database(url: str, data_dir: Path) -> Database:
@@ -169,5 +202,10 @@ def failures_told() -> Generator[None]:
 
 def kind(error: Exception) -> str:
     """As the driver names it."""
-    original = cast("object", error.orig) if isinstance(error, DBAPIError) else None
+    original = cast("object", error.orig) if isinstance(error, DBAPIError) else error
+    if isinstance(original, sqlite3.Error):
+        name: str = getattr(original, "sqlite_errorname", "")  # the errors of Python's own module have none
+        return next((text for prefix, text in SQLITE_SAYS.items() if name.startswith(prefix)), name)
+    if isinstance(original, OSError):
+        return f"{type(original).__name__} ({original.strerror})" if original.strerror else type(original).__name__
     return type(original or error).__name__
