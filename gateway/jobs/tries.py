@@ -29,7 +29,8 @@ class Outcome:
 class Sender(Protocol):
     """Delivers one kind of thing; between its tries lie `delays` seconds, and after the last it is given up."""
 
-    delays: Sequence[float]
+    @property
+    def delays(self) -> Sequence[float]: ...
 
     async def send(self, claim: Claim) -> Outcome: ...
 
