@@ -33,7 +33,7 @@ class SigningKeys(Generic[Keys]):
         known = self._known(now)
         if known is not None and fits(known):
             return True
-        await self._renew(known, now)
+        await self._renew(now)
         renewed = self._known(now)
         if renewed is None:
             raise HookRefused("the provider's keys cannot be had at the moment")
@@ -42,10 +42,10 @@ class SigningKeys(Generic[Keys]):
     def _known(self, now: float) -> Keys | None:
         return self._keys if abs(now - self._fetched) < self._lifetime else None
 
-    async def _renew(self, known: Keys | None, now: float) -> None:
-        """Does nothing when another message has done it just now, or when it is too soon for another question."""
+    async def _renew(self, now: float) -> None:
+        """Messages that come meanwhile wait for this question, and share its answer."""
         async with self._lock:
-            if self._known(now) is not known or abs(now - self._asked) < PAUSE_SECONDS:
+            if abs(now - self._asked) < PAUSE_SECONDS:
                 return
             self._asked = now
             try:

@@ -182,6 +182,12 @@ async def test_any_key_of_the_set_may_have_signed(upstream: Upstream, fal: Fal) 
     assert (await fal.read_hook(headers(key=OTHER), BODY, NOW)).ticket == TICKET
 
 
+async def test_a_key_of_another_kind_signs_nothing(upstream: Upstream, fal: Fal) -> None:
+    [row] = published(OTHER).body["keys"]
+    upstream.script = lambda _asked: published(KEY, more=[{**row, "crv": "X25519"}, {**row, "kty": "EC"}])
+    assert "signature" in await refusal(fal, headers(key=OTHER))
+
+
 async def test_forged_messages_do_not_make_us_ask_more_than_once_a_minute(upstream: Upstream, fal: Fal) -> None:
     forged = headers(key=OTHER)
     for moment in range(20):
