@@ -1,26 +1,15 @@
 """Deliveries are claimed by one, come due again when nobody wrote what came of them, and are fair to receivers."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from pathlib import Path
 
 import pytest
 
-from gateway.store.database import Database, SQLite
+from gateway.store.database import Database
 from gateway.store.deliveries import EACH, Claim, Tried, claim_due, due, give_back, origin_of, redeliver, settle
 from gateway.store.entries import Delivery, DeliveryKind
-from gateway.store.tables import metadata
 from tests.jobs.sending import add_job, row_of
 
 HOLD: dict[DeliveryKind, float] = {"webhook": 30.0, "upload": 90.0}
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncGenerator[Database]:
-    database = SQLite(tmp_path / "easel.db")
-    await database.write(metadata.create_all)
-    yield database
-    await database.close()
 
 
 def hook(number: int, url: str = "https://a.example/hook", due: float = 100.0) -> Delivery:

@@ -2,26 +2,16 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncGenerator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import insert
 
-from gateway.store.database import Database, SQLite
+from gateway.store.database import Database
 from gateway.store.sealing import Seal
-from gateway.store.tables import metadata, teams
+from gateway.store.tables import teams
 from gateway.store.webhook_secrets import MOST, TooManySecrets, forget, in_use, in_use_or, make_secret, rotate
 
 SEAL = Seal(b"a key of the tests")
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncGenerator[Database]:
-    database = SQLite(tmp_path / "easel.db")
-    await database.write(metadata.create_all)
-    yield database
-    await database.close()
 
 
 @pytest.fixture
