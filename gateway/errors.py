@@ -4,6 +4,7 @@
     ├── 400  InvalidValue  InvalidJson  MissingParameter  UnsupportedParameter  ContentPolicyViolation
     ├── 401  InvalidKey          403  NotAllowed  UrlExpired
     ├── 404  ModelNotFound  NotFound  NotCached      405  MethodNotAllowed
+    ├── 409  JobFinished  JobRunning
     ├── 413  RequestTooLarge     415  UnsupportedMediaType
     ├── 500  InternalError       502  ProviderFailed  NotAsPlanned
     └── 503  NoProvider  Overloaded                  504  DeadlinePassed
@@ -100,6 +101,18 @@ class NotCached(GatewayError):
 
 class MethodNotAllowed(GatewayError):
     status, code = 405, "method_not_allowed"
+
+
+class JobFinished(GatewayError):
+    """It can no longer be cancelled; what it came to stays."""
+
+    status, code, should_retry = 409, "job_finished", False
+
+
+class JobRunning(GatewayError):
+    """It is not over, and only what is over can be deleted or told again."""
+
+    status, code, should_retry = 409, "job_running", False
 
 
 class RequestTooLarge(GatewayError):

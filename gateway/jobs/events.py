@@ -175,6 +175,7 @@ class Events:
 
     async def _read_events(self, ready: asyncio.Future[str | None]) -> None:
         """As long as somebody listens."""
+        self._hinted.clear()
         try:
             self._newest = await self._database.read(newest_event)
             ready.set_result(None)

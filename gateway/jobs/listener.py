@@ -21,7 +21,7 @@ class Listener:
     None says that there will never be any.
     """
 
-    __slots__ = ("_behind", "_closed", "_first", "_read_after", "_ring", "_waiter", "job", "seq", "team")
+    __slots__ = ("_behind", "_closed", "_first", "_read_after", "_ring", "_waiter", "job", "on_close", "seq", "team")
 
     def __init__(
         self, ring: Ring, read_after: ReadAfter, team: str, job: str | None, *, seq: int, behind: bool
@@ -29,6 +29,7 @@ class Listener:
         self.team = team
         self.job = job
         self.seq = seq
+        self.on_close: Callable[[], None] | None = None
         self._ring = ring
         self._read_after = read_after
         self._behind = behind
@@ -41,9 +42,11 @@ class Listener:
         return self._closed
 
     def close(self) -> None:
-        """Nothing more is told; whoever waits wakes up."""
+        """Nothing more is told; whoever waits wakes up, and `on_close` is called."""
         self._closed = True
         self._wake()
+        if self.on_close is not None:
+            self.on_close()
 
     def told(self, place: int) -> None:
         """There is an event for it at this place of the ring."""
@@ -58,7 +61,7 @@ class Listener:
         if self._closed:
             return []
         if self._first is not None and self._first < self._ring.start:
-            self._behind = True
+            self._behind, self._first = True, None
         return list(await self._from_sql()) if self._behind else self._from_ring()
 
     async def _wait(self, seconds: float) -> None:
@@ -77,7 +80,6 @@ class Listener:
 
     async def _from_sql(self) -> list[Committed]:
         """What is told while SQL is being read is in the ring afterwards, and passed over there if it was read here."""
-        self._first = None
         page = await self._read_after(self.seq, PAGE)
         if page is None:
             self.close()

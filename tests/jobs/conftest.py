@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.store.database import SQLite
+from gateway.store.database import Database, SQLite
 from gateway.store.pictures import Pictures
 from gateway.store.records import Records
 from gateway.store.redis import RedisConnection, connect
@@ -46,6 +46,14 @@ async def redis(valkey: Valkey, tmp_path: Path) -> AsyncGenerator[RedisConnectio
 
 
 @pytest.fixture
-async def house(sqlite: SQLite, redis: RedisConnection, tmp_path: Path) -> House:
-    await sqlite.write(ensure_team, TEAM, 0.0)
-    return House(sqlite, Pictures.open("file", tmp_path), Records(redis))
+async def gone(tmp_path: Path) -> AsyncGenerator[RedisConnection]:
+    """A connection to a server that is not there."""
+    connection = await connect(f"unix://{tmp_path}/nobody", tmp_path)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def house(database: Database, redis: RedisConnection, tmp_path: Path) -> House:
+    await database.write(ensure_team, TEAM, 0.0)
+    return House(database, Pictures.open("file", tmp_path), Records(redis))
