@@ -16,9 +16,16 @@ from gateway.store.journal_transaction import Numbered, write_batch
 from gateway.store.pictures import Pictures, PictureStoreError
 from gateway.store.records import Records
 from gateway.store.redis import connect
+from tests.conftest import NewUrl
 from tests.jobs.kept import DAY, POLICY, TEAM, Gate, House, Made
 
 A, B = (Made(f"picture {letter}".encode(), f"fingerprint:{letter}") for letter in "ab")
+
+
+@pytest.fixture
+def database_url(new_sqlite: NewUrl) -> str:
+    """What is asked of the database is asked of both kinds elsewhere."""
+    return new_sqlite()
 
 
 class Watched(Pictures):
@@ -87,16 +94,16 @@ class Failing(SQLite):
         return await super().read(work, *args, **named)
 
 
-async def test_nothing_is_lost_when_the_database_goes_before_the_last_look(house: House, tmp_path: Path) -> None:
+async def test_nothing_is_lost_when_the_database_goes_before_the_last_look(house: House, database_url: str) -> None:
     """What the job leads to is read, then who else refers to it; then again, and that fails."""
     await house.job("req_1", A)
-    failing = Failing(tmp_path / "easel.db")
+    failing = Failing(file_of(database_url))
     failing.fails_from = 3
     retention = Retention(failing, house.pictures, house.records, house.telemetry, POLICY)
     assert await retention.delete_job(TEAM, "req_1") is Deletion.BEGUN
+    assert failing.reads == 3
     assert await house.are_stored(A) == [True]
-    failing.fails_from = 10**9
-    await retention.sweep()
+    await house.retention.sweep()
     assert await house.are_stored(A) == [False]
     assert await house.rows("req_1") == 0
     await failing.close()
@@ -166,3 +173,7 @@ def add_reference(connection: Connection, name: str) -> None:
     new = NewJob("late", TEAM, "admin", "generate", "m", "h", b"{}", 1, now, "prc_2")
     entry = Entry("late", TEAM, new=new, pictures=(PictureRow("image", 0, name),), finish=Finish("succeeded", now))
     write_batch(connection, [Numbered(1, entry)], now)
+
+
+def file_of(url: str) -> Path:
+    return Path(url.removeprefix("sqlite:///"))
