@@ -10,21 +10,22 @@ from starlette.types import Receive, Scope, Send
 from gateway.api.asgi import send_answer, send_json
 from gateway.api.auth import Keys
 from gateway.api.body import check_headers, check_type, content_type, read_bytes
+from gateway.api.teams import ID, no_such_team
 from gateway.errors import InvalidJson, InvalidValue, NotAllowed, NotFound, Overloaded
 from gateway.store.database import Database, DatabaseError
 from gateway.store.sealing import Seal
+from gateway.store.teams import read_team
 from gateway.store.webhook_secrets import MOST, TooManySecrets, WebhookSecret, forget, in_use, make_secret, rotate
 
-TEAM = "default"  # the only one until teams are managed
 OVERLAP = 86_400  # seconds that receivers have for taking over a new secret
 LONGEST_OVERLAP = 30 * 86_400
 MAX_BYTES = 4096
 
 
 class SecretsRoute(ABC):
-    """What both routes have: who may, and which team. `path_params["id"]` is the team's."""
+    """What both routes have in common: who may, and which team."""
 
-    name = "webhook_secrets"
+    name: str
 
     def __init__(self, keys: Keys, database: Database, seal: Seal) -> None:
         self.keys = keys
@@ -33,35 +34,37 @@ class SecretsRoute(ABC):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self.keys.caller(scope["headers"]).admin:
-            raise NotAllowed("only an admin key may see or change webhook secrets")
-        if scope["path_params"]["id"] != TEAM:
-            raise NotFound(f"there is no such team; there is one, {TEAM}")
+            raise NotAllowed("this key is no admin's")
+        team: str = scope["path_params"]["id"]
         try:
-            await self.answer(scope, receive, send)
+            if not ID.fullmatch(team) or await self.database.read(read_team, team) is None:
+                raise no_such_team()
+            await self.answer(team, scope, receive, send)
         except DatabaseError as wrong:
-            raise Overloaded("the gateway's database does not answer; try again in a moment") from wrong
+            raise Overloaded("the database does not answer; try again in a moment") from wrong
 
     @abstractmethod
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """For an admin, about the team that there is."""
+    async def answer(self, team: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """The team is there, and an admin asks."""
 
 
 class WebhookSecrets(SecretsRoute):
     """GET lists those in use, the newest first; POST makes a new one, and has the others end."""
 
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    name = "webhook_secrets"
+
+    async def answer(self, team: str, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
-            found = await self.database.read(in_use, TEAM, time.time())
+            found = await self.database.read(in_use, team, time.time())
             await send_json(200, {"object": "list", "data": [shown(secret) for secret in found]}, send)
             return
         overlap = await wanted_overlap(scope, receive)
-        made, text = make_secret(TEAM, self.seal, time.time())
+        made, text = make_secret(team, self.seal, time.time())
         try:
             await self.database.write(rotate, made, overlap)
         except TooManySecrets:
             raise InvalidValue(f"{MOST} secrets are in use; delete one, or wait until one has expired") from None
-        private = [(b"cache-control", b"no-store")]
-        await send_json(201, {**shown(made), "secret": text}, send, private)
+        await send_json(201, {**shown(made), "secret": text}, send, [(b"cache-control", b"no-store")])
 
 
 class OneWebhookSecret(SecretsRoute):
@@ -69,9 +72,9 @@ class OneWebhookSecret(SecretsRoute):
 
     name = "webhook_secret"
 
-    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not await self.database.write(forget, TEAM, scope["path_params"]["secret"]):
-            raise NotFound("there is no such secret, or it was deleted already")
+    async def answer(self, team: str, scope: Scope, receive: Receive, send: Send) -> None:
+        if not await self.database.write(forget, team, scope["path_params"]["secret"]):
+            raise NotFound("there is no such secret, or it is deleted already")
         await send_answer(204, [], b"", send)
 
 

@@ -46,8 +46,3 @@ async def check_address(url: object, parameter: str, guard: Guard) -> None:
 def refused_for(why: str, parameter: str) -> InvalidValue:
     message = f"{parameter} was refused: {why}; give a public https address, such as {EXAMPLES[parameter]}"
     return InvalidValue(message, param=parameter)
-
-
-def without_query(url: str) -> str:
-    """As it may be shown: what stands behind the path may be a signature or a token."""
-    return url.partition("?")[0].partition("#")[0]

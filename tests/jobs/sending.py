@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection
 
 from gateway.jobs.deliveries import Deliveries
 from gateway.jobs.tries import Sender
@@ -15,7 +15,7 @@ from gateway.store.entries import Delivery, DeliveryKind, Entry, Finish, NewJob,
 from gateway.store.jobs import DeliveryRow, deliveries_of
 from gateway.store.journal_transaction import Numbered, write_batch
 from gateway.store.sealing import Seal
-from gateway.store.tables import teams
+from gateway.store.teams import ensure_team
 from gateway.telemetry import Telemetry
 from providers.guard import Guard
 
@@ -26,8 +26,7 @@ SEAL = Seal(b"a key of the tests")
 
 def add_job(connection: Connection, id: str, *sent: Delivery, team: str = TEAM, images: Mapping[int, str] = {}) -> None:
     """A finished job with its deliveries, and with stored pictures by their places; as the journal writes it."""
-    if connection.execute(select(teams.c.id).where(teams.c.id == team)).first() is None:
-        connection.execute(insert(teams).values(id=team, created=0.0))
+    ensure_team(connection, team, 0.0)
     entry = Entry(
         id,
         team,

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.errors import InvalidValue
 from gateway.jobs import addresses
-from gateway.jobs.addresses import check_address, delivery_guard, without_query
+from gateway.jobs.addresses import check_address, delivery_guard
 from gateway.jobs.uploads import address_of, check_endpoint, uploads
 from providers.guard import Guard
 from tests.providers.cdn import names
@@ -110,8 +110,3 @@ def test_each_picture_has_its_own_address() -> None:
         ("upload", "https://a.example/2.png?sig=1", 2, 5.0),
     ]
     assert len({each.id for each in made}) == 2
-
-
-def test_a_query_is_not_shown() -> None:
-    assert without_query("https://a.example/hook?token=1#x") == "https://a.example/hook"
-    assert without_query("https://a.example/hook#x?token=1") == "https://a.example/hook"

@@ -4,11 +4,10 @@ import asyncio
 import base64
 
 import pytest
-from sqlalchemy import insert
 
 from gateway.store.database import Database
 from gateway.store.sealing import Seal
-from gateway.store.tables import teams
+from gateway.store.teams import ensure_team
 from gateway.store.webhook_secrets import MOST, TooManySecrets, forget, in_use, in_use_or, make_secret, rotate
 
 SEAL = Seal(b"a key of the tests")
@@ -16,7 +15,7 @@ SEAL = Seal(b"a key of the tests")
 
 @pytest.fixture
 async def team(database: Database) -> str:
-    await database.write(lambda connection: connection.execute(insert(teams), [{"id": "ours", "created": 0.0}]))
+    await database.write(ensure_team, "ours", 0.0)
     return "ours"
 
 
