@@ -9,7 +9,7 @@ import pytest
 
 from gateway.jobs.events import Events, Steps
 from gateway.jobs.ring import Ring
-from gateway.store.database import DatabaseError, SQLite
+from gateway.store.database import Database, DatabaseError, SQLite, open_database
 from gateway.store.entries import EventRow
 from gateway.store.event_log import JobEvent, append
 from gateway.store.events import team_events_after
@@ -38,10 +38,19 @@ async def one(sqlite: SQLite, gone: RedisConnection) -> AsyncGenerator[Process]:
 
 
 @pytest.fixture
-async def other(sqlite: SQLite, gone: RedisConnection) -> AsyncGenerator[Process]:
-    running = process(sqlite, gone, "prc_2")
+async def here(database: Database, gone: RedisConnection) -> AsyncGenerator[Process]:
+    running = process(database, gone)
     yield running
     await running.close()
+
+
+@pytest.fixture
+async def there(database_url: str, gone: RedisConnection) -> AsyncGenerator[Process]:
+    database = open_database(database_url, Path())
+    running = process(database, gone, "prc_2")
+    yield running
+    await running.close()
+    await database.close()
 
 
 async def test_a_job_tells_its_own_events_as_they_happen(one: Process) -> None:
@@ -85,11 +94,11 @@ async def test_from_now_on_is_from_now_on(one: Process) -> None:
     assert types(await heard(listener, 1)) == ["started"]
 
 
-async def test_events_of_another_process_are_found_without_redis(one: Process, other: Process) -> None:
-    listener = await one.events.join(TEAM)
-    await other.begin(job(1))
-    await one.begin(job(2))
-    await other.happens(job(1), "started", "finished")
+async def test_events_of_another_process_are_found_without_redis(here: Process, there: Process) -> None:
+    listener = await here.events.join(TEAM)
+    await there.begin(job(1))
+    await here.begin(job(2))
+    await there.happens(job(1), "started", "finished")
     found = await heard(listener, 4)
     assert written(found) == [1, 2, 3, 4]
     assert [event.job for event in found] == [job(1), job(2), job(1), job(1)]
@@ -107,10 +116,10 @@ async def test_events_written_past_the_journal_are_told_at_a_hint(sqlite: SQLite
     await alone.close()
 
 
-async def test_order_holds_in_a_race_of_two_processes(one: Process, other: Process, sqlite: SQLite) -> None:
+async def test_order_holds_in_a_race_of_two_processes(here: Process, there: Process, database: Database) -> None:
     """Both write as fast as they can; some listen from before, some join on the way; each hears everything once."""
     numbers = range(40)
-    early = [await each.events.join(TEAM, after=0) for each in (one, other)]
+    early = [await each.events.join(TEAM, after=0) for each in (here, there)]
     late: list[list[int]] = []
 
     async def write(each: Process, offset: int) -> None:
@@ -125,9 +134,9 @@ async def test_order_holds_in_a_race_of_two_processes(one: Process, other: Proce
             late.append(written(await heard(listener, 320)))
             each.events.leave(listener)
 
-    await asyncio.gather(write(one, 0), write(other, 100), *map(join_late, (one, other)))
+    await asyncio.gather(write(here, 0), write(there, 100), *map(join_late, (here, there)))
     everything = list(range(1, 321))
-    assert [event.seq for event in await sqlite.read(team_events_after, TEAM, 0, 1000)] == everything
+    assert [event.seq for event in await database.read(team_events_after, TEAM, 0, 1000)] == everything
     assert [written(await heard(listener, 320)) for listener in early] == [everything] * 2
     assert late == [everything] * 20
 
@@ -188,19 +197,19 @@ async def test_nothing_is_read_while_nobody_listens(tmp_path: Path, gone: RedisC
     await database.close()
 
 
-async def test_a_wait_ends_with_the_job(one: Process, other: Process) -> None:
-    for running in (one, other):
-        await running.begin(job(1 if running is one else 2))
+async def test_a_wait_ends_with_the_job(here: Process, there: Process) -> None:
+    for running in (here, there):
+        await running.begin(job(1 if running is here else 2))
     far = time.monotonic() + 3600
-    waits = [asyncio.create_task(one.events.wait_for_end(job(number), far)) for number in (1, 2)]
-    await one.happens(job(1), "started")
-    await one.happens(job(1), "finished")
+    waits = [asyncio.create_task(here.events.wait_for_end(job(number), far)) for number in (1, 2)]
+    await here.happens(job(1), "started")
+    await here.happens(job(1), "finished")
     await waits[0]
     assert not waits[1].done()
-    await other.happens(job(2), "finished")
+    await there.happens(job(2), "finished")
     await waits[1]
     for over in (job(1), job(2), job(3)):  # the last one was never there
-        await one.events.wait_for_end(over, far)
+        await here.events.wait_for_end(over, far)
 
 
 async def test_a_wait_ends_with_its_time(one: Process) -> None:
