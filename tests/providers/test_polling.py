@@ -250,6 +250,25 @@ async def test_a_hint_cuts_a_pause_short() -> None:
     assert not hint.is_set()
 
 
+async def test_after_a_hint_pauses_are_whole_again() -> None:
+    class Dozing(Clock):
+        """Asleep for some turns of the loop; the first time for ever."""
+
+        async def sleep(self, seconds: float) -> None:
+            self.slept.append(seconds)
+            if len(self.slept) == 1:
+                hint.set()
+                await asyncio.Event().wait()
+            for _turn in range(5):
+                await asyncio.sleep(0)
+            self.now += seconds
+
+    clock, hint = Dozing(), asyncio.Event()
+    assert await followed(Queue([*[Progress()] * 4, Progress(done=True)], [ANSWER]), clock, hint=hint) is ANSWER
+    assert len(clock.slept) == 4
+    assert abs(clock.now - 1000.0 - sum(clock.slept[1:])) < 1e-6
+
+
 async def test_a_hint_that_comes_during_a_look_is_followed_by_another_at_once() -> None:
     clock, hint = Clock(), asyncio.Event()
     queue = Queue([Progress(position=1), Progress(done=True)], [ANSWER])
