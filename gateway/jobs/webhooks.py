@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+import structlog
 from standardwebhooks import Webhook
 
 from gateway.jobs.tries import Outcome, exchange
@@ -20,6 +21,8 @@ from gateway.store.entries import Delivery
 from gateway.store.sealing import Seal, SealingError
 from gateway.store.webhook_secrets import WebhookSecret, in_use, in_use_or, make_secret
 from providers.guard import Guard
+
+log = structlog.stdlib.get_logger()
 
 SECONDS = 15.0  # of one try
 MINUTE, HOUR = 60.0, 3600.0
@@ -59,15 +62,23 @@ class Webhooks:
         return replace(outcome, over=outcome.status == 410)
 
     async def _secrets(self, team: str, now: float) -> list[str]:
-        """Those in use, the newest first; the first webhook of a team makes it one."""
+        """Those in use, the newest first; the first webhook of a team makes it one. Raises SealingError."""
         found = await self._database.read(in_use, team, now)
         if not found:
             made, _text = make_secret(team, self._seal, now)
             found = await self._database.write(in_use_or, made)
-        return [self._opened(secret) for secret in found]
+        texts = [text for text in map(self._opened, found) if text is not None]
+        if not texts:
+            raise SealingError("none of the team's webhook secrets can be opened: was secrets.key changed?")
+        return texts
 
-    def _opened(self, secret: WebhookSecret) -> str:
-        return self._seal.open(secret.sealed, secret.id)
+    def _opened(self, secret: WebhookSecret) -> str | None:
+        """None for one that was sealed with another key: it does not keep the others from signing."""
+        try:
+            return self._seal.open(secret.sealed, secret.id)
+        except SealingError:
+            log.warning("a webhook secret cannot be opened", id=secret.id)
+            return None
 
 
 def message(job: dict[str, Any]) -> dict[str, Any]:

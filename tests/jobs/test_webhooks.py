@@ -114,6 +114,17 @@ async def test_a_secret_that_cannot_be_opened_sends_nothing(sqlite: SQLite, guar
     assert not receiver.received
 
 
+@pytest.mark.usefixtures("team")
+async def test_beside_a_secret_that_cannot_be_opened_others_sign(
+    sqlite: SQLite, guard: Guard, receiver: Receiver
+) -> None:
+    await sqlite.write(rotate, make_secret(TEAM, Seal(b"another key"), 1.0)[0], 0)
+    secret = await new_secret(sqlite, FAR, 2.0)
+    received = await send(webhooks(sqlite, guard), receiver)
+    assert len(received.headers["webhook-signature"].split()) == 1
+    assert verified(received, secret)
+
+
 async def test_a_job_that_was_deleted_is_told_to_nobody(sqlite: SQLite, guard: Guard, receiver: Receiver) -> None:
     async def gone(_team: str, _id: str) -> None:
         return None
