@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.api.asgi import send_json
 from gateway.api.auth import Keys
 from gateway.api.body import read_json
-from gateway.errors import InvalidValue, NotAllowed, NotFound, Overloaded, UnsupportedParameter
+from gateway.errors import InvalidJson, InvalidValue, NotAllowed, NotFound, Overloaded
 from gateway.store.database import Database, DatabaseError
 from gateway.store.teams import TeamRow, change_team, read_team
 
@@ -53,15 +53,14 @@ def no_such_team() -> NotFound:
 
 
 def changes_in(body: Any) -> dict[str, int | None]:
-    """The fields of a PATCH. Raises InvalidValue, UnsupportedParameter."""
+    """The fields of a PATCH. Raises InvalidJson, InvalidValue."""
     if not isinstance(body, dict):
-        raise InvalidValue("the body must be a JSON object")
+        raise InvalidJson('the body must be a JSON object such as {"image_ttl": 86400}')
     given = cast("dict[str, Any]", body)
     for field in given:
         if field not in TTLS:
-            raise UnsupportedParameter(
-                f"{field[:100]}: is nothing that can be changed of a team; {' and '.join(TTLS)} are", param=field[:100]
-            )
+            known = " and ".join(TTLS)
+            raise InvalidValue(f"{field[:100]}: cannot be changed of a team; {known} can", param=field[:100])
     return {field: seconds(field, value) for field, value in given.items()}
 
 
