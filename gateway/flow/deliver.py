@@ -35,9 +35,13 @@ def url_of(picture: Picture, order: Order, at: Deps) -> str | None:
     """The provider's URL, or one of ours that needs no key and ends in the picture's format; None without either."""
     if picture.hash is None:
         return picture.url
+    return signed_url(picture.name, order.caller.team, order.base_url, at)
+
+
+def signed_url(name: str, team: str, base_url: str, at: Deps) -> str:
+    """Of a stored picture: it needs no key, and expires."""
     expires = int(time.time()) + at.settings.storage.url_ttl
-    query = sign(picture.name, order.caller.team, expires, at.signing_keys)
-    return f"{order.base_url}{FILES}/{picture.name}?{query}"
+    return f"{base_url}{FILES}/{name}?{sign(name, team, expires, at.signing_keys)}"
 
 
 async def base64_of(picture: Picture, order: Order, at: Deps) -> bytes | memoryview:
