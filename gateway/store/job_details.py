@@ -1,18 +1,17 @@
 """Jobs with all that their owners are told about them, many at once. Each function is part of a transaction."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, bindparam, func, select
 
 from gateway.store.entries import CallRow
-from gateway.store.jobs import CALL, DELIVERY, JOB, DeliveryRow, JobRow, call_row, list_jobs, read_job
-from gateway.store.tables import calls, deliveries, jobs, pictures
+from gateway.store.jobs import CALL, DELIVERY, DeliveryRow, JobRow, call_row, list_jobs, read_job
+from gateway.store.tables import calls, deliveries, pictures
 
 SOME: BindParameter[Any] = bindparam("ids", expanding=True)
-ROWS = select(*JOB).where(jobs.c.id.in_(SOME), ~jobs.c.deleting)
 CALLS = select(calls.c.job.label("of_job"), *CALL).where(calls.c.job.in_(SOME)).order_by(calls.c.job, calls.c.number)
 DELIVERIES = (
     select(*DELIVERY)
@@ -44,14 +43,6 @@ def read_details(connection: Connection, id: str, team: str) -> JobDetails | Non
     """None for a job that is not there, or not that team's."""
     row = read_job(connection, id, team)
     return details_of(connection, [row])[0] if row is not None else None
-
-
-def read_many(connection: Connection, ids: Collection[str], team: str) -> dict[str, JobDetails]:
-    """By id: those of that team that are there."""
-    if not ids:
-        return {}
-    rows = [JobRow(*row) for row in connection.execute(ROWS, {"ids": list(ids)})]
-    return {each.row.id: each for each in details_of(connection, [row for row in rows if row.team == team])}
 
 
 def list_details(connection: Connection, team: str, *, after: str | None, **wanted: Any) -> list[JobDetails]:

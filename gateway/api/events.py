@@ -1,0 +1,177 @@
+"""GET /v1/events and /v1/jobs/{id}/events: what happens, as it happens, and from where a client left off."""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from gateway.api.asgi import header, send_answer
+from gateway.api.auth import Keys
+from gateway.api.event_text import HEARTBEAT, RETRY, event_text
+from gateway.api.job_route import JobRoute, base_url, job_id
+from gateway.api.leaving import watched
+from gateway.api.query import Query
+from gateway.errors import InvalidValue
+from gateway.flow.deps import Deps
+from gateway.flow.order import Caller
+from gateway.jobs.events import Events
+from gateway.jobs.listener import Listener
+from gateway.jobs.ring import Event
+from gateway.jobs.shown import ShownJobs
+from gateway.store.database import Database, DatabaseError
+from gateway.store.events import last_given
+
+HEARTBEAT_SECONDS = 15.0  # proxies cut a connection on which nothing comes for 60
+FAREWELL_SECONDS = 1.0
+SHOWN_SECONDS = 1.0  # for which a job that ended is not read again
+SEQ = re.compile(rb"[0-9]{1,18}")
+HEADERS = [
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class EventStreams:
+    """Streams of events; a client that takes nothing is waited for, and no event for it is kept meanwhile."""
+
+    def __init__(
+        self, at: Deps, events: Events, shown: ShownJobs, *, heartbeat_seconds: float = HEARTBEAT_SECONDS
+    ) -> None:
+        self._at = at
+        self._events = events
+        self._shown = shown
+        self._heartbeat_seconds = heartbeat_seconds
+        self._ended: dict[tuple[str, str], asyncio.Task[dict[str, Any] | None]] = {}
+
+    async def serve(
+        self, listener: Listener, scope: Scope, receive: Receive, send: Send, *, over: bool = False
+    ) -> None:
+        """Until the client leaves, the gateway ends or, of a job's own stream, the job is over (`over`: it is already).
+
+        One that has seen all of a job that is over gets a 204, which keeps it from coming back.
+        """
+        try:
+            batch = await listener.next(0)
+            if over and not batch:
+                await send_answer(204, [], b"", send)
+                return
+            await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+            with watched(receive, listener.close):
+                goes_on = await self._tell(RETRY, batch, listener, scope, send)
+                del batch  # nothing of what was told is kept while the next event is waited for
+                while goes_on:
+                    goes_on = await self._tell_next(listener, scope, send, over=over)
+            await end_answer(send)
+        finally:
+            self._events.leave(listener)
+
+    async def _tell_next(self, listener: Listener, scope: Scope, send: Send, *, over: bool) -> bool:
+        """Whether the stream goes on. A client that loses it with the database comes back to where it was."""
+        try:
+            batch = await listener.next(self._heartbeat_seconds)
+            if listener.closed or (over and not batch):
+                return False
+            return await self._tell(b"" if batch else HEARTBEAT, batch, listener, scope, send)
+        except DatabaseError:
+            return False
+
+    async def _tell(self, before: bytes, batch: Sequence[Event], listener: Listener, scope: Scope, send: Send) -> bool:
+        """Whether the stream goes on."""
+        content = before + await self._text(batch, scope)
+        ended = listener.job is not None and any(event.type == "finished" for event in batch)
+        return await sent(content, listener, send) and not ended
+
+    async def _text(self, batch: Sequence[Event], scope: Scope) -> bytes:
+        begin = base_url(scope, self._shown)
+        ended = [event for event in batch if event.type == "finished"]
+        read = await asyncio.gather(*(self._job(event.team, event.job, begin) for event in ended))
+        jobs = {event.job: job for event, job in zip(ended, read, strict=True)}
+        return b"".join(event_text(event, self._at, begin, jobs.get(event.job)) for event in batch)
+
+    async def _job(self, team: str, id: str, begin: str) -> dict[str, Any] | None:
+        """Read once for all streams that tell of its end in the same second."""
+        key = (id, begin)
+        reading = self._ended.get(key)
+        if reading is None:
+            reading = self._ended[key] = asyncio.create_task(self._shown.one(team, id, begin))
+            asyncio.get_running_loop().call_later(SHOWN_SECONDS, self._ended.pop, key, None)
+        return await asyncio.shield(reading)
+
+
+class TeamEvents(JobRoute):
+    """Everything that happens to the team's jobs, from now on or behind `Last-Event-ID`."""
+
+    name = "events"
+
+    def __init__(self, keys: Keys, database: Database, events: Events, streams: EventStreams) -> None:
+        super().__init__(keys, database)
+        self.events = events
+        self.streams = streams
+
+    async def answer(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
+        Query(scope)
+        after = await last_event_id(scope, self.database)
+        if scope["method"] == "HEAD":
+            await send_answer(200, HEADERS, b"", send)
+            return
+        await self.streams.serve(await self.events.join(caller.team, after=after), scope, receive, send)
+
+
+class JobEvents(JobRoute):
+    """What happened to a job from its beginning, or behind `Last-Event-ID`, and what happens until it is over."""
+
+    name = "job_events"
+
+    def __init__(self, keys: Keys, database: Database, events: Events, streams: EventStreams) -> None:
+        super().__init__(keys, database)
+        self.events = events
+        self.streams = streams
+
+    async def answer(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
+        Query(scope)
+        row = await self.job(caller, job_id(scope))
+        after = await last_event_id(scope, self.database) or 0
+        if scope["method"] == "HEAD":
+            await send_answer(200, HEADERS, b"", send)
+            return
+        listener = await self.events.join(row.team, row.id, after)
+        await self.streams.serve(listener, scope, receive, send, over=row.finished is not None)
+
+
+async def last_event_id(scope: Scope, database: Database) -> int | None:
+    """Raises InvalidValue for what cannot be the id of an event that somebody has seen."""
+    value = header(scope, b"last-event-id").strip()
+    if not value:
+        return None
+    if not SEQ.fullmatch(value):
+        raise InvalidValue("Last-Event-ID: must be an event's id, a whole number such as 17", param="Last-Event-ID")
+    seq = int(value)
+    if seq > await database.read(last_given):
+        told = f"no event has the id {seq} yet; leave it out to hear what happens from now on"
+        raise InvalidValue(f"Last-Event-ID: {told}", param="Last-Event-ID")
+    return seq
+
+
+async def sent(content: bytes, listener: Listener, send: Send) -> bool:
+    """At the client's pace; False when the stream is closed, whether or not the client took it."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(None) as limit:
+            listener.on_close = lambda: limit.reschedule(loop.time())
+            await send({"type": "http.response.body", "body": content, "more_body": True})
+    except TimeoutError:
+        return False
+    finally:
+        listener.on_close = None
+    return not listener.closed
+
+
+async def end_answer(send: Send) -> None:
+    """A client that takes nothing any more is cut off instead: the gateway may be ending."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(FAREWELL_SECONDS):
+            await send({"type": "http.response.body", "body": b""})
