@@ -8,7 +8,7 @@ from gateway.jobs.answers import Kept
 from gateway.jobs.events import Events
 from gateway.jobs.told import job_json
 from gateway.store.database import Database
-from gateway.store.job_details import JobDetails, list_details, read_details, read_many
+from gateway.store.job_details import JobDetails, list_details, read_details
 
 
 class ShownJobs:
