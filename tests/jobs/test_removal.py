@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from gateway.jobs.removal import Removal
 from gateway.jobs.retention import Deletion, Retention
 from gateway.store.database import DatabaseAway, DatabaseError, SQLite
 from gateway.store.entries import Entry, Finish, NewJob, PictureRow
@@ -16,6 +17,7 @@ from gateway.store.journal_transaction import Numbered, write_batch
 from gateway.store.pictures import Pictures, PictureStoreError
 from gateway.store.records import Records
 from gateway.store.redis import connect
+from gateway.store.retention import doomed_of, mark
 from tests.conftest import NewUrl
 from tests.jobs.kept import DAY, POLICY, TEAM, Gate, House, Made
 
@@ -59,6 +61,35 @@ async def test_an_object_that_another_job_begins_to_use_meanwhile_is_put_back(
     assert await deleting is Deletion.COMPLETE
     assert await house.are_stored(A) == [True]
     assert (await house.rows("req_1"), await house.rows("req_2")) == (0, 2)
+
+
+async def test_an_object_that_was_found_there_before_and_is_referred_to_later_is_put_back(house: House) -> None:
+    """The other job found its picture stored; until it could say that it refers to it, the object was removed."""
+    await house.job("req_1", A)
+    retention = house.retention
+    assert await retention.delete_job(TEAM, "req_1") is Deletion.COMPLETE
+    assert await house.are_stored(A) == [False]
+    await house.database.write(add_reference, A.name)
+    await retention.close()
+    assert await house.are_stored(A) == [True]
+
+
+async def test_few_bytes_are_held_for_the_last_look(house: House) -> None:
+    """What went first is looked at sooner."""
+    kept = (house.database, house.pictures, house.records, house.telemetry, POLICY)
+    removal = Removal(*kept, linger_seconds=3600, linger_bytes=2 * len(A.content))
+    made = [Made(f"picture {number}".encode()) for number in range(6)]
+    await house.job("req_1", *made)
+    await house.database.write(mark, TEAM, "req_1")
+    rows = sorted(await house.database.read(doomed_of, "req_1", time.time()))
+    for row in rows:
+        await removal.remove(TEAM, [row])
+    async with asyncio.timeout(30):
+        while removal.held > 2 * len(A.content):  # noqa: ASYNC110 - nobody needs to be told when it is done
+            await asyncio.sleep(0)
+    assert await house.are_stored(*made) == [False] * 6
+    await removal.close()
+    assert removal.held == 0
 
 
 async def test_an_object_is_put_back_though_nobody_waits_for_the_answer(house: House, tmp_path: Path) -> None:
