@@ -8,6 +8,7 @@ from gateway.rows.plans import in_dollars
 from gateway.store.entries import CallRow, CallState
 from gateway.store.job_details import JobDetails
 from gateway.store.jobs import DeliveryRow
+from providers.errors import Kind
 
 OUTCOMES: Mapping[CallState, str] = {
     "sending": "running",
@@ -17,6 +18,7 @@ OUTCOMES: Mapping[CallState, str] = {
     "unknown": "unknown",
     "cancelled": "cancelled",
 }
+KINDS = frozenset(kind.value for kind in Kind)
 MAY_BE_PAID = "its answer was lost: it may have been paid, and it was not sent again"
 
 
@@ -66,14 +68,19 @@ def provider_of(calls: tuple[CallRow, ...]) -> str | None:
 
 def attempt(call: CallRow) -> dict[str, Any]:
     """In the words of `metadata.attempts`; `reason` only where there is one."""
-    ended = call.finished
+    outcome, reason = OUTCOMES[call.state], call.reason
+    if call.state == "failed" and reason:
+        kind, separator, rest = reason.partition(": ")
+        if separator and kind in KINDS:
+            outcome, reason = kind, rest
+    if call.state == "unknown":
+        reason = MAY_BE_PAID
     told = {
         "provider": call.provider,
-        "outcome": OUTCOMES[call.state],
+        "outcome": outcome,
         "images": call.images,
-        "duration_ms": None if ended is None else round((ended - call.started) * 1000),
+        "duration_ms": None if call.finished is None else round((call.finished - call.started) * 1000),
     }
-    reason = MAY_BE_PAID if call.state == "unknown" else call.reason
     return {**told, "reason": reason} if reason else told
 
 
