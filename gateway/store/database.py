@@ -8,6 +8,7 @@ writes; others read, which its write-ahead log allows meanwhile.
 import asyncio
 import contextlib
 import sqlite3
+import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +18,9 @@ import asyncpg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from gateway.store.prepared import sqlite_connection
 
 READERS = 2
 LONGEST_SECONDS = 15.0  # of one transaction; who waits longer is told that the database is away
@@ -80,48 +84,67 @@ class SQLite:
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not file.exists():
                 file.touch(mode=0o600)  # it holds prompts; SQLite gives its other files the same mode
-        url = f"sqlite:///{file}"
-        self._writing, self._reading = (create_engine(url, hide_parameters=True) for _each in range(2))
-        prepare_sqlite(self._writing, begin="BEGIN IMMEDIATE")
-        prepare_sqlite(self._reading, begin="BEGIN")
-        self._writer = ThreadPoolExecutor(1, "sql writer")
-        self._readers = ThreadPoolExecutor(READERS, "sql reader")
+        self._writer = Connections(file, 1, begin="BEGIN IMMEDIATE")
+        self._readers = Connections(file, READERS, begin="BEGIN")
 
     async def write(
         self, work: Callable[Concatenate[Connection, P], Result], *args: P.args, **named: P.kwargs
     ) -> Result:
-        return await self._run(self._writer, self._writing, lambda connection: work(connection, *args, **named))
+        return await self._run(self._writer, lambda connection: work(connection, *args, **named))
 
     async def patiently(self, work: Callable[[Connection], Result]) -> Result:
-        return await self._run(self._writer, self._writing, work, longest=None)
+        return await self._run(self._writer, work, longest=None)
 
     async def read(
         self, work: Callable[Concatenate[Connection, P], Result], *args: P.args, **named: P.kwargs
     ) -> Result:
-        return await self._run(self._readers, self._reading, lambda connection: work(connection, *args, **named))
+        return await self._run(self._readers, lambda connection: work(connection, *args, **named))
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._writer.shutdown)
-        await asyncio.to_thread(self._readers.shutdown)
-        self._writing.dispose()
-        self._reading.dispose()
+        for connections in (self._writer, self._readers):
+            await asyncio.to_thread(connections.close)
 
     async def _run(
-        self,
-        threads: ThreadPoolExecutor,
-        engine: Engine,
-        work: Callable[[Connection], Result],
-        longest: float | None = LONGEST_SECONDS,
+        self, connections: "Connections", work: Callable[[Connection], Result], longest: float | None = LONGEST_SECONDS
     ) -> Result:
         """A transaction that has begun is finished, whoever still waits for it."""
-
-        def transaction() -> Result:
-            with engine.begin() as connection:
-                return work(connection)
-
         with failures_told():
             async with asyncio.timeout(longest):
-                return await asyncio.get_running_loop().run_in_executor(threads, transaction)
+                running = asyncio.get_running_loop().run_in_executor(connections.threads, connections.transaction, work)
+                return await running
+
+
+class Connections:
+    """Threads that keep a connection to a SQLite file each."""
+
+    def __init__(self, file: Path, threads: int, *, begin: str) -> None:
+        self.threads = ThreadPoolExecutor(threads, "sql")
+        self._engine = create_engine(f"sqlite:///{file}", hide_parameters=True, poolclass=NullPool)
+        prepare_sqlite(self._engine, begin=begin)
+        self._local = threading.local()
+        self._open: set[Connection] = set()
+
+    def transaction(self, work: Callable[[Connection], Result]) -> Result:
+        """In one of the threads. A connection on which anything failed is not used again."""
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._engine.connect()
+            self._open.add(connection)
+        try:
+            with connection.begin():
+                return work(connection)
+        except BaseException:
+            self._local.connection = None
+            self._open.discard(connection)
+            connection.close()
+            raise
+
+    def close(self) -> None:
+        """When the transaction that runs has ended."""
+        self.threads.shutdown()
+        for connection in self._open:
+            connection.close()
+        self._engine.dispose()
 
 
 class Postgres:
@@ -180,7 +203,7 @@ def prepare_sqlite(engine: Engine, *, begin: str) -> None:
         cursor.close()
 
     def begins(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        sqlite_connection(connection).execute(begin)
 
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", begins)
@@ -193,9 +216,15 @@ def failures_told() -> Generator[None]:
         yield
     except TimeoutError:
         raise DatabaseAway("the database did not answer in time") from None
-    except (OperationalError, InterfaceError, OSError, asyncpg.PostgresConnectionError) as error:
+    except (
+        OperationalError,
+        InterfaceError,
+        sqlite3.OperationalError,
+        OSError,
+        asyncpg.PostgresConnectionError,
+    ) as error:
         raise DatabaseAway(f"the database is away: {kind(error)}") from None
-    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (SQLAlchemyError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         away = isinstance(error, DBAPIError) and error.connection_invalidated
         raise (DatabaseAway if away else DatabaseError)(f"the database failed: {kind(error)}") from None
 

@@ -7,13 +7,14 @@ import orjson
 from sqlalchemy import Connection, bindparam, func, insert, select, text
 
 from gateway.store.entries import Committed, EventRow
+from gateway.store.prepared import Prepared
 from gateway.store.tables import events
 
 EVENTS_LOCK = 6_504_100_327_471  # any number that nobody else locks in this database
-INSERT = insert(events)
+INSERT = Prepared(lambda _dialect: insert(events))
 HOLD = select(func.pg_advisory_xact_lock(EVENTS_LOCK))
 NUMBERS = select(func.nextval("events_seq_seq")).select_from(func.generate_series(1, bindparam("count")))
-LAST = text("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
+LAST = Prepared(lambda _dialect: text("SELECT seq FROM sqlite_sequence WHERE name = 'events'"))
 
 
 class JobEvent(NamedTuple):
@@ -32,7 +33,7 @@ def append(connection: Connection, rows: Sequence[JobEvent]) -> list[Committed]:
         Committed(seq, row.team, row.job, row.event.type, row.event.at, row.event.data)
         for seq, row in zip(numbers(connection, len(rows)), rows, strict=True)
     ]
-    connection.execute(INSERT, [as_row(each) for each in told])
+    INSERT.run(connection, [as_row(each) for each in told])
     return told
 
 
@@ -44,7 +45,7 @@ def numbers(connection: Connection, count: int) -> Sequence[int]:
     if connection.dialect.name == "postgresql":
         connection.execute(HOLD)
         return sorted(connection.scalars(NUMBERS, {"count": count}))
-    last: int = connection.scalar(LAST) or 0
+    last = next((seq for (seq,) in LAST.fetch(connection)), 0)
     return range(last + 1, last + 1 + count)
 
 

@@ -20,6 +20,8 @@ log = structlog.stdlib.get_logger()
 MOST_TOGETHER = 200  # entries a transaction, so that none takes long
 MOST_KEPT = 10_000  # entries that wait for the database to come back
 LATER_SECONDS = 0.05
+# A transaction every so many seconds, and more in a burst: one for each entry would cost four times as much.
+PACE_SECONDS, BURST = 0.0025, 4
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between tries while the database is away
 
 
@@ -53,6 +55,7 @@ class Journal:
         self._waiting: deque[Waiting] = deque()
         self._writing: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
         self._pause = FIRST_PAUSE
         self._away = False
         self._closed = False
@@ -115,6 +118,7 @@ class Journal:
 
     async def _write_all(self) -> None:
         while self._waiting:
+            await self._gather()
             batch = [self._waiting.popleft() for _each in range(min(MOST_TOGETHER, len(self._waiting)))]
             try:
                 await self._write_or_single_out(batch)
@@ -122,6 +126,13 @@ class Journal:
                 self._keep(batch, away)
                 return
             self._back()
+
+    async def _gather(self) -> None:
+        """When transactions follow each other closely, waits a moment for others to share the next one."""
+        now = asyncio.get_running_loop().time()
+        if self._due > now:
+            await asyncio.sleep(self._due - now)
+        self._due = max(self._due, now - BURST * PACE_SECONDS) + PACE_SECONDS
 
     async def _write_or_single_out(self, batch: list[Waiting]) -> None:
         """One entry that the database refuses takes no others along: each is tried alone then. Raises DatabaseAway."""

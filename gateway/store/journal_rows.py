@@ -3,44 +3,62 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, func, insert, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Double, Table, bindparam, func, insert, literal_column, null, update
+from sqlalchemy.sql.expression import UpdateBase
 
 from gateway.store import event_log
 from gateway.store.entries import CallRow, Committed, Delivery, Entry, Finish, NewJob, PictureRow
 from gateway.store.event_log import JobEvent
+from gateway.store.prepared import INSERTS, Prepared
 from gateway.store.tables import calls, deliveries, jobs, pictures
 
 FIRST_ATTEMPT = 1
-DIALECTS = {"sqlite": sqlite, "postgresql": postgresql}
 
 
-def upserts(table: Table, *keys: str) -> dict[str, Any]:
+def upsert(table: Table, *keys: str) -> Prepared:
     """Insert or replace, as each database says it."""
-    made: dict[str, Any] = {}
-    for name, dialect in DIALECTS.items():
-        statement = dialect.insert(table)
+
+    def make(dialect: str) -> UpdateBase:
+        statement = INSERTS[dialect](table)
         others = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
-        made[name] = statement.on_conflict_do_update(index_elements=list(keys), set_=others)
-    return made
+        return statement.on_conflict_do_update(index_elements=list(keys), set_=others)
+
+    return Prepared(make)
 
 
-INSERT_JOBS = insert(jobs)
-UPSERT_CALLS = upserts(calls, "job", "number")
-UPSERT_PICTURES = upserts(pictures, "job", "role", "place")
+NEVER_KNOWN = {"heir", "finished", "provider", "cost_micros", "result", "error"}  # of a new job
+JOB_COLUMNS = [column.name for column in jobs.columns if column.name not in NEVER_KNOWN]
+INSERT_JOBS = Prepared(lambda _dialect: insert(jobs).values({name: bindparam(name) for name in JOB_COLUMNS}))
+UPSERT_CALLS = upsert(calls, "job", "number")
+UPSERT_PICTURES = upsert(pictures, "job", "role", "place")
+DELIVERY_COLUMNS = [column.name for column in deliveries.columns if not column.name.startswith("last_")]
 # A delivery that an earlier attempt at the job asked for stays as it is.
-INSERT_DELIVERIES = {name: dialect.insert(deliveries).on_conflict_do_nothing() for name, dialect in DIALECTS.items()}
-NOTE = update(jobs).where(jobs.c.id == bindparam("job")).values(written=bindparam("number"))
-START = NOTE.values(started=func.coalesce(jobs.c.started, bindparam("at")), status="running")
-FINISH = NOTE.values(
-    status=bindparam("as_status"),
-    finished=bindparam("at"),
-    result=bindparam("as_result"),
-    error=bindparam("as_error"),
-    provider=bindparam("as_provider"),
-    cost_micros=bindparam("as_cost"),
-    leftover=bindparam("as_leftover"),
-    request=None,
+INSERT_DELIVERIES = Prepared(
+    lambda dialect: (
+        INSERTS[dialect](deliveries)
+        .values({name: bindparam(name) for name in DELIVERY_COLUMNS})
+        .on_conflict_do_nothing()
+    )
+)
+CHANGE = update(jobs).where(jobs.c.id == bindparam("job"))
+NOTED = CHANGE.values(written=bindparam("number"))
+NOTE = Prepared(lambda _dialect: NOTED)
+START = Prepared(
+    lambda _dialect: NOTED.values(
+        started=func.coalesce(jobs.c.started, bindparam("at", type_=Double)), status=literal_column("'running'")
+    )
+)
+FINISH = Prepared(
+    lambda _dialect: NOTED.values(
+        status=bindparam("as_status"),
+        finished=bindparam("at"),
+        result=bindparam("as_result"),
+        error=bindparam("as_error"),
+        provider=bindparam("as_provider"),
+        cost_micros=bindparam("as_cost"),
+        leftover=bindparam("as_leftover"),
+        request=null(),
+    )
 )
 
 
@@ -78,24 +96,18 @@ class Rows:
 
     def open(self, connection: Connection) -> None:
         """New jobs, which everything else refers to."""
-        if self.new:
-            connection.execute(INSERT_JOBS, [self.job_row(new) for new in self.new.values()])
+        INSERT_JOBS.run(connection, [self.job_row(new) for new in self.new.values()])
 
     def write(self, connection: Connection) -> list[Committed]:
         """All the rest; the events last, because others wait for their lock."""
-        dialect = connection.dialect.name
         started = {job: at for job, at in self.started.items() if job not in self.new}
         noted = [job for job in self.written if job not in self.new and job not in started and job not in self.finished]
-        for statement, rows in (
-            (UPSERT_CALLS[dialect], [call_row(job, call) for (job, _number), call in self.calls.items()]),
-            (UPSERT_PICTURES[dialect], list(self.pictures.values())),
-            (INSERT_DELIVERIES[dialect], self.deliveries),
-            (NOTE, [{"job": job, "number": self.written[job]} for job in noted]),
-            (START, [{"job": job, "number": self.written[job], "at": at} for job, at in started.items()]),
-            (FINISH, [finish_row(job, self.written[job], end) for job, end in self.finished.items()]),
-        ):
-            if rows:
-                connection.execute(statement, rows)
+        UPSERT_CALLS.run(connection, [call_row(job, call) for (job, _number), call in self.calls.items()])
+        UPSERT_PICTURES.run(connection, list(self.pictures.values()))
+        INSERT_DELIVERIES.run(connection, self.deliveries)
+        NOTE.run(connection, [{"job": job, "number": self.written[job]} for job in noted])
+        START.run(connection, [{"job": job, "number": self.written[job], "at": at} for job, at in started.items()])
+        FINISH.run(connection, [finish_row(job, self.written[job], end) for job, end in self.finished.items()])
         return event_log.append(connection, self.events)
 
     def job_row(self, new: NewJob) -> dict[str, Any]:

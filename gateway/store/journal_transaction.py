@@ -8,19 +8,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 
 from gateway.store import idempotency, leftovers
 from gateway.store.entries import Committed, Entry, LeaseLost, NewJob, Written
 from gateway.store.idempotency import Holder
 from gateway.store.journal_rows import FIRST_ATTEMPT, Rows
+from gateway.store.prepared import Prepared, one_of, several
 from gateway.store.tables import jobs
 
-STANDING = (
-    select(jobs.c.id, jobs.c.owner, jobs.c.attempt, jobs.c.written, jobs.c.finished)
-    .where(jobs.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(jobs.c.id)
-    .with_for_update()
+STANDING = Prepared(
+    lambda dialect: (
+        select(jobs.c.id, jobs.c.owner, jobs.c.attempt, jobs.c.written, jobs.c.finished)
+        .where(one_of(dialect, jobs.c.id, "ids"))
+        .order_by(jobs.c.id)
+        .with_for_update()
+    )
 )
 DONE = Written()
 
@@ -71,7 +74,7 @@ def standing(connection: Connection, ids: Sequence[str]) -> dict[str, Standing]:
     """Nobody else changes these jobs until this transaction has ended."""
     if not ids:
         return {}
-    found = connection.execute(STANDING, {"ids": list(dict.fromkeys(ids))})
+    found = STANDING.fetch(connection, ids=several(connection, dict.fromkeys(ids)))
     return {id: Standing(*row) for id, *row in found}
 
 

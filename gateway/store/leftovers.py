@@ -7,12 +7,15 @@ from sqlalchemy.types import Double, Text
 
 from gateway.store.entries import Leftover, NewJob
 from gateway.store.jobs import pictures_of
+from gateway.store.prepared import Prepared, one_of, several
 from gateway.store.tables import jobs, pictures
 
-FAILED = (
-    select(jobs.c.id, jobs.c.team, jobs.c.caller, jobs.c.body)
-    .where(jobs.c.leftover, ~jobs.c.deleting, jobs.c.body.in_(bindparam("bodies", expanding=True)))
-    .order_by(jobs.c.created.desc(), jobs.c.id)
+FAILED = Prepared(
+    lambda dialect: (
+        select(jobs.c.id, jobs.c.team, jobs.c.caller, jobs.c.body)
+        .where(jobs.c.leftover, ~jobs.c.deleting, one_of(dialect, jobs.c.body, "bodies"))
+        .order_by(jobs.c.created.desc(), jobs.c.id)
+    )
 )
 TAKE = (
     update(jobs)
@@ -37,8 +40,10 @@ INHERITED = select(jobs.c.id).where(
 def take(connection: Connection, new: Sequence[NewJob]) -> dict[str, Leftover]:
     """What the new jobs, whose rows are there already, find of failed ones of the same team, caller and body."""
     left: dict[tuple[str, str, str], list[str]] = {}
-    for id, *request in connection.execute(FAILED, {"bodies": sorted({job.body for job in new})}):
-        left.setdefault((request[0], request[1], request[2]), []).append(id)
+    if not new:
+        return {}
+    for id, team, caller, body in FAILED.fetch(connection, bodies=several(connection, {job.body for job in new})):
+        left.setdefault((team, caller, body), []).append(id)
     found: dict[str, Leftover] = {}
     for job in new:
         failed = left.get((job.team, job.caller, job.body))
