@@ -87,9 +87,7 @@ class EventStreams:
 
     async def _text(self, batch: Sequence[Event], scope: Scope) -> bytes:
         begin = base_url(scope, self._shown)
-        ended = [event for event in batch if event.type == "finished"]
-        read = await asyncio.gather(*(self._job(event.team, event.job, begin) for event in ended))
-        jobs = {event.job: job for event, job in zip(ended, read, strict=True)}
+        jobs = {event.job: await self._job(event.team, event.job, begin) for event in batch if event.type == "finished"}
         return b"".join(event_text(event, self._at, begin, jobs.get(event.job)) for event in batch)
 
     async def _job(self, team: str, id: str, begin: str) -> dict[str, Any] | None:
@@ -99,7 +97,7 @@ class EventStreams:
         if reading is None:
             reading = self._ended[key] = asyncio.create_task(self._shown.one(team, id, begin))
             asyncio.get_running_loop().call_later(SHOWN_SECONDS, self._ended.pop, key, None)
-        return await asyncio.shield(reading)
+        return reading.result() if reading.done() else await asyncio.shield(reading)
 
 
 class TeamEvents(JobRoute):
