@@ -119,7 +119,7 @@ class Removal:
         counted = await self._counted(team, {row.name for row in rows if row.name is not None})
         leading = [(row.cache_key, row.name) for row in rows if row.cache_key is not None]
         stale = [(key, name) for key, name in leading if name is None or Counted(name, key) not in counted]
-        removed.forgotten = await self._records.forget(team, stale)
+        removed.forgotten = await self._records.forget(stale)
         free = {name: content for name, content in contents.items() if name not in {each.name for each in counted}}
         await self._delete(team, free, removed)
         await self._look_again(Gone(team, free), removed)

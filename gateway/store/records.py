@@ -90,19 +90,20 @@ class Records:
             return True
         return await self._redis.command("UNLINK", *[record_name(team, key) for key in keys]) is not None
 
-    async def forget(self, team: str, pictures: Sequence[tuple[str, str | None]]) -> bool:
-        """Forget the record under each key here if it leads to the stored picture of that name, or to none.
+    async def forget(self, pictures: Sequence[tuple[str, str | None]]) -> bool:
+        """Forget the record of each name here (`record_name`) if it leads to the stored picture beside it, or to none.
 
-        One that leads to another picture is somebody else's by now. False when Redis could not be asked or told.
+        One that leads to another picture is somebody else's by now. False when Redis could not be asked or told. All
+        are of one team.
         """
         if not pictures:
             return True
-        values = await self._redis.command("MGET", *[record_name(team, key) for key, _name in pictures])
+        values = await self._redis.command("MGET", *[name for name, _picture in pictures])
         if values is None:
             return False
         found = zip(pictures, values, strict=True)
-        keys = [key for (key, name), value in found if value is not None and leads_to(self._read(value), name)]
-        return await self.delete(team, keys)
+        stale = [name for (name, picture), value in found if value is not None and leads_to(self._read(value), picture)]
+        return not stale or await self._redis.command("UNLINK", *stale) is not None
 
     def _read(self, value: bytes) -> Record | None:
         record = decode(value)

@@ -14,7 +14,7 @@ from gateway.store.database import Database
 from gateway.store.entries import Delivery, Entry, Finish, NewJob, PictureRow
 from gateway.store.journal_transaction import Numbered, write_batch
 from gateway.store.pictures import Pictures, hash_of
-from gateway.store.records import Record, Records
+from gateway.store.records import Record, Records, record_name
 from gateway.store.retention import Policy
 from gateway.store.tables import calls, deliveries, events, idempotency, jobs, pictures, teams
 from gateway.telemetry import Telemetry
@@ -35,6 +35,10 @@ class Made:
     @property
     def name(self) -> str:
         return f"{hash_of(self.content)}.png"
+
+    def row(self, place: int, team: str) -> PictureRow:
+        where = None if self.key is None else record_name(team, self.key)
+        return PictureRow("image", place, self.name, b"facts", where)
 
 
 @dataclass
@@ -79,7 +83,7 @@ class House:
             team,
             new=NewJob(id, team, "admin", "generate", "m", "h", b"{}", 1, at, owner, idempotency_key=key),
             pictures=(
-                *(PictureRow("image", place, each.name, b"facts", each.key) for place, each in enumerate(made)),
+                *(each.row(place, team) for place, each in enumerate(made)),
                 *(PictureRow("source", place, each.name) for place, each in enumerate(sent)),
             ),
             finish=Finish("succeeded", at, b"{}") if finished else None,

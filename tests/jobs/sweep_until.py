@@ -53,8 +53,8 @@ class StoppingPictures(Pictures):
 
 
 class StoppingRecords(Records):
-    async def forget(self, team: str, pictures: Sequence[tuple[str, str | None]]) -> bool:
-        forgotten = await super().forget(team, pictures)
+    async def forget(self, pictures: Sequence[tuple[str, str | None]]) -> bool:
+        forgotten = await super().forget(pictures)
         await after("forget")
         return forgotten
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 from gateway.jobs.retention import Deletion
 from gateway.store.entries import CallRow, EventRow, PictureRow
 from gateway.store.processes import beat, cancelled
-from gateway.store.records import Record
+from gateway.store.records import Record, record_name
 from gateway.store.tables import deliveries, idempotency, webhook_secrets
 from gateway.store.teams import change_team
 from tests.jobs.kept import DAY, TEAM, House, Made, add_team, end_all, webhook
@@ -163,7 +163,7 @@ async def test_two_sweeps_at_once(house: House) -> None:
 async def test_a_picture_that_stayed_at_its_provider_is_forgotten(house: House) -> None:
     record = Record("fal", "fal/m", "png", "image/png", 8, 8, 0, url="https://cdn.example/1.png")
     await house.records.put_many(TEAM, {"u": record}, 60)
-    await house.job("req_1", pictures=(PictureRow("image", 0, None, b"facts", "u"),))
+    await house.job("req_1", pictures=(PictureRow("image", 0, None, b"facts", record_name(TEAM, "u")),))
     assert await house.retention.delete_job(TEAM, "req_1") is Deletion.COMPLETE
     assert await house.are_cached(Made(b"", "u")) == [False]
     assert await house.rows("req_1") == 0
