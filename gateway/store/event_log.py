@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, bindparam, func, insert, select, text
+from sqlalchemy import Connection, insert, text
 
 from gateway.store.entries import Committed, EventRow
 from gateway.store.prepared import Prepared
@@ -12,8 +12,11 @@ from gateway.store.tables import events
 
 EVENTS_LOCK = 6_504_100_327_471  # any number that nobody else locks in this database
 INSERT = Prepared(lambda _dialect: insert(events))
-HOLD = select(func.pg_advisory_xact_lock(EVENTS_LOCK))
-NUMBERS = select(func.nextval("events_seq_seq")).select_from(func.generate_series(1, bindparam("count")))
+NEXT = Prepared(
+    lambda _dialect: text(
+        "SELECT nextval('events_seq_seq') FROM pg_advisory_xact_lock(:lock), generate_series(1, :count)"
+    )
+)
 LAST = Prepared(lambda _dialect: text("SELECT seq FROM sqlite_sequence WHERE name = 'events'"))
 
 
@@ -43,8 +46,7 @@ def numbers(connection: Connection, count: int) -> Sequence[int]:
     Postgres: until this transaction has ended, nobody else gets any. SQLite has one writer at a time anyway.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(HOLD)
-        return sorted(connection.scalars(NUMBERS, {"count": count}))
+        return sorted(seq for (seq,) in NEXT.fetch(connection, lock=EVENTS_LOCK, count=count))
     last = next((seq for (seq,) in LAST.fetch(connection)), 0)
     return range(last + 1, last + 1 + count)
 

@@ -12,15 +12,16 @@ from dataclasses import dataclass
 import structlog
 
 from gateway.store.database import Database, DatabaseAway, DatabaseError
-from gateway.store.entries import Committed, Entry, LeaseLost, Written
-from gateway.store.journal_transaction import Numbered, write_batch
+from gateway.store.entries import Committed, Entry, LeaseLost, NewJob, Written
+from gateway.store.journal_transaction import Numbered, Outcome, write_batch
+from gateway.store.withdrawal import withdraw
 
 log = structlog.stdlib.get_logger()
 
 MOST_TOGETHER = 200  # entries a transaction, so that none takes long
 MOST_KEPT = 10_000  # entries that wait for the database to come back
 LATER_SECONDS = 0.05
-# A transaction every so many seconds, and more in a burst: one for each entry would cost four times as much.
+# A transaction every so many seconds, and a few more at once: one for each entry would cost four times as much.
 PACE_SECONDS, BURST = 0.0025, 4
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between tries while the database is away
 
@@ -53,6 +54,7 @@ class Journal:
         self._told = told
         self._numbers = itertools.count(time.time_ns())  # above those of an earlier process of the same name
         self._waiting: deque[Waiting] = deque()
+        self._withdrawn: deque[tuple[int, NewJob]] = deque(maxlen=MOST_KEPT)
         self._writing: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
@@ -60,10 +62,13 @@ class Journal:
         self._away = False
         self._closed = False
         self._lost: set[str] = set()
+        self.left_out = 0  # notes that came after their lease was lost
 
     async def write(self, entry: Entry) -> Written:
-        """Returns when it is committed. Raises LeaseLost, or DatabaseError: then it may be in the database, or not.
+        """Returns when it is committed. Raises LeaseLost, or DatabaseError.
 
+        After a DatabaseError a new job is not there, or will not be there for long; any other entry may have been
+        written or not, and may be handed over again: calls, pictures and an end are not written twice, events may be.
         Whoever is cancelled while waiting has handed it over nevertheless.
         """
         return await self._hand_over(entry)
@@ -71,7 +76,7 @@ class Journal:
     def later(self, entry: Entry) -> None:
         """With the next `write`, or soon. It is kept while the database is away, and left out if the lease is lost."""
         if self._closed or len(self._waiting) >= MOST_KEPT:
-            log.error("a note on a job is lost", job=entry.job, waiting=len(self._waiting))
+            log.error("job_note_dropped", job=entry.job, waiting=len(self._waiting))
             return
         self._waiting.append(Waiting(next(self._numbers), entry, None))
         if self._timer is None and not self._busy():
@@ -86,14 +91,14 @@ class Journal:
         """Writes what still waits. What cannot be written now is lost, and said so."""
         try:
             await self.flush()
-        except DatabaseError:
-            log.error("notes on jobs are lost", count=len(self._waiting))
+        except DatabaseError as error:
+            log.error("job_notes_lost", count=len(self._waiting), error=str(error))
         self._closed = True
         self._stop_timer()
 
     async def _hand_over(self, entry: Entry | None) -> Written:
         if self._closed:
-            raise DatabaseError("the journal is closed")
+            raise DatabaseError("the gateway is ending")
         answer: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
         self._waiting.append(Waiting(next(self._numbers), entry, answer))
         self._begin()
@@ -105,7 +110,7 @@ class Journal:
     def _begin(self) -> None:
         self._stop_timer()
         if not self._busy():
-            self._writing = asyncio.get_running_loop().create_task(self._write_all())
+            self._writing = asyncio.get_running_loop().create_task(self._write_all(), name="journal")
 
     def _begin_in(self, seconds: float) -> None:
         self._stop_timer()
@@ -117,10 +122,11 @@ class Journal:
             self._timer = None
 
     async def _write_all(self) -> None:
-        while self._waiting:
+        while self._waiting or self._withdrawn:
             await self._gather()
             batch = [self._waiting.popleft() for _each in range(min(MOST_TOGETHER, len(self._waiting)))]
             try:
+                await self._take_back()
                 await self._write_or_single_out(batch)
             except DatabaseAway as away:
                 self._keep(batch, away)
@@ -134,14 +140,30 @@ class Journal:
             await asyncio.sleep(self._due - now)
         self._due = max(self._due, now - BURST * PACE_SECONDS) + PACE_SECONDS
 
+    async def _take_back(self) -> None:
+        """Raises DatabaseAway."""
+        while self._withdrawn:
+            withdrawn = list(self._withdrawn)[:MOST_TOGETHER]
+            try:
+                await self._database.write(withdraw, withdrawn)
+            except DatabaseAway:
+                raise
+            except Exception as refused:
+                log.error("jobs_not_withdrawn", jobs=len(withdrawn), error=describe(refused))
+            for _each in withdrawn:
+                self._withdrawn.popleft()
+
     async def _write_or_single_out(self, batch: list[Waiting]) -> None:
-        """One entry that the database refuses takes no others along: each is tried alone then. Raises DatabaseAway."""
+        """What the database refuses takes nothing else along: each is tried alone then, and leaves the batch.
+
+        Raises DatabaseAway, when what is left in the batch is not written.
+        """
         try:
             await self._transaction(batch, again=self._away)
         except DatabaseAway:
             raise
         except Exception as refused:
-            log.warning("a batch of notes on jobs was refused", entries=len(batch), error=type(refused).__name__)
+            log.warning("job_notes_refused", entries=len(batch), error=describe(refused))
         else:
             return
         for each in list(batch):
@@ -153,20 +175,18 @@ class Journal:
                 self._refuse(each, refused)
             batch.remove(each)
 
-    async def _transaction(self, batch: list[Waiting], *, again: bool) -> None:
-        numbered = [Numbered(each.number, each.entry) for each in batch if each.entry is not None]
-        if not numbered:
-            for each in batch:
-                each.settle(Written())
-            return
-        outcome = await self._database.write(write_batch, numbered, time.time(), again=again)
+    async def _transaction(self, batch: Sequence[Waiting], *, again: bool) -> None:
+        entries = [Numbered(each.number, each.entry) for each in batch if each.entry is not None]
+        outcome = Outcome([], [])
+        if entries:
+            outcome = await self._database.write(write_batch, entries, time.time(), again=again)
+        self._tell(outcome.committed)
         answers = iter(outcome.answers)
         for each in batch:
-            answer = next(answers) if each.entry is not None else Written()
-            if isinstance(answer, LeaseLost) and each.answer is None:
-                self._left_out(each)
+            answer = Written() if each.entry is None else next(answers)
+            if isinstance(answer, LeaseLost) and each.answer is None and each.entry is not None:
+                self._left_out(each.entry.job)
             each.settle(answer)
-        self._tell(outcome.committed)
 
     def _tell(self, committed: Sequence[Committed]) -> None:
         if not committed:
@@ -174,35 +194,44 @@ class Journal:
         try:
             self._told(committed)
         except Exception as broken:
-            log.error("events could not be passed on", events=len(committed), error=type(broken).__name__)
+            log.error("fault", task="journal", error=type(broken).__name__, exc_info=broken)
 
-    def _left_out(self, each: Waiting) -> None:
-        job = each.entry.job if each.entry is not None else ""
+    def _left_out(self, job: str) -> None:
+        self.left_out += 1
         if job not in self._lost:
-            self._lost = self._lost if len(self._lost) < MOST_KEPT else set()
+            if len(self._lost) >= MOST_KEPT:
+                self._lost.clear()
             self._lost.add(job)
-            log.debug("a note on a job came after its lease was lost", job=job)
+            log.debug("job_lease_lost", job=job)
 
     def _refuse(self, each: Waiting, refused: Exception) -> None:
-        if each.answer is None:
-            log.error("a note on a job was refused", job=each.entry and each.entry.job, error=type(refused).__name__)
+        if each.entry is not None and each.answer is None:
+            log.error("job_note_refused", job=each.entry.job, error=describe(refused))
         each.settle(refused)
 
-    def _keep(self, batch: list[Waiting], away: DatabaseAway) -> None:
-        """For later; but whoever waits for an answer gets one."""
+    def _keep(self, batch: Sequence[Waiting], away: DatabaseAway) -> None:
+        """For later; but whoever waits for an answer gets one now."""
+        for each in batch:
+            if each.answer is not None and each.entry is not None and each.entry.new is not None:
+                self._withdrawn.append((each.number, each.entry.new))
         every = [*batch, *self._waiting]
         self._waiting = deque(each for each in every if each.answer is None)
         for each in every:
             each.settle(away)
         if not self._away:
-            log.warning("the database is away", kept=len(self._waiting))
+            log.warning("database_down", error=str(away))
         self._away = True
-        if self._waiting:
+        if self._waiting or self._withdrawn:
             self._begin_in(self._pause)
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
     def _back(self) -> None:
         if self._away:
-            log.info("the database is back")
+            log.info("database_up")
         self._away = False
         self._pause = FIRST_PAUSE
+
+
+def describe(error: Exception) -> str:
+    """Only a DatabaseError's text is ours; another's may quote what was to be written."""
+    return str(error) if isinstance(error, DatabaseError) else type(error).__name__
