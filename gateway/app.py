@@ -1,5 +1,6 @@
 """Builds every object once and hands it down."""
 
+import asyncio
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -12,17 +13,25 @@ from gateway.api.files import Files
 from gateway.api.front import Front
 from gateway.api.health import Health, Metrics, Ready
 from gateway.api.images import Draw, PlanRoute
+from gateway.api.jobs import job_routes
 from gateway.api.models import Model, Models
 from gateway.api.orders import Orders
+from gateway.api.teams import Team
+from gateway.api.waiting import Waiting
+from gateway.api.webhook_secrets import OneWebhookSecret, WebhookSecrets
 from gateway.flow.deps import Deps
 from gateway.flow.finish import Finisher
 from gateway.flow.gate import Gate
 from gateway.flow.room import Room
 from gateway.flow.routing import Routing, places_of
 from gateway.flow.shared import SharedRuns
+from gateway.job_side import JobSide, build_job_side, open_jobs_database
+from gateway.jobs.events import Events
+from gateway.jobs.other_jobs import OtherJobs
 from gateway.keys import hash_key
 from gateway.settings import Settings
 from gateway.store.claims import Claims
+from gateway.store.database import Database
 from gateway.store.pictures import Pictures
 from gateway.store.records import Records
 from gateway.store.redis import RedisConnection, connect
@@ -45,7 +54,9 @@ class App:
         self.router = Router(redirect_slashes=False)
         self.front = Front(self.router, self.telemetry, settings.server.allowed_hosts, settings.server.cors_origins)
         self.deps: Deps | None = None
+        self.jobs: JobSide | None = None
         self.failure: str | None = None  # why it did not start
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._stack = AsyncExitStack()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,17 +81,23 @@ class App:
     async def start(self) -> None:
         """Raises what `easel check` would report: a bad table, a store that cannot run."""
         try:
-            self.deps, redis = await build(self.settings, self.telemetry, self._stack)
+            database = await open_jobs_database(self.settings, self._stack)
+            self.deps, events, redis = await build(self.settings, self.telemetry, database, self._stack)
+            self.jobs = await build_job_side(self.deps, database, events, self._stack)
+            self._loop = asyncio.get_running_loop()
         except BaseException:
             await self._stack.aclose()
             raise
         kept = load_or_create(self.settings.server.data_dir)
-        self.router.routes[:] = routes(self.deps, redis, keys_of(self.settings, kept))
+        self.router.routes[:] = routes(self.deps, self.jobs, redis, keys_of(self.settings, kept))
+
+    def end(self) -> None:
+        """No stream of events holds up the end. May be called from another thread."""
+        if self.jobs is not None and self._loop is not None:
+            self._loop.call_soon_threadsafe(self.jobs.events.end)
 
     async def stop(self) -> None:
-        """What is being drawn is finished first: it may be paid."""
-        if self.deps is not None:
-            await self.deps.shared.drain()
+        """What is on its way without a ticket is waited for first: it may be paid."""
         await self._stack.aclose()
 
 
@@ -88,7 +105,9 @@ def create_app(settings: Settings) -> App:
     return App(settings)
 
 
-async def build(settings: Settings, telemetry: Telemetry, stack: AsyncExitStack) -> tuple[Deps, RedisConnection]:
+async def build(
+    settings: Settings, telemetry: Telemetry, database: Database, stack: AsyncExitStack
+) -> tuple[Deps, Events, RedisConnection]:
     """Everything the pipeline works with; the stack closes it again."""
     providers = settings.provider_settings()
     catalog = read_catalog(providers, settings.routes())
@@ -110,6 +129,8 @@ async def build(settings: Settings, telemetry: Telemetry, stack: AsyncExitStack)
     stack.push_async_callback(redis.close)
     runs = Runs(redis)
     stack.push_async_callback(runs.close)
+    events = Events(database, redis)
+    stack.push_async_callback(events.close)
     deps = Deps(
         settings=settings,
         catalog=catalog,
@@ -124,13 +145,14 @@ async def build(settings: Settings, telemetry: Telemetry, stack: AsyncExitStack)
         records=Records(redis),
         runs=runs,
         shared=SharedRuns(),
+        others=OtherJobs(database, events),
         gate=Gate(settings.server.max_in_flight),
         room=Room(settings.server.max_held_mb * 1024 * 1024),
         routing=Routing(settings.models, places_of(providers)),
         telemetry=telemetry,
         signing_keys=signing_keys(settings),
     )
-    return deps, redis
+    return deps, events, redis
 
 
 def signing_keys(settings: Settings) -> tuple[bytes, ...]:
@@ -145,17 +167,34 @@ def keys_of(settings: Settings, kept: Secrets) -> Keys:
     return Keys(admin_hash, required=settings.auth.required)
 
 
-def routes(at: Deps, redis: RedisConnection, keys: Keys) -> list[BaseRoute]:
+def routes(at: Deps, side: JobSide, redis: RedisConnection, keys: Keys) -> list[BaseRoute]:
     """Every route, each under both prefixes where it is part of the API."""
     orders = Orders(at, keys)
+    waiting = Waiting(at, side.jobs, side.events, side.database, side.shown)
     table: list[tuple[str, Any, list[str]]] = [
-        ("/images/generations", Draw(at, "generations", orders.to_generate), ["POST"]),
-        ("/images/edits", Draw(at, "edits", orders.to_edit), ["POST"]),
-        ("/images/variations", Draw(at, "variations", orders.to_vary), ["POST"]),
+        ("/images/generations", Draw(at, waiting, "generations", orders.to_generate), ["POST"]),
+        ("/images/edits", Draw(at, waiting, "edits", orders.to_edit), ["POST"]),
+        ("/images/variations", Draw(at, waiting, "variations", orders.to_vary), ["POST"]),
         ("/images/plan", PlanRoute(at, orders), ["POST"]),
         ("/images/files/{name}", Files(at), ["GET", "HEAD"]),
         ("/models", Models(at, keys), ["GET"]),
         ("/models/{id:path}", Model(at, keys), ["GET"]),
+        *job_routes(
+            at,
+            keys,
+            side.database,
+            cancel=side.jobs.cancel,
+            events=side.events,
+            retention=side.retention,
+            deliveries=side.deliveries,
+        ),
+        ("/admin/teams/{id}", Team(side.database, keys), ["GET", "PATCH"]),
+        (
+            "/admin/teams/{id}/webhook-secrets",
+            WebhookSecrets(keys, side.database, side.seal),
+            ["GET", "POST"],
+        ),
+        ("/admin/teams/{id}/webhook-secrets/{secret}", OneWebhookSecret(keys, side.database, side.seal), ["DELETE"]),
     ]
     under_prefixes: list[BaseRoute] = [
         Route(f"{prefix}{path}", endpoint, methods=methods) for prefix in PREFIXES for path, endpoint, methods in table

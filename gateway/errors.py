@@ -4,8 +4,8 @@
     ├── 400  InvalidValue  InvalidJson  MissingParameter  UnsupportedParameter  ContentPolicyViolation
     ├── 401  InvalidKey          403  NotAllowed  UrlExpired
     ├── 404  ModelNotFound  NotFound  NotCached      405  MethodNotAllowed
-    ├── 409  JobFinished  JobRunning
-    ├── 413  RequestTooLarge     415  UnsupportedMediaType
+    ├── 409  JobFinished  JobRunning  JobCancelled
+    ├── 413  RequestTooLarge     415  UnsupportedMediaType      422  IdempotencyMismatch
     ├── 500  InternalError       502  ProviderFailed  NotAsPlanned
     └── 503  NoProvider  Overloaded                  504  DeadlinePassed
 
@@ -115,12 +115,25 @@ class JobRunning(GatewayError):
     status, code, should_retry = 409, "job_running", False
 
 
+class JobCancelled(GatewayError):
+    """Somebody cancelled the job that this request is; `cost` is what it is known to be charged, in micro-dollars."""
+
+    status, code, should_retry = 409, "job_cancelled", False
+
+    def __init__(self, job: str, why: str, *, cost: int | None = None) -> None:
+        super().__init__(f"job {job} was cancelled. {why}", headers=cost_headers(cost))
+
+
 class RequestTooLarge(GatewayError):
     status, code = 413, "request_too_large"
 
 
 class UnsupportedMediaType(GatewayError):
     status, code = 415, "unsupported_media_type"
+
+
+class IdempotencyMismatch(GatewayError):
+    status, code, should_retry = 422, "idempotency_mismatch", False
 
 
 class InternalError(GatewayError):
@@ -183,13 +196,15 @@ class DeadlinePassed(GatewayError):
     """The work may still be going on at the provider, and may be paid.
 
     `request` is the id of the one that had the work done; `cost` is what it is known to be charged, in micro-dollars.
+    `joins`: the same request, sent again, finds the job instead of starting another.
     """
 
     status, code, type, should_retry = 504, "timeout", "server_error", False
 
-    def __init__(self, message: str, request: str, *, cost: int | None = None) -> None:
+    def __init__(self, message: str, request: str, *, cost: int | None = None, joins: bool = False) -> None:
         super().__init__(message, headers=cost_headers(cost))
         self.request = request
+        self.should_retry = joins
 
 
 def cost_headers(cost: int | None) -> dict[str, str]:

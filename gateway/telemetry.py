@@ -26,11 +26,12 @@ class Outcome:
     """What one request came to, filled in on its way; its metrics and its log line are read from it.
 
     `started` is an instant of `time.monotonic()`, `route` the name of its endpoint, `cost` in micro-dollars; `model`
-    and `provider` are empty where it did not come that far.
+    and `provider` are empty where it did not come that far, `job` where the request is a job of its own.
     """
 
     request_id: str
     started: float
+    job: str = ""
     route: str = "none"
     status: int = 0
     code: str = ""

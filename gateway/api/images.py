@@ -1,47 +1,49 @@
 """POST /v1/images/generations, /edits, /variations and /plan."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.api.answer import Buffer, answer_headers, images_answer
 from gateway.api.arriving import Arriving
 from gateway.api.asgi import send_json
 from gateway.api.estimate import candidate_row, estimate
+from gateway.api.manner import read_manner
 from gateway.api.orders import Orders, truth
+from gateway.api.waiting import Waiting
 from gateway.flow.candidates import consider, first_asked
 from gateway.flow.deps import Deps
 from gateway.flow.order import Order
-from gateway.flow.pipeline import Served, generate
 from gateway.flow.quoting import quoted
 from gateway.flow.room import Held
 from gateway.rows.plans import plan_answer
 from gateway.telemetry import Outcome
 
-CHUNK = 256 * 1024  # bytes handed to the socket at a time, so that a slow client holds no second copy of a picture
-
 
 class Draw:
     """One of the routes that draw; with `?dryRun=true` it says what that would cost. `order` reads its requests."""
 
-    def __init__(self, at: Deps, name: str, order: Callable[[Scope, Receive], Awaitable[Order]]) -> None:
+    def __init__(
+        self, at: Deps, waiting: Waiting, name: str, order: Callable[[Scope, Receive], Awaitable[Order]]
+    ) -> None:
         self.at = at
+        self.waiting = waiting
         self.name = name
         self.order = order
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self.at.room.open() as held:
+        with self.at.gate.admit(), ExitStack() as resources:
+            held = resources.enter_context(self.at.room.open())
             order = await self.order(scope, arriving(scope, receive, held, self.at))
             if dry_run(scope):
                 plan = first_asked(order, self.at)
                 await send_json(200, estimate(plan, await quoted(plan, order, self.at)), send)
                 return
-            served = await generate(order, self.at)
-        note(scope["easel"], served)
-        headers, pieces = answer_headers(served), images_answer(served, self.at)
-        del order, served  # the pieces hold what is still needed of the pictures
-        await send_pieces(pieces, headers, send)
+            manner = read_manner(scope, order.asked.fields, self.at.settings)
+            job = await self.waiting.jobs.take(order, manner, resources.pop_all())
+            del order
+            await self.waiting.answer(job, manner, scope, receive, send)
 
 
 class PlanRoute:
@@ -56,6 +58,7 @@ class PlanRoute:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self.at.room.open() as held:
             order = await self.order(scope, arriving(scope, receive, held, self.at))
+        read_manner(scope, order.asked.fields, self.at.settings)
         rows = [candidate_row(entry, self.at) for entry in consider(order, self.at)]
         await send_json(200, plan_answer(order.found.entry.facts.id, order.operation, rows), send)
 
@@ -72,29 +75,3 @@ def dry_run(scope: Scope) -> bool:
     if not query:
         return False
     return truth(dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)).get("dryRun", "false"), "dryRun")
-
-
-def note(outcome: Outcome, served: Served) -> None:
-    outcome.provider = served.plan.offer.provider
-    outcome.images = len(served.images)
-    outcome.cost = served.drawn.cost
-    outcome.cache = served.cache
-
-
-async def send_pieces(pieces: list[Buffer], headers: list[tuple[bytes, bytes]], send: Send) -> None:
-    """The body piece by piece; the client's pace decides when the next one is handed over.
-
-    What is handed over are views: a picture in base64 goes out of the buffer in which the provider's answer came.
-    """
-    length = str(sum(map(len, pieces))).encode()
-    fixed = [(b"content-type", b"application/json"), (b"content-length", length)]
-    await send({"type": "http.response.start", "status": 200, "headers": [*fixed, *headers]})
-    if len(pieces) <= 3 or sum(map(len, pieces)) <= CHUNK:
-        await send({"type": "http.response.body", "body": b"".join(pieces)})
-        return
-    pieces.reverse()
-    while pieces:
-        piece = memoryview(pieces.pop())
-        for start in range(0, len(piece), CHUNK):
-            await send({"type": "http.response.body", "body": piece[start : start + CHUNK], "more_body": True})
-    await send({"type": "http.response.body", "body": b""})

@@ -13,7 +13,7 @@ from gateway.api.auth import Keys
 from gateway.api.body import checked_texts, read_json
 from gateway.api.form import is_form, read_body
 from gateway.api.form_values import typed
-from gateway.errors import InvalidValue, UnsupportedParameter
+from gateway.errors import InvalidValue
 from gateway.flow.candidates import bad_value, find_for_pictures, find_model, nobody
 from gateway.flow.deps import Deps
 from gateway.flow.failure import deadline_passed
@@ -30,8 +30,6 @@ from normalizers.errors import BadValue
 from normalizers.offer import Operation
 from normalizers.parameters import PARAMETERS
 
-NOT_YET = ("webhook_url", "upload_endpoint")
-NOT_YET_TRUE = ("stream", "cancel_on_disconnect")
 STRENGTH = ("strength", "denoising_strength", "image_strength", "prompt_strength")
 # OpenAI's variations have no prompt, and every provider's image-to-image wants one.
 VARIATION_PROMPT = "A variation of this picture."
@@ -101,8 +99,9 @@ class Orders:
             return unread
         held: Held = scope["held"]
         try:
-            async with asyncio.timeout(order.deadline - time.monotonic()):
-                fields, contents = await sent.take(order.deadline, self.at, held)
+            answer_by = order.started + self.at.settings.server.deadline
+            async with asyncio.timeout(answer_by - time.monotonic()):
+                fields, contents = await sent.take(answer_by, self.at, held)
         except TimeoutError:
             raise deadline_passed(order) from None
         return replace(order, asked=replace(asked, fields=fields), sent=SentPictures(contents))
@@ -110,7 +109,6 @@ class Orders:
     def order(self, scope: Scope, asked: Asked, found: Found, operation: Operation, caller: Caller) -> Order:
         outcome: Outcome = scope["easel"]
         outcome.model = found.entry.facts.id
-        refuse_what_is_not_served(asked, scope)
         settings = self.at.settings
         options = Options(
             response_format=default_response_format(asked.model, settings.defaults.response_format),
@@ -125,7 +123,7 @@ class Orders:
             caller=caller,
             options=options,
             started=outcome.started,
-            deadline=outcome.started + settings.server.deadline,
+            deadline=outcome.started + settings.jobs.deadline,
             base_url=settings.server.public_url or address(scope),
             cache=cache_wish(header(scope, b"x-easel-cache")),
         )
@@ -148,23 +146,6 @@ def native_types(found: Found) -> dict[str, Type]:
     """The types of the providers' own fields: `use_turbo` is a boolean."""
     rules = (rule for offer in found.entry.offers for rule in offer.rules.items() if rule[0] not in PARAMETERS)
     return {name: rule.schema["type"] for name, rule in rules if "type" in rule.schema}
-
-
-def refuse_what_is_not_served(asked: Asked, scope: Scope) -> None:
-    """Promises that this version cannot keep are not accepted in silence."""
-    fields = asked.fields
-    for name in NOT_YET_TRUE:
-        if fields.get(name) is True:
-            raise UnsupportedParameter(f"{name}: is not served yet; leave it out or send false", param=name)
-    for name in NOT_YET:
-        if fields.get(name) is not None:
-            raise UnsupportedParameter(f"{name}: is not served yet; leave it out", param=name)
-    if b"respond-async" in header(scope, b"prefer").lower():
-        raise UnsupportedParameter("Prefer: respond-async is not served yet; leave it out", param="prefer")
-    if header(scope, b"idempotency-key"):
-        # Whoever sends one counts on it when they send the request again, and would pay twice.
-        instead = "leave it out; with a seed, the cache answers when the request is sent again"
-        raise UnsupportedParameter(f"Idempotency-Key is not served yet; {instead}", param="idempotency-key")
 
 
 def flag(value: bytes, name: str, *, default: bool) -> bool:

@@ -16,10 +16,34 @@ from gateway.cli.bounded import BoundedHeads
 
 KEEP_ALIVE_SECONDS = 75  # longer than the 60 s of common load balancers, which would ask on a connection we just closed
 BACKLOG = 2048
+STUCK_SECONDS = 3.0  # for the rest of an answer, when the gateway is to end
 
 
-class GatewayServer(uvicorn.Server):
-    """Uvicorn that says when it can serve, and that a signal ends in order, with status 0."""
+class OrderlyServer(uvicorn.Server):
+    """Uvicorn that tells its application when it begins to end: streams that would go on for ever are ended then."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        application: Any = self.config.app
+        application.end()
+        cutting = asyncio.create_task(self.cut_stuck_connections())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            cutting.cancel()
+
+    async def cut_stuck_connections(self) -> None:
+        """Those that are to be closed, and whose client does not take the rest: uvicorn would wait for it for ever."""
+        before: set[Any] = set()
+        while True:
+            await asyncio.sleep(STUCK_SECONDS)
+            closing = {each for each in self.server_state.connections if each.transport.is_closing()}
+            for connection in closing & before:
+                connection.transport.abort()
+            before = closing
+
+
+class GatewayServer(OrderlyServer):
+    """It says when it can serve, and a signal ends it in order, with status 0."""
 
     listener: socket.socket
 

@@ -2,12 +2,16 @@
 
 import asyncio
 import time
+from functools import partial
 
 from gateway.flow.deps import Deps
 from gateway.flow.order import Order
-from providers.base import Adapter, Answer, Call, Direct, Queued
+from gateway.flow.record import SentCall
+from providers.base import Adapter, Answer, Call, Direct, Queued, Shows, Ticket
 from providers.errors import Kind, ProviderError
 from providers.polling import follow
+
+STOPPED = "the request was cancelled while the provider was working on it; it may have been paid"
 
 
 class NotSent(ProviderError):
@@ -21,15 +25,18 @@ class TooLate(NotSent):
     """The deadline came before the call."""
 
 
-async def ask(adapter: Adapter, call: Call, order: Order, at: Deps) -> Answer:
-    """The provider's answer before the order's deadline. Raises ProviderError, TooLate when that has passed."""
-    started = time.monotonic()
-    if started >= order.deadline:  # on an open connection a call goes out before a timeout can cancel it
+async def ask(call: Call, sent: SentCall, order: Order, at: Deps, *, ticket: Ticket | None = None) -> Answer:
+    """The provider's answer before the order's deadline; `ticket` is that of a call which was sent before.
+
+    Raises ProviderError, TooLate when there is no time to send it.
+    """
+    adapter, started = at.adapters[sent.provider], time.monotonic()
+    if ticket is None and started >= order.deadline:  # on an open connection it goes out before a timeout can cancel it
         raise TooLate(adapter.name, "the deadline has passed")
     outcome = "ok"
     try:
         with at.telemetry.calling(adapter.name):
-            return await send(adapter, call, order.deadline)
+            return await send(adapter, call, sent, order, ticket=ticket)
     except ProviderError as error:
         outcome = error.kind.value
         error.provider = error.provider or adapter.name
@@ -38,16 +45,45 @@ async def ask(adapter: Adapter, call: Call, order: Order, at: Deps) -> Answer:
         at.telemetry.called(adapter.name, outcome, time.monotonic() - started)
 
 
-async def send(adapter: Adapter, call: Call, deadline: float) -> Answer:
-    """A direct call is one exchange; a queued one is submitted once, and its ticket followed to its end."""
+async def send(adapter: Adapter, call: Call, sent: SentCall, order: Order, *, ticket: Ticket | None) -> Answer:
+    """A direct call is one exchange; a queued one is submitted once, its ticket written down, then followed."""
+    if not hasattr(adapter, "submit"):
+        direct: Direct = adapter  # pyright: ignore[reportAssignmentType] - an adapter without tickets answers at once
+        return await exchanged(direct, call, sent, order)
+    queued: Queued = adapter  # pyright: ignore[reportAssignmentType] - only a queued adapter has submit
+    receipt = ticket or await submitted(queued, call, order)
+    if isinstance(receipt, Answer):
+        return receipt
+    record = order.record
+    if ticket is None:
+        await record.accepted(sent, receipt)
+    progressed = partial(record.progressed, sent) if record.watched else None
+    hint = record.hint(sent)
+    return await follow(
+        queued, receipt, call, order.deadline, on_progress=progressed, hint=hint, stop=record.stop.event
+    )
+
+
+async def submitted(queued: Queued, call: Call, order: Order) -> Ticket | Answer:
     try:
-        async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-            if not hasattr(adapter, "submit"):
-                direct: Direct = adapter  # pyright: ignore[reportAssignmentType] - an adapter without tickets answers at once
-                return await direct.generate(call)
-            queued: Queued = adapter  # pyright: ignore[reportAssignmentType] - only a queued adapter has submit
-            receipt = await queued.submit(call)
+        async with asyncio.timeout(max(0.0, order.deadline - time.monotonic())):
+            return await queued.submit(call)
     except TimeoutError:
-        message = "the provider did not answer in time; it may still be working on it"
-        raise ProviderError(Kind.TIMEOUT, message, provider=adapter.name) from None
-    return receipt if isinstance(receipt, Answer) else await follow(queued, receipt, call, deadline)
+        raise unanswered(queued.name) from None
+
+
+async def exchanged(direct: Direct, call: Call, sent: SentCall, order: Order) -> Answer:
+    record = order.record
+    try:
+        with record.stop.interrupts(direct.name, STOPPED):
+            async with asyncio.timeout(max(0.0, order.deadline - time.monotonic())):
+                if record.watched and isinstance(direct, Shows):
+                    return await direct.generate_watched(call, partial(record.progressed, sent))
+                return await direct.generate(call)
+    except TimeoutError:
+        raise unanswered(direct.name) from None
+
+
+def unanswered(provider: str) -> ProviderError:
+    message = "the provider did not answer in time; it may still be working on it"
+    return ProviderError(Kind.TIMEOUT, message, provider=provider)

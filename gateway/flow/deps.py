@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gateway.flow.finish import Finisher
 from gateway.flow.gate import Gate
+from gateway.flow.others import Others
 from gateway.flow.room import Room
 from gateway.flow.routing import Routing
 from gateway.flow.shared import SharedRuns
@@ -38,6 +39,7 @@ class Deps:
     records: Records
     runs: Runs
     shared: SharedRuns
+    others: Others
     gate: Gate
     room: Room
     routing: Routing

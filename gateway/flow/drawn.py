@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
 
+from gateway.flow.attempt import Attempt
 from gateway.flow.cost import NOTHING, Cost, CostBasis
 from gateway.flow.order import Order
 from gateway.flow.picture import Picture
@@ -12,24 +12,6 @@ from gateway.flow.usage import Usage
 from normalizers.plan import Plan
 from normalizers.rules import Decision
 from providers.errors import Kind, ProviderError
-
-
-class Attempt(NamedTuple):
-    """One call, as the caller is told about it, or a candidate that was passed over.
-
-    `outcome` is `ok`, the kind of failure, `unknown` (its answer was lost: it may have been paid), or `skipped`.
-    """
-
-    provider: str
-    outcome: str
-    images: int
-    duration_ms: int
-    reason: str | None = None
-
-    def row(self) -> dict[str, Any]:
-        """As JSON; `reason` only where there is one."""
-        told = self._asdict()
-        return told if self.reason else {name: value for name, value in told.items() if name != "reason"}
 
 
 def outcome_of(error: ProviderError) -> str:

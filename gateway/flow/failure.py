@@ -5,6 +5,7 @@ from gateway.errors import (
     DeadlinePassed,
     GatewayError,
     InvalidValue,
+    JobCancelled,
     Overloaded,
     ProviderFailed,
 )
@@ -17,30 +18,45 @@ from providers.errors import Kind
 
 
 def failure(order: Order, drawn: Drawn, *, missing: int) -> GatewayError:
-    """Moderation decides over a deadline, a deadline over the rest; a made picture is a paid one."""
+    """A made picture is a paid one; it stays with the job, and a repeated request uses it."""
     errors, made = drawn.errors, len(drawn.pictures)
     if not errors and not made:
         return Overloaded("every provider of this model has as many calls as it may have; nothing was sent")
-    kinds = {error.kind for error in errors}
-    if Kind.MODERATED in kinds:
-        return blocked(drawn, missing=missing)
-    if Kind.TIMEOUT in kinds:
-        return deadline_passed(order, drawn)
-    if not made and all(isinstance(error, TooLate) for error in errors):
-        return DeadlinePassed(
-            f"request {order.id} was not begun in time, and costs nothing. {errors[0].message}", order.id
-        )
+    decided = decisive(order, drawn, missing=missing)
+    if decided is not None:
+        return decided
     told = "; ".join(dict.fromkeys(f"{error.provider}: {error.message}" for error in errors))
-    if kinds == {Kind.BAD_REQUEST} and not made:
+    if {error.kind for error in errors} == {Kind.BAD_REQUEST} and not made:
         param = next((error.param for error in errors if error.param), None)
         return InvalidValue(f"the provider does not take this request. {told}", param=param)
     paid = made > 0 or any(error.paid for error in errors)
     pictures = f"{missing} of {missing + made} pictures are missing" if made else "no picture was made"
-    advice = "; it may have been paid, so do not simply send it again" if paid else ""
+    kept = f"; the {made} that were made stay with job {order.id}, and the same request, sent again, uses them"
+    advice = "; it may have been paid, so do not simply send it again" if paid and not made else ""
     waits = [error.retry_after for error in errors if error.retry_after is not None]
     return ProviderFailed(
-        f"{pictures}{advice}. {told}", paid=paid, retry_after=max(waits, default=None), cost=drawn.cost
+        f"{pictures}{kept if made else advice}. {told}",
+        paid=paid,
+        retry_after=max(waits, default=None),
+        cost=drawn.cost,
     )
+
+
+def decisive(order: Order, drawn: Drawn, *, missing: int) -> GatewayError | None:
+    """A cancellation decides over moderation, that over a deadline, and a deadline over the rest."""
+    errors = drawn.errors
+    kinds = {error.kind for error in errors}
+    if Kind.CANCELLED in kinds:
+        why = next(error.message for error in errors if error.kind is Kind.CANCELLED)
+        return JobCancelled(order.id, why, cost=drawn.cost)
+    if Kind.MODERATED in kinds:
+        return blocked(drawn, missing=missing)
+    if Kind.TIMEOUT in kinds:
+        return deadline_passed(order, drawn)
+    if not drawn.pictures and all(isinstance(error, TooLate) for error in errors):
+        message = f"request {order.id} was not begun in time, and costs nothing. {errors[0].message}"
+        return DeadlinePassed(message, order.id)
+    return None
 
 
 def blocked(drawn: Drawn, *, missing: int) -> ContentPolicyViolation:

@@ -63,10 +63,15 @@ async def still_there(
 async def look_up_or_draw(order: Order, plans: Sequence[Plan], at: Deps) -> Drawn:
     """All n pictures, drawing what is neither known nor being drawn by another run, here or in another process."""
     keys = [key for plan in plans for key in keys_of(plan, order)]
-    run = f"{{{order.caller.team}}}:{keys[0]}:{plans[0].n}"
+    run = run_of(keys, plans, order)
     waited_with: Found | None = None
+    leader: str | None = None
     while True:
         claim = await at.claims.claim(order.caller.team, run, order.id, keys, plans[0].n)
+        if claim.held and leader is not None:
+            await at.others.ended(leader, order)  # its process may have died, and another one goes on with its calls
+            leader = None
+            continue
         if claim.held:
             known_records = dict(zip(keys, claim.records, strict=True))
             return await draw_and_remember(order, plans, known_records, run, at, waited=waited_with is not None)
@@ -77,10 +82,11 @@ async def look_up_or_draw(order: Order, plans: Sequence[Plan], at: Deps) -> Draw
         if records is not claim.records:
             continue  # all was known, but some of it is no longer stored: claim again
         waited_with = waited_with or found
-        loop = asyncio.get_running_loop()
-        left = order.deadline - time.monotonic()
-        if not await at.runs.wait(run, loop.time() + left):
-            raise deadline_passed(order)
+        leader = await at.runs.holder(run)
+        until = asyncio.get_running_loop().time() + order.deadline - time.monotonic()
+        with order.record.stop.interrupts("", "it waited for another request's pictures, which go on"):
+            if not await at.runs.wait(run, until):
+                raise deadline_passed(order)
 
 
 def told_apart(found: Found, waited_with: Found | None) -> dict[int, Picture]:
@@ -109,6 +115,27 @@ def of_each(plans: Sequence[Plan], records: Sequence[Record | None]) -> list[Fou
 
 def known(row: Sequence[Record | None]) -> dict[int, Picture]:
     return {index: from_record(record) for index, record in enumerate(row) if record is not None}
+
+
+async def draw_on(order: Order, plans: Sequence[Plan], at: Deps) -> Drawn:
+    """A job that was begun before: the cache is not asked, because what it made itself is no hit."""
+    if not cacheable(order, plans[0], at):
+        return await draw_uncached(order, plans, at)
+    keys = [key for plan in plans for key in keys_of(plan, order)]
+    run = run_of(keys, plans, order)
+    await at.claims.claim(order.caller.team, run, order.id, keys, plans[0].n)
+    return await draw_and_remember(order, plans, dict.fromkeys(keys), run, at, waited=False)
+
+
+async def draw_uncached(order: Order, plans: Sequence[Plan], at: Deps) -> Drawn:
+    drawn = Drawn(plans[0])
+    await draw(order, [Found(plan, {}) for plan in plans], drawn, at)
+    return drawn
+
+
+def run_of(keys: Sequence[str], plans: Sequence[Plan], order: Order) -> str:
+    """What processes agree upon: one of them draws it at a time."""
+    return f"{{{order.caller.team}}}:{keys[0]}:{plans[0].n}"
 
 
 async def draw_and_remember(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from gateway.flow.record import Record, Unrecorded
 from gateway.flow.sent_pictures import SentPictures
 from normalizers.asked import Asked, Options, ResponseFormat
 from normalizers.catalog import Found
@@ -16,17 +17,17 @@ BASE64_FAMILIES = ("gpt-image", "chatgpt-image")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. There is one team, `default`, until teams are managed."""
+    """Who asks; `key` is the id of the key. There is one team, `default`, until teams are managed."""
 
     team: str = "default"
     admin: bool = False
+    key: str = "admin"
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`deadline` is an instant of `time.monotonic()`, `started` likewise; `base_url` begins the URLs handed out.
-
-    `sent` are the pictures that came with the request.
+    """`started` is an instant of `time.monotonic()`, so is `deadline`, when the work ends: its caller may have left by
+    then. `base_url` begins the URLs handed out, `sent` are the pictures that came with the request.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Order:
     operation: Operation = "generate"
     sent: SentPictures = field(default_factory=SentPictures)
     cache: CacheWish | None = None
+    record: Record = field(default_factory=Unrecorded)
 
     def __repr__(self) -> str:
         return f"<Order {self.id} {self.asked.model}>"

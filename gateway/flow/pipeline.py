@@ -17,17 +17,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal, TypeVar
 
-from gateway.errors import DeadlinePassed, NotCached
+from gateway.errors import DeadlinePassed, JobCancelled, NotCached
 from gateway.flow.candidates import candidates
 from gateway.flow.deliver import Delivered, deliver
 from gateway.flow.deps import Deps
-from gateway.flow.drawn import Drawn, Found
+from gateway.flow.drawn import Drawn
 from gateway.flow.failure import deadline_passed
-from gateway.flow.known import as_shared, cacheable, keys_of, look_up, look_up_or_draw
+from gateway.flow.known import as_shared, cacheable, draw_on, draw_uncached, keys_of, look_up, look_up_or_draw
 from gateway.flow.order import Order
-from gateway.flow.spread import draw
+from gateway.flow.picture import Picture
 from gateway.flow.truth import hold_to_plan
+from gateway.store.entries import LeaseLost
 from normalizers.plan import Plan
+from providers.errors import ProviderError
 
 GRACE_SECONDS = 0.5  # after the deadline, for what ends by itself
 
@@ -41,24 +43,31 @@ class Served:
 
     order: Order
     drawn: Drawn
-    images: tuple[Delivered, ...]
     cache: CacheSummary
 
     @property
     def plan(self) -> Plan:
         return self.drawn.plan
 
+    @property
+    def pictures(self) -> list[Picture]:
+        return [self.drawn.pictures[index] for index in range(self.plan.n)]
+
 
 async def generate(order: Order, at: Deps) -> Served:
     """Pictures for a request. Raises a GatewayError."""
     plans = candidates(order, at)
-    with at.gate.admit(), at.telemetry.stage("draw"):
+    with at.telemetry.stage("draw"):
         drawn, cache = await in_time(order, pictures(order, plans, at))
     hold_to_plan(order, drawn, at)
+    return Served(order, drawn, cache)
+
+
+async def delivered(served: Served, at: Deps) -> list[Delivered]:
+    """The pictures as the caller wants them. Raises NotFound for one that is no longer stored."""
     with at.telemetry.stage("deliver"):
-        wanted = drawn.plan.response_format
-        images = [await deliver(drawn.pictures[index], wanted, order, at) for index in range(drawn.plan.n)]
-    return Served(order, drawn, tuple(images), cache)
+        wanted = served.plan.response_format
+        return [await deliver(picture, wanted, served.order, at) for picture in served.pictures]
 
 
 async def in_time(order: Order, work: Awaitable[Result]) -> Result:
@@ -77,16 +86,26 @@ async def in_time(order: Order, work: Awaitable[Result]) -> Result:
 
 async def pictures(order: Order, plans: Sequence[Plan], at: Deps) -> tuple[Drawn, CacheSummary]:
     """From the cache, from a run that is in flight, or drawn now."""
+    if order.record.before is not None:
+        return await draw_on(order, plans, at), "miss"
     if order.cache == "only":
         return await cached_only(order, plans, at), "hit"
     if not cacheable(order, plans[0], at):
-        return await at.shared.alone(partial(draw_all, order, plans, at)), "off"
+        return await draw_uncached(order, plans, at), "off"
+    stop = order.record.stop
     try:
-        drawn, shared = await at.shared.once(same_fate(order, plans), partial(look_up_or_draw, order, plans, at))
+        drawn, shared = await at.shared.once(same_fate(order, plans), partial(look_up_or_draw, order, plans, at), stop)
     except DeadlinePassed as passed:  # it names the request whose run it was; each caller is told his own
         if passed.request == order.id:
             raise
         raise deadline_passed(order) from None
+    except ProviderError as left:
+        raise JobCancelled(order.id, left.message) from None
+    except LeaseLost as lost:
+        if order.record.lost:
+            raise
+        await at.others.ended(str(lost), order)  # another process goes on with the run that this request waited for
+        return await pictures(order, plans, at)
     if shared:
         return for_follower(as_shared(drawn), plans), "shared"
     return drawn, summary(drawn)
@@ -100,12 +119,6 @@ def same_fate(order: Order, plans: Sequence[Plan]) -> str:
     """
     mixed = str(order.asked.fields.get("mix_providers"))
     return ",".join([order.caller.team, mixed, *(key for plan in plans for key in keys_of(plan, order))])
-
-
-async def draw_all(order: Order, plans: Sequence[Plan], at: Deps) -> Drawn:
-    drawn = Drawn(plans[0])
-    await draw(order, [Found(plan, {}) for plan in plans], drawn, at)
-    return drawn
 
 
 async def cached_only(order: Order, plans: Sequence[Plan], at: Deps) -> Drawn:

@@ -7,7 +7,7 @@ from gateway.flow.cost import told_cost
 from gateway.flow.deps import Deps
 from gateway.flow.hand_over import with_wire_forms
 from gateway.flow.order import Order
-from gateway.flow.tries import make_call
+from gateway.flow.sending import make_call
 from normalizers.plan import Plan, PlannedCall
 from providers.base import Quotes
 from providers.errors import ProviderError

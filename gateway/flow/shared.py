@@ -2,46 +2,52 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
+
+from gateway.flow.stop import Stop
 
 Work = TypeVar("Work")
 
+LEFT = "the request was cancelled; what it waited for goes on for others"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    task: asyncio.Task[Any]
+    stop: Stop
+
 
 class SharedRuns:
-    """A caller that hangs up cancels neither the run nor those who wait for it with him."""
+    """A caller that leaves cancels neither the run nor those who wait for it with him."""
 
     def __init__(self) -> None:
-        self._running: dict[str, asyncio.Task[Any]] = {}
-        self._alone = 0
+        self._running: dict[str, Run] = {}
 
-    async def once(self, key: str, work: Callable[[], Awaitable[Work]]) -> tuple[Work, bool]:
-        """The result, and whether somebody else's run brought it. What the run raises, all who wait for it get."""
+    async def once(self, key: str, work: Callable[[], Awaitable[Work]], stop: Stop) -> tuple[Work, bool]:
+        """The result, and whether somebody else's run brought it. What the run raises, all who wait for it get.
+
+        `stop` ends this caller's waiting, with a ProviderError of kind CANCELLED, and the run if it is his own and
+        nobody else waits for it.
+        """
         running = self._running.get(key)
-        if running is not None:
-            return await asyncio.shield(running), True
-        return await asyncio.shield(self._start(key, work)), False
-
-    async def alone(self, work: Callable[[], Awaitable[Work]]) -> Work:
-        """A run that nobody shares; it too is finished when its caller hangs up, because it may have been paid."""
-        self._alone += 1
-        return await asyncio.shield(self._start(f"alone:{self._alone}", work))
+        if running is None or running.stop.wanted:
+            return await asyncio.shield(self._start(key, work, stop)), False
+        with running.stop.held(), stop.interrupts("", LEFT):
+            return await asyncio.shield(running.task), True
 
     @property
     def running(self) -> int:
         return len(self._running)
 
-    async def drain(self) -> None:
-        """Wait for everything that is being drawn."""
-        while self._running:
-            await asyncio.wait(self._running.values())
-
-    def _start(self, key: str, work: Callable[[], Awaitable[Work]]) -> asyncio.Task[Work]:
+    def _start(self, key: str, work: Callable[[], Awaitable[Work]], stop: Stop) -> asyncio.Task[Work]:
         task: asyncio.Task[Work] = asyncio.ensure_future(work())  # pyright: ignore[reportAssignmentType] - of a coroutine it is a task
-        self._running[key] = task
-        task.add_done_callback(lambda done: self._forget(key, done))
+        run = self._running[key] = Run(task, stop)
+        task.add_done_callback(lambda done: self._forget(key, run))
         return task
 
-    def _forget(self, key: str, done: asyncio.Task[Any]) -> None:
-        self._running.pop(key, None)
-        if not done.cancelled():
-            done.exception()  # asked for here, because the caller may be gone
+    def _forget(self, key: str, run: Run) -> None:
+        if self._running.get(key) is run:
+            del self._running[key]
+        if not run.task.cancelled():
+            run.task.exception()  # asked for here, because the caller may be gone

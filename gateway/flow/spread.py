@@ -3,12 +3,16 @@
 import time
 from collections.abc import Sequence
 
+from gateway.flow.attempt import Attempt
 from gateway.flow.deps import Deps
-from gateway.flow.drawn import Attempt, Drawn, Found, may_be_completed_elsewhere
+from gateway.flow.drawn import Drawn, Found, may_be_completed_elsewhere
 from gateway.flow.failure import failure
 from gateway.flow.order import Order
 from gateway.flow.places import Place
-from gateway.flow.tries import TRIES, one_call, together
+from gateway.flow.record import MadeBefore
+from gateway.flow.resume import preferred, take_up
+from gateway.flow.together import together
+from gateway.flow.tries import TRIES, one_call
 from gateway.flow.turns import Turn, Turns, may_follow
 from normalizers.offer import Offer
 from normalizers.plan import PlannedCall
@@ -20,8 +24,23 @@ async def draw(order: Order, candidates: Sequence[Found], drawn: Drawn, at: Deps
 
     Raises a GatewayError that names what is missing and what it may have cost; `drawn` then holds what was made.
     """
+    if order.record.before is not None:
+        candidates = preferred(candidates, order.record.before)
+        await take_up(order, candidates, order.record.before, drawn, at)
+        if whole(drawn):
+            return
+        if not goes_on(order, drawn):
+            raise failure(order, drawn, missing=drawn.plan.n - len(drawn.pictures))
+    try:
+        await by_turns(order, candidates, drawn, at)
+    except MadeBefore:
+        await draw(order, candidates, drawn, at)
+
+
+async def by_turns(order: Order, candidates: Sequence[Found], drawn: Drawn, at: Deps) -> None:
+    """As `draw`. Raises MadeBefore when there turn out to be pictures of an earlier try; nothing was sent then."""
     turns = Turns(order, candidates, at)
-    missing: list[int] = []
+    missing = [index for index in range(drawn.plan.n) if index not in drawn.pictures] if drawn.pictures else []
     before: Offer | None = None
     failures: list[ProviderError] = []
     while (turn := turns.next(drawn)) is not None:
@@ -37,11 +56,24 @@ async def draw(order: Order, candidates: Sequence[Found], drawn: Drawn, at: Deps
         missing = [index for index in missing if index not in drawn.pictures]
         if not missing:
             return
+        made_before(drawn)
         if not goes_on(order, drawn):
             break
         if asked:
             before, failures = turn.offer, drawn.errors[errors:]
     raise failure(order, drawn, missing=len(missing))
+
+
+def whole(drawn: Drawn) -> bool:
+    return all(index in drawn.pictures for index in range(drawn.plan.n))
+
+
+def made_before(drawn: Drawn) -> None:
+    """Raises MadeBefore where a call was held back for it; every call of the request was."""
+    found = next((error for error in drawn.errors if isinstance(error, MadeBefore)), None)
+    if found is not None:
+        drawn.errors.clear()
+        raise found
 
 
 def wanted_of(candidate: Found, missing: Sequence[int], drawn: Drawn) -> list[int]:

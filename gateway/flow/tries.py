@@ -3,28 +3,21 @@
 import asyncio
 import random
 import time
-from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
 
-from gateway.flow.calling import NotSent, TooLate, ask
-from gateway.flow.cost import cost_of
+from gateway.flow.bringing_in import bring_in, note
+from gateway.flow.calling import NotSent, TooLate
 from gateway.flow.deps import Deps
-from gateway.flow.drawn import Attempt, Drawn, mixes, outcome_of
-from gateway.flow.finish import CannotFinish
-from gateway.flow.hand_over import with_wire_forms
-from gateway.flow.intake import take_in
+from gateway.flow.drawn import Drawn, mixes, outcome_of
 from gateway.flow.order import Order
 from gateway.flow.places import Place
+from gateway.flow.record import MadeBefore
+from gateway.flow.sending import send_one
 from gateway.flow.turns import Turn
-from gateway.flow.usage import add_usage
 from normalizers.plan import Plan, PlannedCall
-from providers.base import Answer, Call, Image
 from providers.errors import Kind, ProviderError
 
 TRIES = 3  # of one call at one provider, when the failure cost nothing
 LONGEST_WAIT = 20.0  # a provider that wants a longer pause is left for the next one
-
-Part = TypeVar("Part")
 
 
 async def one_call(
@@ -34,7 +27,11 @@ async def one_call(
     plan, pause = turn.candidate.plan, at.routing.retries.first_pause
     at.routing.retries.called(plan.offer.provider)
     for left in reversed(range(TRIES)):
-        place = reserved.pop() if reserved else await until_deadline(plan, order, at)
+        try:
+            place = reserved.pop() if reserved else await until_deadline(plan, order, at)
+        except ProviderError as cancelled:
+            drawn.errors.append(cancelled)
+            return
         if place is None:
             drawn.errors.append(no_place(plan, at))
             return
@@ -42,9 +39,8 @@ async def one_call(
         try:
             if in_vain(plan, drawn):
                 return
-            call = await with_wire_forms(make_call(planned, plan, order), plan, order, at)
-            answer = await ask(at.adapters[plan.offer.provider], call, order, at)
-        except NotSent as error:
+            sent, answer = await send_one(planned, plan, order, at)
+        except (NotSent, MadeBefore) as error:
             drawn.errors.append(error)
             return
         except ProviderError as error:
@@ -64,15 +60,13 @@ async def one_call(
         pause *= 2
     else:
         raise AssertionError("the last try returns or brings an answer")
-    if await take_all(answer, planned, order, drawn, at, plan=plan):
-        at.routing.health.succeeded(plan.offer, started)
-    else:
-        at.routing.health.failed(plan.offer, Kind.BROKEN, started)
-    note(drawn, plan, "ok", sum(index in drawn.pictures for index in planned.indexes), at.routing.now() - started)
+    await bring_in(answer, sent, order, drawn, at, plan=plan, started=started)
 
 
 async def until_deadline(plan: Plan, order: Order, at: Deps) -> Place | None:
-    return await at.routing.places.take(plan.offer.provider, order.deadline - time.monotonic())
+    provider = plan.offer.provider
+    with order.record.stop.interrupts(provider, "the request was cancelled; nothing was sent"):
+        return await at.routing.places.take(provider, order.deadline - time.monotonic())
 
 
 def no_place(plan: Plan, at: Deps) -> ProviderError:
@@ -118,58 +112,3 @@ def as_given(field: str | None, plan: Plan, planned: PlannedCall) -> str | None:
         return None
     sent = (row for row in plan.decisions if row.sent_as and row.sent_as.rpartition(".")[2] == field)
     return next((row.given_as for row in sent), field if field in planned.payload else None)
-
-
-def make_call(planned: PlannedCall, plan: Plan, order: Order) -> Call:
-    place = planned.indexes[0]
-    return Call(
-        id=f"{order.id}.{place}",
-        upstream=plan.offer.upstream,
-        operation=plan.offer.operation,
-        payload=planned.payload,
-        images=len(planned.indexes),
-        want=plan.way,
-    )
-
-
-def note(drawn: Drawn, plan: Plan, outcome: str, images: int, seconds: float) -> None:
-    drawn.attempts.append(Attempt(plan.offer.provider, outcome, images, round(seconds * 1000)))
-
-
-async def take_all(answer: Answer, planned: PlannedCall, order: Order, drawn: Drawn, at: Deps, *, plan: Plan) -> bool:
-    """Every picture of an answer; one that cannot be used takes none of the others with it.
-
-    False when what came speaks against the provider.
-    """
-    images = answer.images[: len(planned.indexes)]
-    drawn.charge(cost_of(answer, plan, len(images)))
-    drawn.usage = add_usage(drawn.usage, answer.extra.get("usage"))
-    return all(
-        await together(
-            [
-                take_one(image, index, order, drawn, at, plan=plan)
-                for image, index in zip(images, planned.indexes, strict=False)
-            ]
-        )
-    )
-
-
-async def take_one(image: Image, index: int, order: Order, drawn: Drawn, at: Deps, *, plan: Plan) -> bool:
-    try:
-        drawn.pictures[index] = await take_in(image, plan, plan.seed_for(index), order, at)
-    except ProviderError as error:
-        error.provider = error.provider or plan.offer.provider
-        drawn.errors.append(error)
-        return error.kind is not Kind.BROKEN or isinstance(error.__cause__, CannotFinish)
-    return True
-
-
-async def together(work: Sequence[Coroutine[Any, Any, Part]]) -> list[Part]:
-    """All of it to its end, whatever happens to one part: each may be paid. A single part needs no task of its own."""
-    if len(work) == 1:
-        return [await work[0]]
-    outcomes = await asyncio.gather(*work, return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
-    return [outcome for outcome in outcomes if not isinstance(outcome, BaseException)]

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from gateway.flow.attempt import Attempt
 from gateway.flow.breaker import COUNTED
 from gateway.flow.deps import Deps
-from gateway.flow.drawn import Attempt, Drawn, Found
+from gateway.flow.drawn import Drawn, Found
 from gateway.flow.order import Order
 from normalizers.offer import Offer
 from providers.errors import Kind, ProviderError

@@ -21,6 +21,7 @@ for first = 1, #found, each do
   if whole then return {2, found} end
 end
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return {1, found} end
+if redis.call('GET', KEYS[1]) == ARGV[1] then return {1, found} end
 return {0, found}
 """
 LEASED, ALL_KNOWN = 1, 2  # what it answers; 0: somebody else has the lease

@@ -162,6 +162,11 @@ def pictures_of(connection: Connection, job: str, role: str) -> tuple[PictureRow
     return tuple(PictureRow(*row) for row in connection.execute(PICTURES, {"job": job, "role": role}))
 
 
+def left_behind(connection: Connection, job: str) -> tuple[tuple[CallRow, ...], tuple[PictureRow, ...]]:
+    """What an earlier attempt at a job has written down: its calls, and the pictures it made."""
+    return calls_of(connection, job), pictures_of(connection, job, "image")
+
+
 def deliveries_of(connection: Connection, job: str) -> tuple[DeliveryRow, ...]:
     """Webhooks and uploads, the oldest first."""
     return tuple(DeliveryRow(*row) for row in connection.execute(DELIVERIES, {"job": job}))

@@ -39,6 +39,7 @@ RELEASE = (
 # Also one that is to be deleted, which is done when it has stopped.
 CANCELLED = select(jobs.c.id).where(jobs.c.finished.is_(None), jobs.c.owner == bindparam("me"), jobs.c.cancelling)
 COUNT = select(func.count()).select_from(processes).where(processes.c.beat >= bindparam("since"))
+QUEUE = select(func.count()).select_from(jobs).where(OPEN, jobs.c.owner.is_(None))
 FORGET = delete(processes).where(processes.c.id == bindparam("me"))
 FORGET_OLD = delete(processes).where(
     processes.c.beat < bindparam("before"), ~exists().where(OPEN, jobs.c.owner == processes.c.id)
@@ -89,9 +90,20 @@ def forget(connection: Connection, id: str) -> None:
     connection.execute(FORGET, {"me": id})
 
 
+def hand_over(connection: Connection, owner: str, jobs: Sequence[str]) -> None:
+    """This process ends, and leaves these jobs to others."""
+    release(connection, owner, jobs)
+    forget(connection, owner)
+
+
 def alive(connection: Connection, now: float, lease: float) -> int:
     """How many processes beat within the last `lease` seconds."""
     return connection.scalar(COUNT, {"since": now - lease}) or 0
+
+
+def queue_length(connection: Connection) -> int:
+    """How many jobs wait for a process."""
+    return connection.scalar(QUEUE) or 0
 
 
 def cancelled(connection: Connection, owner: str) -> list[str]:

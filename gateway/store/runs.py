@@ -109,6 +109,11 @@ class Runs:
             pause = min(LONGEST_POLL_SECONDS, pause * 1.5)
         return True
 
+    async def holder(self, key: str) -> str | None:
+        """Who runs it now; None when nobody does, or Redis is down."""
+        holder = await self._holder(key)
+        return None if holder is None else holder.decode(errors="replace")
+
     async def _holder(self, key: str) -> bytes | None:
         return cast("bytes | None", await self._redis.command("GET", lease_name(key)))
 

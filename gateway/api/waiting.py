@@ -1,0 +1,154 @@
+"""A request waits for its job: until it is over, until the client is tired of it, or until it has gone."""
+
+import asyncio
+import time
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from gateway.api.answer import as_headers, images_answer
+from gateway.api.asgi import send_json
+from gateway.api.job_route import no_such_job
+from gateway.api.leaving import still_there
+from gateway.api.orders import address
+from gateway.api.pieces import send_pieces
+from gateway.errors import DeadlinePassed, NotFound, Overloaded
+from gateway.flow.deps import Deps
+from gateway.flow.pipeline import delivered
+from gateway.jobs.answers import Json, Kept
+from gateway.jobs.events import Events
+from gateway.jobs.jobs import DATABASE_AWAY, Jobs, Joined
+from gateway.jobs.manner import Manner
+from gateway.jobs.other_jobs import AsItEnded
+from gateway.jobs.running import Ended, Running, TakenAway
+from gateway.jobs.shown import ShownJobs
+from gateway.store.database import Database, DatabaseError
+from gateway.store.jobs import read_job
+from gateway.telemetry import Outcome
+
+UNWATCHED_SECONDS = 0.25  # most answers are there by then; a client that has left is noticed afterwards
+
+
+class ClientGone(Exception):
+    """There is nobody to answer."""
+
+
+class Waiting:
+    """`answer` is all that a route does once it has a job."""
+
+    def __init__(self, at: Deps, jobs: Jobs, events: Events, database: Database, shown: ShownJobs) -> None:
+        self.at = at
+        self.jobs = jobs
+        self.events = events
+        self.database = database
+        self.shown = shown
+
+    async def answer(self, job: Running | Joined, manner: Manner, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises the GatewayError that the job ended in, or DeadlinePassed while it goes on."""
+        outcome: Outcome = scope["easel"]
+        outcome.job = job.id
+        patience = manner.wait if manner.respond_async else self.at.settings.server.deadline
+        try:
+            ended = await self.ended(job, outcome.started + patience, receive, cancel=manner.cancel_on_disconnect)
+        except ClientGone:
+            outcome.code = "client_gone"
+            return
+        headers = [(b"preference-applied", b"respond-async")] if manner.respond_async else []
+        if isinstance(job, Joined) and job.replayed:
+            headers.append((b"idempotent-replayed", b"true"))
+        if ended is None:
+            await self.not_over(job.id, manner, headers, scope, send)
+        elif isinstance(ended, Ended):
+            await self.send_drawn(ended, headers, scope, send)
+        else:
+            body = await self.rendered(job.id, ended, scope)
+            await send_json(200, body, send, [*as_headers(ended.headers), *headers])
+
+    async def ended(
+        self, job: Running | Joined, until: float, receive: Receive, *, cancel: bool
+    ) -> Ended | Kept | None:
+        """None when it is not over by then. Raises the GatewayError that it ended in, ClientGone."""
+        running = self.jobs.running.get(job.id) if isinstance(job, Joined) else job
+        if running is not None:
+            try:
+                return running.outcome() if await self.over(running, until, receive, cancel=cancel) else None
+            except TakenAway:
+                pass  # it goes on elsewhere, and is waited for there
+        return await self.ended_elsewhere(job.id, until, receive)
+
+    async def over(self, running: Running, until: float, receive: Receive, *, cancel: bool) -> bool:
+        running.present += 1
+        try:
+            if await running.wait(min(until, time.monotonic() + UNWATCHED_SECONDS)):
+                return True
+            here = await still_there(receive, waited(running, until))
+        finally:
+            running.present -= 1
+        if not running.task.done():
+            await self.jobs.left(running, cancel=cancel and not here)
+        if not here:
+            raise ClientGone
+        return running.task.done()
+
+    async def ended_elsewhere(self, id: str, until: float, receive: Receive) -> Kept | None:
+        try:
+            if not await still_there(receive, self.events.wait_for_end(id, until)):
+                raise ClientGone
+            row = await self.database.read(read_job, id)
+        except DatabaseError as away:
+            raise Overloaded(DATABASE_AWAY) from away
+        if row is None:
+            raise no_such_job(id)
+        kept = Kept.of(row)
+        if kept is not None and kept.error is not None:
+            raise AsItEnded(kept.status, kept.headers, kept.error)
+        return kept
+
+    async def rendered(self, id: str, kept: Kept, scope: Scope) -> Json:
+        """Raises NotFound where a picture is gone."""
+        base_url = self.at.settings.server.public_url or address(scope)
+        body = await kept.images_response(self.at, base_url, base64=True)
+        if body is None or any("expired" in image or "kept" in image for image in body["data"]):
+            again = "to have it drawn again, send the request without or under another Idempotency-Key"
+            raise NotFound(f"the pictures of job {id} are no longer kept; {again}")
+        return body
+
+    async def send_drawn(self, ended: Ended, headers: list[tuple[bytes, bytes]], scope: Scope, send: Send) -> None:
+        note(scope["easel"], ended)
+        pieces = images_answer(ended.told, await delivered(ended.served, self.at))
+        headers = [*as_headers(ended.told.headers), *headers]
+        del ended  # the pieces hold what is still needed of the pictures
+        await send_pieces(pieces, headers, send)
+
+    async def not_over(
+        self, id: str, manner: Manner, headers: list[tuple[bytes, bytes]], scope: Scope, send: Send
+    ) -> None:
+        if not manner.respond_async:
+            joins = manner.sdk or manner.idempotency_key is not None
+            again = "; the same request, sent again, waits for it" if joins else ""
+            message = f"job {id} is not finished yet and goes on; GET /v1/jobs/{id} says what it comes to{again}"
+            raise DeadlinePassed(message, id, joins=joins)
+        job = await self.job(id, scope)
+        await send_json(202, job, send, [(b"location", f"/v1/jobs/{id}".encode()), *headers])
+
+    async def job(self, id: str, scope: Scope) -> dict[str, Any]:
+        try:
+            row = await self.database.read(read_job, id)
+            base_url = self.at.settings.server.public_url or address(scope)
+            job = None if row is None else await self.shown.one(row.team, id, base_url)
+        except DatabaseError as away:
+            raise Overloaded(DATABASE_AWAY) from away
+        if job is None:
+            raise no_such_job(id)
+        return job
+
+
+async def waited(running: Running, until: float) -> None:
+    await asyncio.wait({running.task}, timeout=max(0.0, until - time.monotonic()))
+
+
+def note(outcome: Outcome, ended: Ended) -> None:
+    outcome.provider = ended.served.plan.offer.provider
+    outcome.images = len(ended.served.pictures)
+    outcome.cost = ended.served.drawn.cost
+    outcome.cache = ended.served.cache

@@ -1,0 +1,130 @@
+"""What a run tells its job, so that nothing paid is lost with the process: each call before it goes out, its ticket,
+its end, and every picture as it is ready. What it is told: what an earlier attempt at the same job left behind.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from gateway.flow.attempt import Attempt
+from gateway.flow.cost import NOTHING, Cost
+from gateway.flow.picture import Picture
+from gateway.flow.stop import Stop
+from normalizers.plan import Plan
+from providers.base import Partial, Progress, Ticket
+from providers.errors import Kind, ProviderError
+
+CallEnd = Literal["done", "failed", "unknown", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class SentCall:
+    """A call that is written down; `number` counts the calls of a job, `indexes` are the places of its pictures."""
+
+    number: int
+    id: str
+    provider: str
+    offer: str
+    indexes: tuple[int, ...]
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCall:
+    """A call of an earlier attempt that nobody has seen the end of; without a ticket it may never have arrived."""
+
+    sent: SentCall
+    ticket: Ticket | None
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What is known of a job when it is taken up: pictures by their place, calls, and what was charged.
+
+    `calls` is how many were written down.
+    """
+
+    pictures: Mapping[int, Picture] = field(default_factory=dict[int, Picture])
+    open: tuple[OpenCall, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    charges: Cost = NOTHING
+    lost: tuple[str, ...] = ()  # providers of calls that ended `unknown`
+    calls: int = 0
+
+
+class MadeBefore(ProviderError):
+    """An earlier failure of the same request left pictures: what was about to be sent has to be planned again."""
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(Kind.BUSY, "pictures of an earlier try were found; nothing was sent", provider=provider)
+
+
+class Record(Protocol):
+    """`before` may come with the first call that is written down (`MadeBefore`). `watched`: somebody looks on.
+
+    `lost`: another process goes on with the job, and LeaseLost is raised where something is to be written.
+    """
+
+    stop: Stop
+    before: Before | None
+    watched: bool
+    lost: bool
+
+    async def sending(self, call: str, plan: Plan, indexes: tuple[int, ...]) -> SentCall:
+        """Returns when it is safely written. Raises ProviderError where it cannot be: nothing may be sent then."""
+        ...
+
+    async def accepted(self, sent: SentCall, ticket: Ticket) -> None: ...
+
+    def ended(
+        self, sent: SentCall, end: CallEnd, *, images: int = 0, cost: Cost = NOTHING, reason: str | None = None
+    ) -> None: ...
+
+    def pictured(self, index: int, picture: Picture, plan: Plan) -> None: ...
+
+    def progressed(self, sent: SentCall, news: Progress | Partial) -> None: ...
+
+    def webhook(self, sent: SentCall) -> str | None:
+        """Where the provider may say that the call is over."""
+        ...
+
+    def hint(self, sent: SentCall) -> asyncio.Event | None:
+        """Set when there is reason to look at the ticket at once."""
+        ...
+
+
+class Unrecorded:
+    """For what sends nothing, or is nobody's job."""
+
+    before: Before | None = None
+    watched = False
+    lost = False
+
+    def __init__(self) -> None:
+        self.stop = Stop()
+        self._count = 0
+
+    async def sending(self, call: str, plan: Plan, indexes: tuple[int, ...]) -> SentCall:
+        self._count += 1
+        return SentCall(self._count, call, plan.offer.provider, plan.offer.id, indexes, 0.0)
+
+    async def accepted(self, sent: SentCall, ticket: Ticket) -> None:
+        """Nobody wants to know."""
+
+    def ended(
+        self, sent: SentCall, end: CallEnd, *, images: int = 0, cost: Cost = NOTHING, reason: str | None = None
+    ) -> None:
+        """Nobody wants to know."""
+
+    def pictured(self, index: int, picture: Picture, plan: Plan) -> None:
+        """Nobody wants to know."""
+
+    def progressed(self, sent: SentCall, news: Progress | Partial) -> None:
+        """Nobody wants to know."""
+
+    def webhook(self, sent: SentCall) -> str | None:
+        return None
+
+    def hint(self, sent: SentCall) -> asyncio.Event | None:
+        return None

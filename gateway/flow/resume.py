@@ -1,0 +1,65 @@
+"""A job is taken up where an earlier attempt at it ended: what was made is kept, what was sent is followed to its end.
+
+Nothing is sent a second time, but under an id of ours, which a provider draws once.
+"""
+
+from collections.abc import Sequence
+
+from gateway.flow.bringing_in import bring_in, note
+from gateway.flow.calling import ask
+from gateway.flow.deps import Deps
+from gateway.flow.drawn import Drawn, Found, outcome_of
+from gateway.flow.hand_over import with_wire_forms
+from gateway.flow.order import Order
+from gateway.flow.record import Before, OpenCall
+from gateway.flow.sending import end_of, make_call
+from gateway.flow.together import together
+from normalizers.plan import Plan
+from providers.base import Answer, Repeats
+from providers.errors import Kind, ProviderError
+
+LOST = "the gateway stopped while the call was on its way; it may have been paid, and is not sent again"
+
+
+def preferred(candidates: Sequence[Found], before: Before) -> list[Found]:
+    """Those that have drawn for this job already come first: the rest is drawn by the same hand, if it can."""
+    used = {picture.offer for picture in before.pictures.values()} | {each.sent.offer for each in before.open}
+    return sorted(candidates, key=lambda each: each.plan.offer.id not in used)
+
+
+async def take_up(order: Order, candidates: Sequence[Found], before: Before, drawn: Drawn, at: Deps) -> None:
+    """Adds to `drawn` what is known, and what open calls still bring."""
+    drawn.plan = candidates[0].plan
+    drawn.attempts += before.attempts
+    drawn.charge(before.charges)
+    drawn.pictures.update({index: each for index, each in before.pictures.items() if index < drawn.plan.n})
+    drawn.errors += [ProviderError(Kind.LOST, LOST, provider=provider) for provider in before.lost]
+    plans = {each.plan.offer.id: each.plan for each in candidates}
+    await together([go_on(each, plans.get(each.sent.offer), order, drawn, at) for each in before.open])
+
+
+async def go_on(opened: OpenCall, plan: Plan | None, order: Order, drawn: Drawn, at: Deps) -> None:
+    """What the call brings, or why it failed, is added to `drawn`."""
+    sent, started = opened.sent, at.routing.now()
+    try:
+        if plan is None:
+            raise ProviderError(Kind.LOST, "the gateway no longer offers what it was drawing", provider=sent.provider)
+        answer = await answer_of(opened, plan, order, at)
+    except ProviderError as error:
+        order.record.ended(sent, end_of(error), reason=error.message)
+        drawn.errors.append(error)
+        if plan is not None:
+            note(drawn, plan, outcome_of(error), 0, at.routing.now() - started)
+        return
+    await bring_in(answer, sent, order, drawn, at, plan=plan, started=started)
+
+
+async def answer_of(opened: OpenCall, plan: Plan, order: Order, at: Deps) -> Answer:
+    """By its ticket; without one it is sent again only where its id makes that the same call. Raises ProviderError."""
+    sent = opened.sent
+    call = make_call(plan.calls(sent.indexes)[0], plan, order)
+    if opened.ticket is not None:
+        return await ask(call, sent, order, at, ticket=opened.ticket)
+    if not isinstance(at.adapters[sent.provider], Repeats):
+        raise ProviderError(Kind.LOST, LOST, provider=sent.provider)
+    return await ask(await with_wire_forms(call, plan, order, at), sent, order, at)

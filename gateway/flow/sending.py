@@ -1,0 +1,53 @@
+"""One call goes out: its pictures put in, written down before it leaves, and its end written down too."""
+
+from dataclasses import replace
+
+from gateway.flow.calling import NotSent, ask
+from gateway.flow.deps import Deps
+from gateway.flow.hand_over import with_wire_forms
+from gateway.flow.order import Order
+from gateway.flow.record import CallEnd, SentCall
+from normalizers.plan import Plan, PlannedCall
+from providers.base import Answer, Call
+from providers.errors import Kind, ProviderError
+
+
+async def send_one(planned: PlannedCall, plan: Plan, order: Order, at: Deps) -> tuple[SentCall, Answer]:
+    """Raises ProviderError; NotSent or MadeBefore where nothing went out."""
+    record = order.record
+    call = await with_wire_forms(make_call(planned, plan, order), plan, order, at)
+    sent = await record.sending(call.id, plan, planned.indexes)
+    try:
+        if record.stop.given:
+            raise NotSent(sent.provider, "the request was cancelled")
+        webhook = record.webhook(sent)
+        return sent, await ask(replace(call, webhook=webhook) if webhook else call, sent, order, at)
+    except ProviderError as error:
+        record.ended(sent, end_of(error), reason=error.message)
+        raise
+
+
+def end_of(error: ProviderError) -> CallEnd:
+    """What is written down of a call that failed. A picture that was blocked may be charged, but nothing is open."""
+    if error.kind is Kind.CANCELLED:
+        return "cancelled"
+    return "unknown" if error.paid and error.kind is not Kind.MODERATED else "failed"
+
+
+def make_call(planned: PlannedCall, plan: Plan, order: Order) -> Call:
+    place = planned.indexes[0]
+    return Call(
+        id=f"{order.id}.{place}",
+        upstream=plan.offer.upstream,
+        operation=plan.offer.operation,
+        payload=planned.payload,
+        images=len(planned.indexes),
+        want=plan.way,
+        partial_images=partials(order),
+    )
+
+
+def partials(order: Order) -> int:
+    """How many previews of each picture the caller waits for."""
+    wanted = order.asked.fields.get("partial_images")
+    return wanted if order.asked.fields.get("stream") is True and isinstance(wanted, int) else 0

@@ -1,0 +1,234 @@
+"""The jobs of one process: taken on, joined, resumed, cancelled, and handed over at the end."""
+
+import asyncio
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+import structlog
+
+from gateway.errors import GatewayError, IdempotencyMismatch, Overloaded, ProviderFailed
+from gateway.flow.candidates import candidates
+from gateway.flow.deps import Deps
+from gateway.flow.order import Order
+from gateway.flow.record import Before
+from gateway.jobs.addresses import check_address
+from gateway.jobs.answers import Kept, packed_error
+from gateway.jobs.before import before_of
+from gateway.jobs.manner import SAME_REQUEST_SECONDS, Manner
+from gateway.jobs.record import JobRecord, Links
+from gateway.jobs.running import Running
+from gateway.jobs.stored_order import NotRunnable, body_hash, object_name, pack, sources_of, unpack
+from gateway.jobs.uploads import check_endpoint
+from gateway.store.database import Database, DatabaseError
+from gateway.store.entries import Finish, Lease, LeaseLost, NewJob, PictureRow
+from gateway.store.jobs import JobRow, find_resent, left_behind, mark_gone
+from gateway.store.journal_rows import FIRST_ATTEMPT
+from gateway.store.pictures import PictureStoreError
+from gateway.store.processes import hand_over, queue_length, release
+from providers.guard import Guard
+
+log = structlog.stdlib.get_logger()
+
+DATABASE_AWAY = "the database, which holds the jobs, does not answer; nothing was started, try again in a moment"
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A job that this process need not run for this request: it was there before, or waits for room.
+
+    `replayed`: it is that of the request's own idempotency key.
+    """
+
+    id: str
+    replayed: bool = False
+
+
+class Jobs:
+    """`owner` is this process's name among those that share the database; `guard` is asked about callers' addresses."""
+
+    def __init__(self, at: Deps, links: Links, database: Database, guard: Guard, owner: str) -> None:
+        self.at = at
+        self.links = links
+        self.database = database
+        self.guard = guard
+        self.owner = owner
+        self.running: dict[str, Running] = {}
+        self.most = at.settings.server.max_in_flight + at.settings.jobs.max_running
+        self.ending = False
+
+    @property
+    def free(self) -> int:
+        """How many more jobs that nobody waits for this process takes on."""
+        return 0 if self.ending else max(0, self.at.settings.jobs.max_running - len(self.running))
+
+    async def take(self, order: Order, manner: Manner, resources: ExitStack) -> Running | Joined:
+        """The job that a request is; `resources` are its own from here on. Raises a GatewayError."""
+        with resources:
+            try:
+                return await self._take(order, manner, resources)
+            except DatabaseError as away:
+                raise Overloaded(DATABASE_AWAY) from away
+            except PictureStoreError as away:
+                raise Overloaded("the place where pictures are kept does not answer; nothing was started") from away
+
+    async def _take(self, order: Order, manner: Manner, resources: ExitStack) -> Running | Joined:
+        if len(self.running) >= self.most:
+            raise Overloaded(f"{self.most} jobs are running here already; try again in a moment")
+        body = body_hash(order)
+        if manner.resent:
+            joined = await self._resent(order, body)
+            if joined is not None:
+                return joined
+        if manner.at_once:
+            await self._check(order, manner)
+        waits = manner.respond_async and not self.free
+        if waits and await self.database.read(queue_length) >= self.at.settings.jobs.max_queued:
+            raise Overloaded("too many jobs are waiting already; try again in a moment")
+        order, record = await self._recorded(order, manner, body, owner=None if waits else self.owner)
+        if manner.at_once or manner.resent:
+            written = await record.open()
+            if written.existing is not None:
+                return self._existing(written.existing, written.existing_body, body)
+        return Joined(order.id) if waits else self._run(order, record, resources.pop_all())
+
+    async def _check(self, order: Order, manner: Manner) -> None:
+        """What is wrong is said before anything is promised. Raises a GatewayError."""
+        images = candidates(order, self.at)[0].n
+        if manner.webhook_url is not None:
+            await check_address(manner.webhook_url, "webhook_url", self.guard)
+        if manner.upload_endpoint is not None:
+            await check_endpoint(manner.upload_endpoint, images, self.guard, keep=order.options.keep)
+
+    async def _recorded(self, order: Order, manner: Manner, body: str, *, owner: str | None) -> tuple[Order, JobRecord]:
+        new = NewJob(
+            id=order.id,
+            team=order.caller.team,
+            caller=order.caller.key,
+            operation=order.operation,
+            model=order.found.entry.facts.id,
+            body=body,
+            request=pack(order),
+            images=images_asked(order),
+            created=time.time() - (time.monotonic() - order.started),
+            owner=owner,
+            status="queued" if owner is None else "running",
+            idempotency_key=manner.idempotency_key,
+        )
+        lease = Lease(self.owner, FIRST_ATTEMPT)
+        record = JobRecord(self.links, lease=lease, job=order.id, team=order.caller.team, new=new)
+        record.watched = manner.watched
+        record.order = replace(order, record=record)
+        if order.options.keep and len(order.sent):
+            record.sources = await self._keep_sources(order)
+        return record.order, record
+
+    async def _keep_sources(self, order: Order) -> tuple[PictureRow, ...]:
+        """The pictures that came with a request, where another process finds them."""
+        sources = list(sources_of(order))
+        for source in sources:
+            await self.at.pictures.put(order.caller.team, order.sent.content(source), source.format)
+        return tuple(PictureRow("source", place, object_name(source)) for place, source in enumerate(sources))
+
+    def _existing(self, id: str, its_body: str | None, body: str) -> Joined:
+        if its_body != body:
+            message = f"this Idempotency-Key was used for another request ({id}); send a new key with a new request"
+            raise IdempotencyMismatch(f"Idempotency-Key: {message}", param="Idempotency-Key")
+        return Joined(id, replayed=True)
+
+    async def _resent(self, order: Order, body: str) -> Joined | None:
+        """The job of an SDK's earlier try; None where there is none, or it failed without having cost anything."""
+        team, caller = order.caller.team, order.caller.key
+        here = [each for each in self.running.values() if each.is_unwritten(team, caller, body)]
+        if here:
+            return Joined(min(here, key=lambda each: each.present).id)
+        since = time.time() - SAME_REQUEST_SECONDS
+        row = await self.database.write(find_resent, team, caller, body, since)
+        if row is None or may_run_again(row):
+            return None
+        return Joined(row.id)
+
+    def _run(self, order: Order, record: JobRecord, resources: ExitStack) -> Running:
+        running = self.running[order.id] = Running(order, record, self.at, resources)
+        running.task.add_done_callback(lambda _task: self.running.pop(order.id, None))
+        return running
+
+    def cancel(self, id: str) -> None:
+        """If it runs here."""
+        running = self.running.get(id)
+        if running is not None:
+            running.cancel()
+
+    async def left(self, running: Running, *, cancel: bool) -> None:
+        """A caller of the job has hung up. A request that he sends again finds it: it is written down for that.
+
+        `cancel`: he wanted it cancelled then, which is done if nobody else waits for it.
+        """
+        if running.present > 0 or running.task.done():
+            return
+        if cancel:
+            running.cancel()
+            return
+        try:
+            if not running.record.opened:
+                await running.record.open()
+            await self.links.journal.flush()
+            await self.database.write(mark_gone, [running.id])
+        except (DatabaseError, LeaseLost) as away:
+            log.info("job_not_marked", request_id=running.id, error=type(away).__name__)
+
+    async def resume(self, row: JobRow) -> None:
+        """Goes on with a job that is this process's from now on. Raises DatabaseError."""
+        before = before_of(*await self.database.read(left_behind, row.id))
+        lease = Lease(self.owner, row.attempt)
+        record = JobRecord(self.links, lease=lease, job=row.id, team=row.team, before=before)
+        record.watched = True
+        if row.cancelling:
+            record.stop.give()
+        try:
+            record.order = replace(await unpack(row, record, self.at), record=record)
+        except PictureStoreError:
+            await self.database.write(release, self.owner, [row.id])
+            return
+        except (NotRunnable, GatewayError) as wrong:
+            await give_up(record, before, str(wrong))
+            return
+        log.info("job_resumed", request_id=row.id, attempt=row.attempt, calls=before.calls if before else 0)
+        self._run(record.order, record, ExitStack())
+
+    async def close(self) -> None:
+        """Jobs whose calls can be found again are handed over; a call that could not is waited for: it may be paid."""
+        self.ending = True
+        handed_over: list[str] = []
+        while self.running:
+            for running in [each for each in self.running.values() if not each.record.without_ticket]:
+                if running.record.opened:
+                    handed_over.append(running.id)
+                running.let_go()
+            await asyncio.wait([each.task for each in self.running.values()], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.sleep(0)
+        await self.links.journal.close()
+        try:
+            await self.database.write(hand_over, self.owner, handed_over)
+        except DatabaseError as away:
+            log.warning("jobs_not_handed_over", jobs=len(handed_over), error=str(away))
+
+
+async def give_up(record: JobRecord, before: Before | None, why: str) -> None:
+    """A job that can no longer be run. What it has sent may have been paid."""
+    paid = before is not None and bool(before.open or before.pictures or before.lost)
+    error = ProviderFailed(f"the gateway that ran this job ended, and another one cannot go on: {why}", paid=paid)
+    made = [picture for _index, picture in sorted(record.made.items())]
+    await record.finish(Finish("failed", time.time(), error=packed_error(error, made), leftover=bool(made)))
+
+
+def may_run_again(row: JobRow) -> bool:
+    """It is over, brought nothing, and cost nothing."""
+    kept = Kept.of(row)
+    return kept is not None and kept.error is not None and kept.headers.get("x-should-retry") != "false"
+
+
+def images_asked(order: Order) -> int:
+    """As far as it can be said without a plan."""
+    n = order.asked.fields.get("n")
+    return n if isinstance(n, int) and n > 0 else 1

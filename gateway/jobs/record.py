@@ -1,0 +1,255 @@
+"""One job as it is written down, from its first call to its end (`flow/record.py`)."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import orjson
+
+from gateway.flow.calling import NotSent
+from gateway.flow.cost import NOTHING, Cost
+from gateway.flow.deps import Deps
+from gateway.flow.known import cacheable, keys_of
+from gateway.flow.order import Order
+from gateway.flow.picture import Picture, to_record
+from gateway.flow.record import Before, CallEnd, MadeBefore, SentCall
+from gateway.flow.stop import Stop
+from gateway.jobs.before import before_of_leftover
+from gateway.jobs.events import Events
+from gateway.jobs.hooks import HookDesk
+from gateway.jobs.uploads import uploads
+from gateway.jobs.webhooks import webhook
+from gateway.store.database import DatabaseError
+from gateway.store.entries import (
+    CallRow,
+    CallState,
+    Delivery,
+    Entry,
+    EventRow,
+    Finish,
+    Lease,
+    LeaseLost,
+    NewJob,
+    PictureRow,
+    Written,
+)
+from gateway.store.journal import Journal
+from gateway.store.records import encode, record_name
+from normalizers.plan import Plan
+from providers.base import Partial, Progress, Ticket
+
+AWAY = "the database, which keeps what is paid for, does not answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What every job of a process is connected to; `wake` says that there is something to deliver."""
+
+    at: Deps
+    journal: Journal
+    events: Events
+    hooks: HookDesk
+    wake: Callable[[], None]
+
+
+Seen = Callable[[int, Picture | Progress | Partial], None]  # a picture's place, and what there is of it
+
+
+class JobRecord:
+    """`new` is written with whatever comes first; for a job that was taken up there is none, but `before`.
+
+    Once `lost`, the job is another process's: nothing more may be sent for it here. `seen` is told what there is to
+    see, `made` are the pictures so far, `without_ticket` the calls that are out with nothing to
+    find them by.
+    """
+
+    def __init__(
+        self,
+        links: Links,
+        *,
+        lease: Lease,
+        job: str,
+        team: str,
+        new: NewJob | None = None,
+        before: Before | None = None,
+    ) -> None:
+        self.links = links
+        self.order: Order | None = None
+        self.seen: list[Seen] = []
+        self.lease = lease
+        self.job = job
+        self.team = team
+        self.stop = Stop()
+        self.before = before
+        self.watched = False
+        self.lost = False
+        self.new = new
+        self.sources: tuple[PictureRow, ...] = ()
+        self.made: dict[int, Picture] = dict(before.pictures) if before is not None else {}
+        self.without_ticket: set[int] = set()
+        self._started = before is not None and before.calls > 0
+        self._numbers = itertools.count(before.calls if before is not None else 0)
+
+    @property
+    def opened(self) -> bool:
+        """It is in the database, or on its way there."""
+        return self.new is None
+
+    async def open(self) -> Written:
+        """Writes the job down now. Raises DatabaseError."""
+        return await self._write(Entry(self.job, self.team))
+
+    async def sending(self, call: str, plan: Plan, indexes: tuple[int, ...]) -> SentCall:
+        offer, now = plan.offer, time.time()
+        sent = SentCall(next(self._numbers), call, offer.provider, offer.id, indexes, now)
+        begins = not self._started
+        self._started = True
+        started = (EventRow("started", now, {"provider": offer.provider}),) if begins else ()
+        entry = Entry(
+            self.job,
+            self.team,
+            started=now if begins else None,
+            calls=(row_of(sent, "sending"),),
+            events=started,
+        )
+        if self.new is not None:
+            self.new = replace(self.new, images=plan.n)
+        had = self.before
+        try:
+            await self._write(entry)
+        except DatabaseError as away:
+            raise NotSent(offer.provider, AWAY) from away
+        if self.before is not had:
+            made = MadeBefore(offer.provider)
+            self.ended(sent, "failed", reason=made.message)
+            raise made
+        self.without_ticket.add(sent.number)
+        return sent
+
+    async def accepted(self, sent: SentCall, ticket: Ticket) -> None:
+        """While the database is away the ticket is followed all the same, and written as soon as it is back."""
+        receipt = orjson.dumps([ticket.id, ticket.check_url, ticket.result_url, ticket.cancel_url]).decode()
+        entry = Entry(self.job, self.team, calls=(replace(row_of(sent, "accepted"), ticket=receipt),))
+        try:
+            await self._write(entry)
+        except DatabaseError:
+            self._later(entry)
+        self.without_ticket.discard(sent.number)
+
+    def ended(
+        self, sent: SentCall, end: CallEnd, *, images: int = 0, cost: Cost = NOTHING, reason: str | None = None
+    ) -> None:
+        self.without_ticket.discard(sent.number)
+        self.links.hooks.over(sent)
+        ended = replace(row_of(sent, end), images=images, reason=reason, finished=time.time())
+        if end == "done":
+            ended = replace(ended, cost_micros=cost.micros, cost_basis=cost.basis)
+        elif end == "failed":
+            ended = replace(ended, cost_micros=0)
+        self._later(Entry(self.job, self.team, calls=(ended,)))
+
+    def pictured(self, index: int, picture: Picture, plan: Plan) -> None:
+        self.made[index] = picture
+        now = time.time()
+        name = picture.name if picture.hash else None
+        facts = encode(replace(to_record(picture, int(now)), content=None))
+        row = PictureRow("image", index, name, facts, self._cache_key(index, plan))
+        url = None if name else picture.url
+        event = EventRow("image", now, {"index": index, "name": name, "url": url, "content_type": picture.content_type})
+        sent = self._uploads(index, now) if name else ()
+        self._later(Entry(self.job, self.team, pictures=(row,), events=(event,), deliveries=sent))
+        self._show(index, picture)
+
+    def progressed(self, sent: SentCall, news: Progress | Partial) -> None:
+        place = sent.indexes[news.place if isinstance(news, Partial) and news.place < len(sent.indexes) else 0]
+        if isinstance(news, Partial):
+            told = {"index": place, "number": news.number, "format": news.format}
+            self.links.events.tell(self.job, self.team, "partial_image", told, news.base64)
+        elif news.step is not None and news.steps is not None:
+            told = {"index": place, "step": news.step, "steps": news.steps}
+            self.links.events.tell(self.job, self.team, "progress", told)
+        self._show(place, news)
+
+    def webhook(self, sent: SentCall) -> str | None:
+        return self.links.hooks.url(sent)
+
+    def hint(self, sent: SentCall) -> asyncio.Event | None:
+        return self.links.hooks.hint(sent)
+
+    async def finish(self, finish: Finish) -> None:
+        """With the webhook that tells it. Raises LeaseLost where it is another process's by now, DatabaseError."""
+        await self._write(self._end(finish))
+        if self._field("webhook_url") or self._field("upload_endpoint"):
+            self.links.wake()
+
+    def finish_later(self, finish: Finish) -> None:
+        """As soon as the database takes it."""
+        self._later(self._end(finish))
+
+    def _end(self, finish: Finish) -> Entry:
+        event = EventRow("finished", finish.at, {"status": finish.status})
+        address = self._field("webhook_url")
+        told = (webhook(address, finish.at),) if address else ()
+        return Entry(self.job, self.team, events=(event,), deliveries=told, finish=finish)
+
+    def _show(self, place: int, news: Picture | Progress | Partial) -> None:
+        for seen in self.seen:
+            seen(place, news)
+
+    def _field(self, name: str) -> str | None:
+        value = self.order.asked.fields.get(name) if self.order is not None else None
+        return value if isinstance(value, str) else None
+
+    def _cache_key(self, index: int, plan: Plan) -> str | None:
+        if self.order is None or not cacheable(self.order, plan, self.links.at):
+            return None
+        return record_name(self.team, keys_of(plan, self.order)[index])
+
+    def _uploads(self, index: int, now: float) -> tuple[Delivery, ...]:
+        address = self._field("upload_endpoint")
+        return uploads(address, (index,), now) if address else ()
+
+    async def _write(self, entry: Entry) -> Written:
+        """With the job itself where that is not written yet; what others left to it becomes `before`."""
+        if self.lost:
+            raise LeaseLost(self.job)
+        new, self.new = self.new, None
+        try:
+            if new is None:
+                return await self.links.journal.write(replace(entry, lease=self.lease))
+            accepted = EventRow("accepted", new.created, {"model": new.model, "images": new.images})
+            written = await self.links.journal.write(
+                replace(
+                    entry,
+                    new=new,
+                    pictures=(*self.sources, *entry.pictures),
+                    events=(accepted, *entry.events),
+                )
+            )
+        except LeaseLost:
+            self.lost = True
+            raise LeaseLost(self.job) from None
+        except DatabaseError:
+            self.new = new
+            raise
+        if written.leftover is not None and self.before is None:
+            self.before = before_of_leftover(written.leftover)
+        return written
+
+    def _later(self, entry: Entry) -> None:
+        if not self.lost and self.opened:
+            self.links.journal.later(replace(entry, lease=self.lease))
+
+
+def row_of(sent: SentCall, state: CallState) -> CallRow:
+    return CallRow(
+        number=sent.number,
+        provider=sent.provider,
+        offer=sent.offer,
+        call=sent.id,
+        indexes=sent.indexes,
+        state=state,
+        started=sent.started,
+    )

@@ -1,0 +1,141 @@
+"""A job that this process runs: a task of its own, which goes on whoever waits for it."""
+
+import asyncio
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import structlog
+
+from gateway.errors import GatewayError, InternalError, JobCancelled
+from gateway.flow.deps import Deps
+from gateway.flow.order import Order
+from gateway.flow.pipeline import Served, generate
+from gateway.jobs.answers import Told, packed_error, told
+from gateway.jobs.record import JobRecord
+from gateway.store.database import DatabaseError
+from gateway.store.entries import Finish, LeaseLost
+
+log = structlog.stdlib.get_logger()
+
+SAVE_SECONDS = 10.0  # how long an answer waits for a database that is away
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What the job came to."""
+
+    served: Served
+    told: Told
+
+
+class TakenAway(Exception):
+    """Another process goes on with the job."""
+
+
+class Running:
+    """`present` is how many callers wait for it; `resources` are given back when it is over."""
+
+    def __init__(self, order: Order, record: JobRecord, at: Deps, resources: ExitStack) -> None:
+        self.order = order
+        self.record = record
+        self.present = 0
+        self._at = at
+        self._resources = resources
+        self.task = asyncio.ensure_future(self._run())
+        self.task.add_done_callback(self._over)
+
+    @property
+    def id(self) -> str:
+        return self.order.id
+
+    async def wait(self, until: float) -> bool:
+        """Whether it is over by then, an instant of `time.monotonic()`."""
+        if not self.task.done():
+            await asyncio.wait({self.task}, timeout=max(0.0, until - time.monotonic()))
+        return self.task.done()
+
+    def outcome(self) -> Ended:
+        """Of a job that is over. Raises the GatewayError that it ended in, or TakenAway."""
+        return self.task.result()
+
+    def is_unwritten(self, team: str, caller: str, body: str) -> bool:
+        """It is that request, and nothing of it is in the database yet."""
+        new = self.record.new
+        return new is not None and (new.team, new.caller, new.body) == (team, caller, body)
+
+    def cancel(self) -> None:
+        """Nothing more is sent, and what runs at a provider is cancelled there."""
+        self.record.stop.give()
+
+    def let_go(self) -> None:
+        """The task ends without a word to anybody: another process will go on with the job."""
+        self.record.lost = True
+        self.task.cancel()
+
+    async def _run(self) -> Ended:
+        try:
+            served = await generate(self.order, self._at)
+        except LeaseLost:
+            raise TakenAway from None
+        except GatewayError as error:
+            await self._fail(error)
+            raise
+        except Exception as fault:
+            log.error("fault", request_id=self.id, error=type(fault).__name__, exc_info=fault)
+            error = InternalError(f"an error of the gateway's own; its log has more under {self.id}")
+            await self._fail(error)
+            raise error from None
+        if self.record.stop.wanted:
+            cost = served.drawn.cost
+            cancelled = JobCancelled(self.id, "its pictures were already drawn, and stay with it", cost=cost)
+            await self._fail(cancelled)
+            raise cancelled
+        return await self._succeed(served)
+
+    async def _succeed(self, served: Served) -> Ended:
+        ended = Ended(served, told(served, self._at))
+        if self.record.opened or served.cache == "shared":
+            await self._add_known(served)
+            provider, cost = served.plan.offer.provider, served.drawn.cost
+            packed = ended.told.packed()
+            await self._save(Finish("succeeded", time.time(), packed, provider=provider, cost_micros=cost))
+        return ended
+
+    async def _add_known(self, served: Served) -> None:
+        """Pictures that others drew are this job's too: they are not deleted as long as it is there."""
+        known = {index: each for index, each in served.drawn.pictures.items() if index not in self.record.made}
+        try:
+            if known and not self.record.opened:
+                await self.record.open()
+        except (DatabaseError, LeaseLost) as away:
+            log.warning("job_not_written", request_id=self.id, error=type(away).__name__)
+        for index, picture in sorted(known.items()):
+            self.record.pictured(index, picture, served.plan)
+
+    async def _fail(self, error: GatewayError) -> None:
+        """A job of which nothing was sent, and that nobody was promised, leaves no trace."""
+        if not self.record.opened:
+            return
+        made = [picture for _index, picture in sorted(self.record.made.items())]
+        status = "cancelled" if isinstance(error, JobCancelled) else "failed"
+        provider = made[0].provider if made else None
+        leftover = status == "failed" and any(picture.hash or picture.url for picture in made)
+        packed = packed_error(error, made)
+        await self._save(Finish(status, time.time(), error=packed, provider=provider, leftover=leftover))
+
+    async def _save(self, finish: Finish) -> None:
+        """A caller gets what was drawn for him even if it cannot be written down now: the journal goes on trying."""
+        try:
+            async with asyncio.timeout(SAVE_SECONDS):
+                await self.record.finish(finish)
+        except LeaseLost:
+            log.info("job_taken_away", request_id=self.id)
+        except (DatabaseError, TimeoutError) as away:
+            log.warning("job_end_not_written", request_id=self.id, error=str(away))
+            self.record.finish_later(finish)
+
+    def _over(self, task: asyncio.Task[Ended]) -> None:
+        self._resources.close()
+        if not task.cancelled():
+            task.exception()  # asked for here, because nobody may be waiting

@@ -1,0 +1,145 @@
+"""A request as a job keeps it: all that another process needs to run it, but the bytes of its pictures.
+
+`{"asked": {model, fields, filled}, "pictures": [[path, source]…], "operation", "options", "cache", "base_url"}`;
+where a picture stood in the fields is null, and `pictures` says which. The bytes are objects of the picture store.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+import orjson
+from blake3 import blake3
+
+from gateway.flow.candidates import find_model
+from gateway.flow.deps import Deps
+from gateway.flow.order import Caller, Order
+from gateway.flow.record import Record
+from gateway.flow.sent_pictures import SentPictures
+from gateway.store.jobs import JobRow
+from normalizers.asked import Asked, Options
+from normalizers.offer import Operation
+from normalizers.source import Source
+
+Path = tuple[str | int, ...]
+
+
+class NotRunnable(Exception):
+    """What was kept of the request is not enough to run it; the text says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A value without its pictures, and where each of them stood."""
+
+    plain: Any
+    pictures: list[tuple[Path, Source]]
+
+
+def pack(order: Order) -> bytes:
+    taken = without_pictures(dict(order.asked.fields))
+    return orjson.dumps(
+        {
+            "asked": {"model": order.asked.model, "fields": taken.plain, "filled": dict(order.asked.filled)},
+            "pictures": [[path, asdict(source)] for path, source in taken.pictures],
+            "operation": order.operation,
+            "options": asdict(order.options),
+            "cache": order.cache,
+            "base_url": order.base_url,
+        }
+    )
+
+
+def body_hash(order: Order) -> str:
+    """The same for the same request, whatever the order of its fields; headers that decide its answer count."""
+    options = asdict(order.options)
+    parts = (order.asked.model, order.asked.fields, order.operation, options, order.cache)
+    return blake3(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+async def unpack(row: JobRow, record: Record, at: Deps) -> Order:
+    """As it was accepted, with what is left of its time.
+
+    Raises NotRunnable, PictureStoreError, or the GatewayError of a model that is no longer known. Only a job of which
+    a call is still to be made needs the pictures that came with it.
+    """
+    if row.request is None:
+        raise NotRunnable("the request was not kept")
+    kept = cast("dict[str, Any]", orjson.loads(row.request))
+    sources = [(tuple(path), Source(**source)) for path, source in kept["pictures"]]
+    fields: dict[str, Any] = kept["asked"]["fields"]
+    for path, source in sources:
+        put_back(fields, path, source)
+    operation: Operation = kept["operation"]
+    asked = Asked(kept["asked"]["model"], fields, kept["asked"]["filled"])
+    age = time.time() - row.created
+    started = time.monotonic() - max(0.0, age)
+    return Order(
+        id=row.id,
+        asked=asked,
+        found=find_model(asked.model, at, operation),
+        caller=Caller(row.team, key=row.caller),
+        options=Options(**kept["options"]),
+        started=started,
+        deadline=started + at.settings.jobs.deadline,
+        base_url=kept["base_url"],
+        operation=operation,
+        sent=SentPictures(await contents(row.team, [source for _path, source in sources], at, needed=needed(record))),
+        cache=kept["cache"],
+        record=record,
+    )
+
+
+def needed(record: Record) -> bool:
+    return record.before is None or not record.before.open or any(not each.ticket for each in record.before.open)
+
+
+async def contents(team: str, sources: list[Source], at: Deps, *, needed: bool) -> Mapping[str, bytes]:
+    found: dict[str, bytes] = {}
+    for source in sources:
+        if source.hash not in found:
+            content = await at.pictures.get(team, object_name(source))
+            if content is not None:
+                found[source.hash] = content
+            elif needed:
+                raise NotRunnable("a picture that came with the request was not kept")
+    return found
+
+
+def object_name(source: Source) -> str:
+    """Of the picture as it came, in the store."""
+    return f"{source.hash}.{source.format}"
+
+
+def without_pictures(value: Any) -> Taken:
+    found: list[tuple[Path, Source]] = []
+
+    def plain(part: Any, path: Path) -> Any:
+        if isinstance(part, Source):
+            found.append((path, part))
+            return None
+        if isinstance(part, Mapping):
+            inner = cast("Mapping[str, Any]", part)
+            return {name: plain(each, (*path, name)) for name, each in inner.items()}
+        if isinstance(part, (list, tuple)):
+            return [plain(each, (*path, place)) for place, each in enumerate(cast("list[Any]", part))]
+        return part
+
+    return Taken(plain(value, ()), found)
+
+
+def put_back(fields: Any, path: Path, source: Source) -> None:
+    *steps, last = path
+    for step in steps:
+        fields = fields[step]
+    fields[last] = source
+
+
+def sources_of(order: Order) -> Iterator[Source]:
+    """Each picture that came with the request, once."""
+    seen: set[str] = set()
+    for _path, source in without_pictures(dict(order.asked.fields)).pictures:
+        if source.hash not in seen:
+            seen.add(source.hash)
+            yield source
