@@ -46,7 +46,7 @@ async def go_on(opened: OpenCall, plan: Plan | None, order: Order, drawn: Drawn,
             raise ProviderError(Kind.LOST, "the gateway no longer offers what it was drawing", provider=sent.provider)
         answer = await answer_of(opened, plan, order, at)
     except ProviderError as error:
-        order.record.ended(sent, end_of(error), reason=error.message)
+        order.record.ended(sent, end_of(error), reason=reason_of(error))
         drawn.errors.append(error)
         if plan is not None:
             note(drawn, plan, outcome_of(error), 0, at.routing.now() - started)

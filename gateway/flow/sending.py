@@ -23,7 +23,7 @@ async def send_one(planned: PlannedCall, plan: Plan, order: Order, at: Deps) -> 
         webhook = record.webhook(sent)
         return sent, await ask(replace(call, webhook=webhook) if webhook else call, sent, order, at)
     except ProviderError as error:
-        record.ended(sent, end_of(error), reason=error.message)
+        record.ended(sent, end_of(error), reason=reason_of(error))
         raise
 
 
@@ -32,6 +32,11 @@ def end_of(error: ProviderError) -> CallEnd:
     if error.kind is Kind.CANCELLED:
         return "cancelled"
     return "unknown" if error.paid and error.kind is not Kind.MODERATED else "failed"
+
+
+def reason_of(error: ProviderError) -> str:
+    """`busy: it is overloaded`; `jobs/called.py` takes it apart."""
+    return f"{error.kind.value}: {error.message}"
 
 
 def make_call(planned: PlannedCall, plan: Plan, order: Order) -> Call:

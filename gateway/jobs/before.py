@@ -10,6 +10,7 @@ from gateway.flow.attempt import Attempt
 from gateway.flow.cost import BASES, Cost, CostBasis
 from gateway.flow.picture import Picture, from_record
 from gateway.flow.record import Before, OpenCall, SentCall
+from gateway.jobs.called import outcome_and_reason
 from gateway.store.entries import CallRow, Leftover, PictureRow
 from gateway.store.records import decode
 from providers.base import Ticket
@@ -59,9 +60,9 @@ def opened(call: CallRow) -> OpenCall:
 
 
 def attempt(call: CallRow) -> Attempt:
-    outcome = "ok" if call.state == "done" else call.state
+    outcome, reason = outcome_and_reason(call)
     seconds = (call.finished or call.started) - call.started
-    return Attempt(call.provider, outcome, call.images, round(seconds * 1000), call.reason)
+    return Attempt(call.provider, outcome, call.images, round(seconds * 1000), reason)
 
 
 def basis_of(word: str | None) -> CostBasis:

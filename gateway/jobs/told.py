@@ -3,22 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.jobs.called import outcome_and_reason
 from gateway.jobs.events import Steps
 from gateway.rows.plans import in_dollars
-from gateway.store.entries import CallRow, CallState
+from gateway.store.entries import CallRow
 from gateway.store.job_details import JobDetails
 from gateway.store.jobs import DeliveryRow
-from providers.errors import Kind
 
-OUTCOMES: Mapping[CallState, str] = {
-    "sending": "running",
-    "accepted": "running",
-    "done": "ok",
-    "failed": "failed",
-    "unknown": "unknown",
-    "cancelled": "cancelled",
-}
-KINDS = frozenset(kind.value for kind in Kind)
 MAY_BE_PAID = "its answer was lost: it may have been paid, and it was not sent again"
 
 
@@ -68,11 +59,7 @@ def provider_of(calls: tuple[CallRow, ...]) -> str | None:
 
 def attempt(call: CallRow) -> dict[str, Any]:
     """In the words of `metadata.attempts`; `reason` only where there is one."""
-    outcome, reason = OUTCOMES[call.state], call.reason
-    if call.state == "failed" and reason:
-        kind, separator, rest = reason.partition(": ")
-        if separator and kind in KINDS:
-            outcome, reason = kind, rest
+    outcome, reason = outcome_and_reason(call)
     if call.state == "unknown":
         reason = MAY_BE_PAID
     told = {

@@ -114,7 +114,7 @@ def test_a_job_that_is_over() -> None:
         ({"state": "failed", "reason": "oh: no"}, {"outcome": "failed", "reason": "oh: no"}),
         (
             {"state": "cancelled", "reason": "cancelled: by you"},
-            {"outcome": "cancelled", "reason": "cancelled: by you"},
+            {"outcome": "cancelled", "reason": "by you"},
         ),
         ({"state": "unknown", "reason": "lost: no answer"}, {"outcome": "unknown", "reason": MAY_BE_PAID}),
     ],
