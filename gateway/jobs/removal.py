@@ -80,7 +80,7 @@ class Removal:
         self._policy = policy
         self._linger_seconds = linger_seconds
         self._linger_bytes = linger_bytes
-        self._closing = False
+        self._closing = asyncio.Event()
         self._lingering: list[Gone] = []
         self._under_way: set[asyncio.Task[Any]] = set()
 
@@ -90,7 +90,7 @@ class Removal:
         return sum(gone.size for gone in self._lingering)
 
     async def close(self) -> None:
-        self._closing = True
+        self._closing.set()
         while self._under_way:
             self._hurry_the_first()
             await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
@@ -181,16 +181,23 @@ class Removal:
                 else:
                     await self._put_back(gone, wanted)
                     return
-                if pause is not None:
-                    await asyncio.sleep(pause)
+                if pause is None or self._closing.is_set():
+                    break
+                await self._rest(pause)
             log.error("it is not known whether deleted pictures are needed", team=gone.team, count=len(gone.contents))
         finally:
             self._lingering.remove(gone)
 
+    async def _rest(self, seconds: float) -> None:
+        """No longer than until the process ends."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
+
     def _hurry_the_first(self) -> None:
         held = self.held
         for gone in self._lingering:
-            if held <= self._linger_bytes and not self._closing:
+            if held <= self._linger_bytes and not self._closing.is_set():
                 return
             held -= gone.size
             gone.hurry.set()
