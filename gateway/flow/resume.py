@@ -12,7 +12,7 @@ from gateway.flow.drawn import Drawn, Found, outcome_of
 from gateway.flow.hand_over import with_wire_forms
 from gateway.flow.order import Order
 from gateway.flow.record import Before, OpenCall
-from gateway.flow.sending import end_of, make_call
+from gateway.flow.sending import end_of, make_call, reason_of
 from gateway.flow.together import together
 from normalizers.plan import Plan
 from providers.base import Answer, Repeats
