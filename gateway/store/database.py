@@ -6,48 +6,27 @@ writes; others read, which its write-ahead log allows meanwhile.
 """
 
 import asyncio
-import contextlib
-import sqlite3
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 import asyncpg
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from gateway.store.database_errors import DatabaseError, failures_told
 from gateway.store.prepared import sqlite_connection
 
 READERS = 2
 LONGEST_SECONDS = 15.0  # of one transaction; who waits longer is told that the database is away
-# By the beginnings of result codes' names (SQLite, "Result and Error Codes", read 2026-11-21).
-SQLITE_SAYS = {
-    "SQLITE_READONLY": "its file may not be written to",
-    "SQLITE_CANTOPEN": "its file cannot be opened",
-    "SQLITE_NOTADB": "its file is not a database",
-    "SQLITE_CORRUPT": "its file is damaged",
-    "SQLITE_FULL": "its disk is full",
-    "SQLITE_BUSY": "somebody else kept it locked",
-}
 POSTGRES = ("postgresql://", "postgres://")
 
+driver = cast("Any", asyncpg)  # has no types
 P = ParamSpec("P")
 Result = TypeVar("Result")
-
-
-class DatabaseError(Exception):
-    """The database cannot be reached, or refuses; the message holds no value and no password."""
-
-
-class DatabaseAway(DatabaseError):
-    """It cannot be reached, is locked for too long or full: nothing is wrong with what was asked of it.
-
-    A transaction that was under way may have been committed, or not.
-    """
 
 
 class Database(Protocol):
@@ -78,8 +57,9 @@ class SQLite:
 
     dialect = "sqlite"
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, longest: float = LONGEST_SECONDS) -> None:
         """Raises DatabaseError where there can be no such file."""
+        self._longest = longest
         with failures_told():
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not file.exists():
@@ -90,22 +70,22 @@ class SQLite:
     async def write(
         self, work: Callable[Concatenate[Connection, P], Result], *args: P.args, **named: P.kwargs
     ) -> Result:
-        return await self._run(self._writer, lambda connection: work(connection, *args, **named))
+        return await self._run(self._writer, self._longest, lambda connection: work(connection, *args, **named))
 
     async def patiently(self, work: Callable[[Connection], Result]) -> Result:
-        return await self._run(self._writer, work, longest=None)
+        return await self._run(self._writer, None, work)
 
     async def read(
         self, work: Callable[Concatenate[Connection, P], Result], *args: P.args, **named: P.kwargs
     ) -> Result:
-        return await self._run(self._readers, lambda connection: work(connection, *args, **named))
+        return await self._run(self._readers, self._longest, lambda connection: work(connection, *args, **named))
 
     async def close(self) -> None:
         for connections in (self._writer, self._readers):
             await asyncio.to_thread(connections.close)
 
     async def _run(
-        self, connections: "Connections", work: Callable[[Connection], Result], longest: float | None = LONGEST_SECONDS
+        self, connections: "Connections", longest: float | None, work: Callable[[Connection], Result]
     ) -> Result:
         """A transaction that has begun is finished, whoever still waits for it."""
         with failures_told():
@@ -119,7 +99,8 @@ class Connections:
 
     def __init__(self, file: Path, threads: int, *, begin: str) -> None:
         self.threads = ThreadPoolExecutor(threads, "sql")
-        self._engine = create_engine(f"sqlite:///{file}", hide_parameters=True, poolclass=NullPool)
+        address = URL.create("sqlite", database=str(file))
+        self._engine = create_engine(address, hide_parameters=True, poolclass=NullPool)
         prepare_sqlite(self._engine, begin=begin)
         self._local = threading.local()
         self._open: set[Connection] = set()
@@ -152,18 +133,27 @@ class Postgres:
 
     dialect = "postgresql"
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, longest: float = LONGEST_SECONDS) -> None:
+        self._longest = longest
+
+        async def connect() -> Any:
+            """The driver reads the URL itself, so that it means what it means everywhere, `sslmode` and all."""
+            try:
+                return await driver.connect(url, server_settings={"application_name": "easel"})
+            except ValueError:  # which may quote it
+                raise DatabaseError("database.url is not one that Postgres understands") from None
+
         self._engine: AsyncEngine = create_async_engine(
-            "postgresql+asyncpg://" + url.partition("://")[2], pool_size=20, pool_pre_ping=True, hide_parameters=True
+            "postgresql+asyncpg://", async_creator=connect, pool_size=20, pool_pre_ping=True, hide_parameters=True
         )
 
     async def write(
         self, work: Callable[Concatenate[Connection, P], Result], *args: P.args, **named: P.kwargs
     ) -> Result:
-        return await self._run(lambda connection: work(connection, *args, **named))
+        return await self._run(self._longest, lambda connection: work(connection, *args, **named))
 
     async def patiently(self, work: Callable[[Connection], Result]) -> Result:
-        return await self._run(work, longest=None)
+        return await self._run(None, work)
 
     async def read(
         self, work: Callable[Concatenate[Connection, P], Result], *args: P.args, **named: P.kwargs
@@ -173,7 +163,7 @@ class Postgres:
     async def close(self) -> None:
         await self._engine.dispose()
 
-    async def _run(self, work: Callable[[Connection], Result], longest: float | None = LONGEST_SECONDS) -> Result:
+    async def _run(self, longest: float | None, work: Callable[[Connection], Result]) -> Result:
         with failures_told():
             async with asyncio.timeout(longest), self._engine.begin() as connection:
                 return await connection.run_sync(work)
@@ -198,7 +188,13 @@ def prepare_sqlite(engine: Engine, *, begin: str) -> None:
     def connected(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver's own way of beginning transactions is not ours
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON"):
+        for pragma in (
+            "busy_timeout=10000",
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            "foreign_keys=ON",
+            "cache_size=-8000",
+        ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -207,34 +203,3 @@ def prepare_sqlite(engine: Engine, *, begin: str) -> None:
 
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", begins)
-
-
-@contextlib.contextmanager
-def failures_told() -> Generator[None]:
-    """Only the kind of an error is kept: its text may quote the values of a statement, or a URL with a password."""
-    try:
-        yield
-    except TimeoutError:
-        raise DatabaseAway("the database did not answer in time") from None
-    except (
-        OperationalError,
-        InterfaceError,
-        sqlite3.OperationalError,
-        OSError,
-        asyncpg.PostgresConnectionError,
-    ) as error:
-        raise DatabaseAway(f"the database is away: {kind(error)}") from None
-    except (SQLAlchemyError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        away = isinstance(error, DBAPIError) and error.connection_invalidated
-        raise (DatabaseAway if away else DatabaseError)(f"the database failed: {kind(error)}") from None
-
-
-def kind(error: Exception) -> str:
-    """As the driver names it."""
-    original = cast("object", error.orig) if isinstance(error, DBAPIError) else error
-    if isinstance(original, sqlite3.Error):
-        name: str = getattr(original, "sqlite_errorname", "")  # the errors of Python's own module have none
-        return next((text for prefix, text in SQLITE_SAYS.items() if name.startswith(prefix)), name)
-    if isinstance(original, OSError):
-        return f"{type(original).__name__} ({original.strerror})" if original.strerror else type(original).__name__
-    return type(original or error).__name__

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from gateway.store.database import Database, DatabaseAway, DatabaseError
+from gateway.store.database import Database
+from gateway.store.database_errors import DatabaseAway, DatabaseError
 from gateway.store.entries import Committed, Entry, LeaseLost, NewJob, Written
 from gateway.store.journal_transaction import Numbered, Outcome, write_batch
 from gateway.store.withdrawal import withdraw
