@@ -38,13 +38,10 @@ HEADERS = [
 class EventStreams:
     """Streams of events; a client that takes nothing is waited for, and no event for it is kept meanwhile."""
 
-    def __init__(
-        self, at: Deps, events: Events, shown: ShownJobs, *, heartbeat_seconds: float = HEARTBEAT_SECONDS
-    ) -> None:
+    def __init__(self, at: Deps, events: Events, shown: ShownJobs) -> None:
         self._at = at
         self._events = events
         self._shown = shown
-        self._heartbeat_seconds = heartbeat_seconds
         self._ended: dict[tuple[str, str], asyncio.Task[dict[str, Any] | None]] = {}
 
     async def serve(
@@ -72,7 +69,7 @@ class EventStreams:
     async def _tell_next(self, listener: Listener, scope: Scope, send: Send, *, over: bool) -> bool:
         """Whether the stream goes on. A client that loses it with the database comes back to where it was."""
         try:
-            batch = await listener.next(self._heartbeat_seconds)
+            batch = await listener.next(HEARTBEAT_SECONDS)
             if listener.closed or (over and not batch):
                 return False
             return await self._tell(b"" if batch else HEARTBEAT, batch, listener, scope, send)

@@ -165,7 +165,7 @@ class JobRecord:
     def progressed(self, sent: SentCall, news: Progress | Partial) -> None:
         place = sent.indexes[news.place if isinstance(news, Partial) and news.place < len(sent.indexes) else 0]
         if isinstance(news, Partial):
-            told = {"index": place, "number": news.number, "format": news.format}
+            told = {"index": place, "partial_image_index": news.number, "output_format": news.format}
             self.links.events.tell(self.job, self.team, "partial_image", told, news.base64)
         elif news.step is not None and news.steps is not None:
             told = {"index": place, "step": news.step, "steps": news.steps}

@@ -8,6 +8,7 @@ import httpx
 import uvicorn
 
 from gateway.app import App, create_app
+from gateway.cli.server import OrderlyServer
 from gateway.settings import Settings
 
 ADMIN_KEY = "ek_test_admin"
@@ -23,7 +24,7 @@ class RunningGateway:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         config = uvicorn.Config(self.app, log_level="critical", access_log=False, lifespan="on")
-        self._server = uvicorn.Server(config)
+        self._server = OrderlyServer(config)
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
         self.http = httpx.Client(base_url=self.url, headers={"authorization": f"Bearer {ADMIN_KEY}"}, timeout=60)
@@ -45,8 +46,16 @@ class RunningGateway:
 
     def stop(self) -> None:
         self.http.close()
-        self._server.should_exit = True
+        self.end()
         self._thread.join(30)
+
+    def end(self) -> None:
+        """As a signal does: it finishes what it has begun, and `ended` says when it has."""
+        self._server.should_exit = True
+
+    @property
+    def ended(self) -> bool:
+        return not self._thread.is_alive()
 
     def forget_trouble(self) -> Self:
         """It trusts every provider again, whatever the faults of other tests have taught it."""
