@@ -172,8 +172,11 @@ class Journal:
                 await self._transaction([each], again=True)
             except DatabaseAway:
                 raise
-            except Exception as refused:
+            except DatabaseError as refused:
                 self._refuse(each, refused)
+            except Exception as broken:
+                log.error("fault", task="journal", error=type(broken).__name__, exc_info=broken)
+                self._refuse(each, DatabaseError(f"it cannot be written: {type(broken).__name__}"))
             batch.remove(each)
 
     async def _transaction(self, batch: Sequence[Waiting], *, again: bool) -> None:
@@ -205,9 +208,9 @@ class Journal:
             self._lost.add(job)
             log.debug("job_lease_lost", job=job)
 
-    def _refuse(self, each: Waiting, refused: Exception) -> None:
+    def _refuse(self, each: Waiting, refused: DatabaseError) -> None:
         if each.entry is not None and each.answer is None:
-            log.error("job_note_refused", job=each.entry.job, error=describe(refused))
+            log.error("job_note_refused", job=each.entry.job, error=str(refused))
         each.settle(refused)
 
     def _keep(self, batch: Sequence[Waiting], away: DatabaseAway) -> None:
