@@ -9,7 +9,8 @@ from gateway.api.asgi import send_json
 from gateway.api.auth import Keys
 from gateway.api.body import read_json
 from gateway.errors import InvalidJson, InvalidValue, NotAllowed, NotFound, Overloaded
-from gateway.store.database import Database, DatabaseError
+from gateway.store.database import Database
+from gateway.store.database_errors import DatabaseError
 from gateway.store.teams import TeamRow, change_team, read_team
 
 TTLS = ("image_ttl", "job_ttl")

@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 import structlog
 
 from gateway.store import retention
-from gateway.store.database import Database, DatabaseError
+from gateway.store.database import Database
+from gateway.store.database_errors import DatabaseError
 from gateway.store.pictures import Pictures, PictureStoreError
 from gateway.store.records import Records
 from gateway.store.retention import Counted, Doomed, Policy

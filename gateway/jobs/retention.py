@@ -14,7 +14,8 @@ import structlog
 
 from gateway.jobs.removal import Removal
 from gateway.store import retention
-from gateway.store.database import Database, DatabaseError
+from gateway.store.database import Database
+from gateway.store.database_errors import DatabaseError
 from gateway.store.pictures import Pictures, PictureStoreError
 from gateway.store.records import Records
 from gateway.store.retention import Doomed, Policy

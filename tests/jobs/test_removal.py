@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 
 from gateway.jobs.removal import Removal
 from gateway.jobs.retention import Deletion, Retention
-from gateway.store.database import DatabaseAway, DatabaseError, SQLite
+from gateway.store.database import SQLite
+from gateway.store.database_errors import DatabaseAway, DatabaseError
 from gateway.store.entries import Entry, Finish, NewJob, PictureRow
 from gateway.store.journal_transaction import Numbered, write_batch
 from gateway.store.pictures import Pictures, PictureStoreError
