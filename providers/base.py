@@ -182,6 +182,13 @@ class Waits(Protocol):
 
 
 @runtime_checkable
+class Repeats(Protocol):
+    """A queued adapter whose calls have ids of ours: the same call, submitted again, is not drawn a second time."""
+
+    repeats: bool
+
+
+@runtime_checkable
 class Uploads(Protocol):
     """An adapter whose provider stores pictures that are sent to it; what it gives stands in a payload for one."""
 

@@ -33,6 +33,7 @@ class Civitai:
     """
 
     name = "civitai"
+    repeats = True
 
     def __init__(self, account: Account, *, pauses: Sequence[float] = PAUSES) -> None:
         self.http = account.open(self.name, longest=EXCHANGE_SECONDS)

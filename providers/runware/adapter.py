@@ -33,6 +33,7 @@ class Runware:
     """
 
     name = "runware"
+    repeats = True
 
     def __init__(self, account: Account, *, lag: Sequence[float] = LAG_SECONDS) -> None:
         self.http = account.open(self.name, longest=TASK_SECONDS)
