@@ -30,7 +30,7 @@ class JobRoute(ABC):
         try:
             await self.answer(caller, scope, receive, send)
         except DatabaseError as wrong:
-            raise Overloaded("the database, which holds the jobs, does not answer; try again in a moment") from wrong
+            raise Overloaded("the database does not answer; try again in a moment") from wrong
 
     @abstractmethod
     async def answer(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None: ...

@@ -41,11 +41,22 @@ def job_json(
         "result": result,
         "error": error,
         "attempts": [attempt(call) for call in details.calls],
-        "cost": in_dollars(row.cost_micros),
+        "cost": in_dollars(cost_of(details)),
         "cancelling": row.cancelling and row.finished is None,
         "webhook": delivery(webhook) if webhook else None,
         "uploads": [{"index": each.place, **delivery(each)} for each in details.deliveries if each.kind == "upload"],
     }
+
+
+def cost_of(details: JobDetails) -> int | None:
+    """Micro-dollars. Of a job that did not succeed, what its calls cost; a blocked picture may be charged."""
+    row = details.row
+    if row.cost_micros is not None or row.finished is None:
+        return row.cost_micros
+    known = [
+        call.cost_micros for call in details.calls if call.cost_micros or outcome_and_reason(call)[0] != "moderated"
+    ]
+    return sum(filter(None, known)) if None not in known and len(known) == len(details.calls) else None
 
 
 def whole(moment: float | None) -> int | None:

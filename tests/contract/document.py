@@ -13,8 +13,18 @@ METHODS = ("get", "head", "post", "put", "patch", "delete")
 Json = dict[str, Any]
 
 
+class OncePerKey(yaml.SafeLoader):
+    """YAML lets the last one of equal keys win in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _value in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = {key for key in keys if keys.count(key) > 1}
+        assert not twice, f"{sorted(twice)} twice at line {node.start_mark.line + 1}"
+        return super().construct_mapping(node, deep)
+
+
 def read() -> Json:
-    return cast("Json", yaml.safe_load(FILE.read_text()))
+    return cast("Json", yaml.load(FILE.read_text(), OncePerKey))  # noqa: S506 - it is a safe one
 
 
 DOCUMENT = read()

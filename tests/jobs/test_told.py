@@ -126,6 +126,29 @@ def test_calls_have_the_words_of_attempts(changes: dict[str, Any], attempt: dict
     assert told(ROW, call)["attempts"] == [expected]
 
 
+@pytest.mark.parametrize(
+    ("calls", "cost"),
+    [
+        ([], 0),
+        ([{"state": "failed", "reason": "busy: no", "cost_micros": 0}], 0),
+        ([{"state": "done", "cost_micros": 20_000}, {"state": "failed", "cost_micros": 0}], 0.02),
+        ([{"state": "done", "cost_micros": 20_000}, {"state": "unknown"}], None),
+        (
+            [
+                {"state": "done", "cost_micros": 20_000},
+                {"state": "failed", "reason": "moderated: no", "cost_micros": 0},
+            ],
+            None,
+        ),
+        ([{"state": "failed", "reason": "moderated: no", "cost_micros": 30_000}], 0.03),
+    ],
+)
+def test_a_job_that_failed_costs_what_its_calls_do(calls: list[dict[str, Any]], cost: float | None) -> None:
+    row = replace(ROW, status="failed", finished=CREATED + 9)
+    assert told(row, *(replace(CALL, **call) for call in calls))["cost"] == cost
+    assert told(ROW, *(replace(CALL, **call) for call in calls))["cost"] is None
+
+
 def test_deliveries_are_told_without_what_opens_them() -> None:
     upload = replace(DELIVERY, id="upl_1", kind="upload", place=1, state="delivered", last_error=None, last_status=200)
     job = told(deliveries=(DELIVERY, upload))
