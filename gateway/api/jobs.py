@@ -1,7 +1,7 @@
 """/v1/jobs: what became of requests, for those who asked; listed, waited for, cancelled, deleted."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
@@ -107,7 +107,7 @@ class CancelJob(JobRoute):
     name = "job_cancel"
 
     def __init__(
-        self, keys: Keys, database: Database, shown: ShownJobs, events: Events, cancel: Callable[[str], object]
+        self, keys: Keys, database: Database, shown: ShownJobs, events: Events, cancel: Callable[[str], Awaitable[None]]
     ) -> None:
         super().__init__(keys, database)
         self.shown = shown
@@ -118,8 +118,7 @@ class CancelJob(JobRoute):
         id = job_id(scope)
         if await self.database.write(ask_to_cancel, caller.team, id) is None:
             raise over(await self.job(caller, id))
-        self.cancel(id)
-        self.events.hint()  # one that was still queued is over already
+        await self.cancel(id)
         await self.events.wait_for_end(id, time.monotonic() + CANCEL_SECONDS)
         job = await self.shown.one(caller.team, id, base_url(scope, self.shown), base64=True)
         if job is None:
@@ -156,7 +155,7 @@ def job_routes(
     keys: Keys,
     database: Database,
     *,
-    cancel: Callable[[str], object],
+    cancel: Callable[[str], Awaitable[None]],
     events: Events,
     retention: Retention,
     deliveries: Deliveries,

@@ -25,6 +25,14 @@ class TooLate(NotSent):
     """The deadline came before the call."""
 
 
+class Stopped(NotSent):
+    """The request was cancelled before the call."""
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(provider, "the request was cancelled")
+        self.kind = Kind.CANCELLED
+
+
 async def ask(call: Call, sent: SentCall, order: Order, at: Deps, *, ticket: Ticket | None = None) -> Answer:
     """The provider's answer before the order's deadline; `ticket` is that of a call which was sent before.
 

@@ -29,6 +29,7 @@ class Cost(NamedTuple):
 
 
 NOTHING = Cost()
+UNKNOWN = Cost(None, "unknown")
 
 
 def cost_of(answer: Answer, plan: Plan, images: int) -> Cost:

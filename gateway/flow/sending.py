@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gateway.flow.calling import NotSent, ask
+from gateway.flow.calling import Stopped, ask
 from gateway.flow.deps import Deps
 from gateway.flow.hand_over import with_wire_forms
 from gateway.flow.order import Order
@@ -19,7 +19,7 @@ async def send_one(planned: PlannedCall, plan: Plan, order: Order, at: Deps) -> 
     sent = await record.sending(call.id, plan, planned.indexes)
     try:
         if record.stop.given:
-            raise NotSent(sent.provider, "the request was cancelled")
+            raise Stopped(sent.provider)
         webhook = record.webhook(sent)
         return sent, await ask(replace(call, webhook=webhook) if webhook else call, sent, order, at)
     except ProviderError as error:

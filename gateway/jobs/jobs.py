@@ -25,7 +25,7 @@ from gateway.store.entries import Finish, Lease, LeaseLost, NewJob, PictureRow
 from gateway.store.jobs import JobRow, find_resent, left_behind, mark_gone
 from gateway.store.journal_rows import FIRST_ATTEMPT
 from gateway.store.pictures import PictureStoreError
-from gateway.store.processes import hand_over, queue_length, release
+from gateway.store.processes import hand_over, queue_length, release, take_this
 from providers.guard import Guard
 
 log = structlog.stdlib.get_logger()
@@ -153,11 +153,15 @@ class Jobs:
         running.task.add_done_callback(lambda _task: self.running.pop(order.id, None))
         return running
 
-    def cancel(self, id: str) -> None:
-        """If it runs here."""
+    async def cancel(self, id: str) -> None:
+        """If it runs here, or waits for somebody to run it, it ends here. Raises DatabaseError."""
         running = self.running.get(id)
         if running is not None:
             running.cancel()
+            return
+        row = await self.database.write(take_this, self.owner, id)
+        if row is not None:
+            await self.resume(row)
 
     async def left(self, running: Running, *, cancel: bool) -> None:
         """A caller of the job has hung up. A request that he sends again finds it: it is written down for that.

@@ -58,7 +58,7 @@ class Keeper:
         await self._database.write(beat, owner, now)
         self._events.others_alive(await self._database.read(alive, now, self._lease) > 1)
         for id in await self._database.read(cancelled, owner):
-            self._jobs.cancel(id)
+            await self._jobs.cancel(id)
         most = min(MOST_AT_ONCE, self._jobs.free)
         if most:
             for row in await self._database.write(claim, owner, now, self._lease, most):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import orjson
 
 from gateway.flow.calling import NotSent
-from gateway.flow.cost import NOTHING, Cost
+from gateway.flow.cost import NOTHING, UNKNOWN, Cost
 from gateway.flow.deps import Deps
 from gateway.flow.known import cacheable, keys_of
 from gateway.flow.order import Order
@@ -61,8 +61,8 @@ class JobRecord:
     """`new` is written with whatever comes first; for a job that was taken up there is none, but `before`.
 
     Once `lost`, the job is another process's: nothing more may be sent for it here. `seen` is told what there is to
-    see, `made` are the pictures so far, `without_ticket` the calls that are out with nothing to
-    find them by.
+    see, `made` are the pictures so far, `charges` what they cost, `without_ticket` the calls that are out with nothing
+    to find them by.
     """
 
     def __init__(
@@ -89,6 +89,7 @@ class JobRecord:
         self.sources: tuple[PictureRow, ...] = ()
         self.made: dict[int, Picture] = dict(before.pictures) if before is not None else {}
         self.without_ticket: set[int] = set()
+        self.charges = before.charges if before is not None else NOTHING
         self._started = before is not None and before.calls > 0
         self._numbers = itertools.count(before.calls if before is not None else 0)
 
@@ -144,6 +145,9 @@ class JobRecord:
         self.without_ticket.discard(sent.number)
         self.links.hooks.over(sent)
         ended = replace(row_of(sent, end), images=images, reason=reason, finished=time.time())
+        if end in ("unknown", "cancelled"):
+            cost = UNKNOWN
+        self.charges = self.charges.plus(cost)
         if end == "done":
             ended = replace(ended, cost_micros=cost.micros, cost_basis=cost.basis)
         elif end == "failed":

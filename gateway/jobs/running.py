@@ -75,6 +75,8 @@ class Running:
 
     async def _run(self) -> Ended:
         try:
+            if self.record.stop.given and self.record.before is None:
+                raise JobCancelled(self.id, "nothing was sent")
             served = await generate(self.order, self._at)
         except LeaseLost:
             raise TakenAway from None
@@ -122,7 +124,9 @@ class Running:
         provider = made[0].provider if made else None
         leftover = status == "failed" and any(picture.hash or picture.url for picture in made)
         packed = packed_error(error, made)
-        await self._save(Finish(status, time.time(), error=packed, provider=provider, leftover=leftover))
+        cost = self.record.charges.micros
+        finish = Finish(status, time.time(), None, packed, provider=provider, cost_micros=cost, leftover=leftover)
+        await self._save(finish)
 
     async def _save(self, finish: Finish) -> None:
         """A caller gets what was drawn for him even if it cannot be written down now: the journal goes on trying."""

@@ -3,15 +3,13 @@
 A job with `deleting` set is as good as gone. Moments are Unix seconds.
 """
 
-import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, select, true, tuple_, update
 
-from gateway.store import event_log
-from gateway.store.entries import CallRow, DeliveryKind, EventRow, PictureRow, Status
+from gateway.store.entries import CallRow, DeliveryKind, PictureRow, Status
 from gateway.store.tables import calls, deliveries, jobs, pictures
 
 
@@ -82,12 +80,6 @@ ASK = (
     update(jobs)
     .where(jobs.c.id == bindparam("job"), jobs.c.team == bindparam("of"), OPEN)
     .values(cancelling=True)
-    .returning(*JOB)
-)
-END_QUEUED = (
-    update(jobs)
-    .where(jobs.c.id == bindparam("job"), jobs.c.owner.is_(None), jobs.c.status == "queued", OPEN)
-    .values(status="cancelled", finished=bindparam("at"), request=None)
     .returning(*JOB)
 )
 GONE = update(jobs).where(jobs.c.id.in_(bindparam("ids", expanding=True))).values(gone=True)
@@ -173,19 +165,9 @@ def deliveries_of(connection: Connection, job: str) -> tuple[DeliveryRow, ...]:
 
 
 def ask_to_cancel(connection: Connection, team: str, id: str) -> JobRow | None:
-    """The job as it stands then; None where there is none that could still be cancelled.
-
-    Whoever owns it will end it. One that waits for a process ends here.
-    """
+    """The job as it stands then; None where there is none that could still be cancelled. Its owner will end it."""
     asked = connection.execute(ASK, {"job": id, "of": team}).one_or_none()
-    if asked is None:
-        return None
-    now = time.time()
-    ended = connection.execute(END_QUEUED, {"job": id, "at": now}).one_or_none()
-    if ended is None:
-        return JobRow(*asked)
-    event_log.append(connection, [event_log.JobEvent(team, id, EventRow("finished", now, {"status": "cancelled"}))])
-    return JobRow(*ended)
+    return None if asked is None else JobRow(*asked)
 
 
 def find_resent(connection: Connection, team: str, caller: str, body: str, since: float) -> JobRow | None:

@@ -31,6 +31,7 @@ TAKE = (
     .where(jobs.c.id.in_(bindparam("ids", expanding=True)))
     .values(owner=bindparam("me"), attempt=jobs.c.attempt + 1, written=0, status="running")
 )
+THIS_QUEUED = select(*JOB).where(OPEN, jobs.c.owner.is_(None), jobs.c.id == bindparam("job")).with_for_update()
 RELEASE = (
     update(jobs)
     .where(OPEN, jobs.c.owner == bindparam("me"), jobs.c.id.in_(bindparam("ids", expanding=True)))
@@ -71,6 +72,12 @@ def take_queued(connection: Connection, owner: str, limit: int) -> list[JobRow]:
     if limit <= 0:
         return []
     return taken(connection, owner, [JobRow(*row) for row in connection.execute(QUEUED, {"most": limit})])
+
+
+def take_this(connection: Connection, owner: str, job: str) -> JobRow | None:
+    """A job that waits for a process; None where it does not, or no longer."""
+    rows = [JobRow(*row) for row in connection.execute(THIS_QUEUED, {"job": job})]
+    return next(iter(taken(connection, owner, rows)), None)
 
 
 def taken(connection: Connection, owner: str, rows: Sequence[JobRow]) -> list[JobRow]:
