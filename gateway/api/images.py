@@ -36,11 +36,11 @@ class Draw:
         with self.at.gate.admit(), ExitStack() as resources:
             held = resources.enter_context(self.at.room.open())
             order = await self.order(scope, arriving(scope, receive, held, self.at))
+            manner = read_manner(scope, order.asked.fields, self.at.settings)
             if dry_run(scope):
                 plan = first_asked(order, self.at)
                 await send_json(200, estimate(plan, await quoted(plan, order, self.at)), send)
                 return
-            manner = read_manner(scope, order.asked.fields, self.at.settings)
             job = await self.waiting.jobs.take(order, manner, resources.pop_all())
             del order
             await self.waiting.answer(job, manner, scope, receive, send)
