@@ -14,7 +14,7 @@ EVENTS_LOCK = 6_504_100_327_471  # any number that nobody else locks in this dat
 INSERT = Prepared(lambda _dialect: insert(events))
 NEXT = Prepared(
     lambda _dialect: text(
-        "SELECT nextval('events_seq_seq') FROM (SELECT CAST(:lock AS BIGINT)) l, generate_series(1, :count)"
+        "SELECT nextval('events_seq_seq') FROM pg_advisory_xact_lock(:lock), generate_series(1, :count)"
     )
 )
 LAST = Prepared(lambda _dialect: text("SELECT seq FROM sqlite_sequence WHERE name = 'events'"))
