@@ -25,6 +25,13 @@ class TooLate(NotSent):
     """The deadline came before the call."""
 
 
+class NotWritten(NotSent):
+    """The database is away, and nothing goes out that is not written down first: here and at every other provider."""
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(provider, "the database, which keeps what is paid for, does not answer")
+
+
 class Stopped(NotSent):
     """The request was cancelled before the call."""
 

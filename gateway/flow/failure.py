@@ -9,7 +9,7 @@ from gateway.errors import (
     Overloaded,
     ProviderFailed,
 )
-from gateway.flow.calling import TooLate
+from gateway.flow.calling import NotWritten, TooLate
 from gateway.flow.drawn import Drawn
 from gateway.flow.intake import Flagged
 from gateway.flow.order import Order
@@ -53,6 +53,8 @@ def decisive(order: Order, drawn: Drawn, *, missing: int) -> GatewayError | None
         return blocked(drawn, missing=missing)
     if Kind.TIMEOUT in kinds:
         return deadline_passed(order, drawn)
+    if not drawn.pictures and all(isinstance(error, NotWritten) for error in errors):
+        return Overloaded(errors[0].message)
     if not drawn.pictures and all(isinstance(error, TooLate) for error in errors):
         message = f"request {order.id} was not begun in time, and costs nothing. {errors[0].message}"
         return DeadlinePassed(message, order.id)

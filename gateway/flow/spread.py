@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 
 from gateway.flow.attempt import Attempt
+from gateway.flow.calling import NotWritten
 from gateway.flow.deps import Deps
 from gateway.flow.drawn import Drawn, Found, may_be_completed_elsewhere
 from gateway.flow.failure import failure
@@ -91,6 +92,8 @@ def wanted_of(candidate: Found, missing: Sequence[int], drawn: Drawn) -> list[in
 def goes_on(order: Order, drawn: Drawn) -> bool:
     """Whether another candidate may draw what is missing: nothing of it may be paid already, and there is time."""
     allowed = not drawn.pictures or may_be_completed_elsewhere(order)
+    if any(isinstance(error, NotWritten) for error in drawn.errors):
+        return False
     return allowed and all(error.elsewhere for error in drawn.errors) and time.monotonic() < order.deadline
 
 

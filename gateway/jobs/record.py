@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import orjson
 
-from gateway.flow.calling import NotSent
+from gateway.flow.calling import NotWritten
 from gateway.flow.cost import NOTHING, UNKNOWN, Cost
 from gateway.flow.deps import Deps
 from gateway.flow.known import cacheable, keys_of
@@ -39,8 +39,6 @@ from gateway.store.journal import Journal
 from gateway.store.records import encode, record_name
 from normalizers.plan import Plan
 from providers.base import Partial, Progress, Ticket
-
-AWAY = "the database, which keeps what is paid for, does not answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,7 @@ class JobRecord:
         try:
             await self._write(entry)
         except DatabaseError as away:
-            raise NotSent(offer.provider, AWAY) from away
+            raise NotWritten(offer.provider) from away
         if self.before is not had:
             made = MadeBefore(offer.provider)
             self.ended(sent, "failed", reason=made.message)
