@@ -73,6 +73,6 @@ def truth_of(fields: Mapping[str, Any], name: str) -> bool:
 
 def text_of(fields: Mapping[str, Any], name: str) -> str | None:
     value = fields.get(name)
-    if value is not None and not isinstance(value, str):
+    if value is not None and not (isinstance(value, str) and value):
         raise InvalidValue(f"{name}: must be a URL in a string", param=name)
     return value

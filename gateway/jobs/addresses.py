@@ -44,5 +44,5 @@ async def check_address(url: object, parameter: str, guard: Guard) -> None:
 
 
 def refused_for(why: str, parameter: str) -> InvalidValue:
-    message = f"{parameter} was refused: {why}; give a public https address, such as {EXAMPLES[parameter]}"
+    message = f"{parameter}: {why}; give a public https address, such as {EXAMPLES[parameter]}"
     return InvalidValue(message, param=parameter)

@@ -31,13 +31,13 @@ async def check_endpoint(url: object, n: int, guard: Guard, *, keep: bool) -> No
     """
     if not keep:
         raise InvalidValue(
-            f"{PARAMETER} was refused: this gateway keeps no pictures to send there; leave it out, and fetch the "
+            f"{PARAMETER}: this gateway keeps no pictures to send there; leave it out, and fetch the "
             "pictures from the URLs in the answer",
             param=PARAMETER,
         )
     if n > 1 and isinstance(url, str) and INDEX not in url:
         raise InvalidValue(
-            f"{PARAMETER} was refused: {n} pictures would overwrite each other there; send n=1, or put {INDEX} into "
+            f"{PARAMETER}: {n} pictures would overwrite each other there; send n=1, or put {INDEX} into "
             "the URL, which is replaced by 0, 1, 2 …",
             param=PARAMETER,
         )

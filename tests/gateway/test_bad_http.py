@@ -8,6 +8,7 @@ import pytest
 
 from simulators.running import Simulators
 from tests.gateway.conftest import Start
+from tests.gateway.drawn import asked
 from tests.gateway.nothing_spent import assert_nothing_spent, error_of
 from tests.gateway.running import ADMIN_KEY, FOX, RunningGateway
 
@@ -132,16 +133,40 @@ def test_a_header_that_says_nothing_known_is_refused(
     assert_nothing_spent(easel, simulators)
 
 
-def test_an_answer_that_comes_later_is_not_promised(easel: RunningGateway, simulators: Simulators) -> None:
-    answer = easel.generate(headers={"Prefer": "respond-async, wait=10"})
-    assert "leave it out" in error_of(answer, 400, "unsupported_parameter", "prefer")
+@pytest.mark.parametrize("wait", ["-1", "1e9", "601", "1000000000000", "1.5", "ten", "", "0x10"])
+def test_a_wait_that_nobody_waits_is_refused(easel: RunningGateway, simulators: Simulators, wait: str) -> None:
+    answer = easel.generate(headers={"Prefer": f"respond-async, wait={wait}"})
+    assert "from 0 to 600" in error_of(answer, 400, "invalid_value", "Prefer")
     assert_nothing_spent(easel, simulators)
 
 
-def test_a_key_against_a_second_payment_is_not_promised(easel: RunningGateway, simulators: Simulators) -> None:
-    answer = easel.generate(headers={"Idempotency-Key": "order-7"})
-    assert "with a seed" in error_of(answer, 400, "unsupported_parameter", "idempotency-key")
+def test_a_stream_cannot_be_answered_later(easel: RunningGateway, simulators: Simulators) -> None:
+    answer = easel.generate(stream=True, headers={"Prefer": "respond-async"})
+    assert "leave one of them out" in error_of(answer, 400, "invalid_value", "stream")
     assert_nothing_spent(easel, simulators)
+
+
+@pytest.mark.parametrize("key", [b"k" * 256, b"k" * 300, b"two\tparts", "zwölf".encode()], ids=ascii)
+def test_an_idempotency_key_that_cannot_be_one_is_refused(
+    easel: RunningGateway, simulators: Simulators, key: bytes
+) -> None:
+    answer = easel.http.post(GENERATIONS, json=FOX, headers={b"idempotency-key": key})
+    assert "1 to 255 printable" in error_of(answer, 400, "invalid_value", "Idempotency-Key")
+    assert_nothing_spent(easel, simulators)
+
+
+def test_a_key_cannot_be_used_for_two_requests(easel: RunningGateway, simulators: Simulators) -> None:
+    body, key = asked(model="vllm-omni/qwen-image"), {"Idempotency-Key": f"order {asked()['prompt']}"}
+    first = easel.generate(body, headers=key)
+    assert first.status_code == 200, first.text
+    for change in ({"prompt": "another fox"}, {"n": 2}, {"user": "ada"}):
+        answer = easel.generate(body, headers=key, **change)
+        message = error_of(answer, 422, "idempotency_mismatch", "Idempotency-Key")
+        assert first.headers["x-request-id"] in message
+        assert "send a new key" in message
+    again = easel.generate(body, headers=key)
+    assert (again.status_code, again.headers["idempotent-replayed"]) == (200, "true")
+    assert simulators.paid("vllm-omni") == 1
 
 
 def test_a_dry_run_is_true_or_false(easel: RunningGateway, simulators: Simulators) -> None:

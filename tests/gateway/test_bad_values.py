@@ -61,18 +61,37 @@ BAD_VALUES = [
         "unsupported_parameter",
         "leave it out",
     ),
+    Bad("webhook to loopback", {"webhook_url": "https://127.0.0.1/x"}, "webhook_url", "invalid_value", "not public"),
     Bad(
-        "a webhook, later", {"webhook_url": "https://a.example"}, "webhook_url", "unsupported_parameter", "leave it out"
+        "webhook that resolves there", {"webhook_url": "https://localhost/x"}, "webhook_url", "invalid_value", "public"
     ),
     Bad(
-        "an upload, later",
-        {"upload_endpoint": "https://a.example"},
+        "webhook to the metadata", {"webhook_url": "https://169.254.169.254/"}, "webhook_url", "invalid_value", "public"
+    ),
+    Bad("webhook to http", {"webhook_url": "http://93.184.216.34/x"}, "webhook_url", "invalid_value", "not https"),
+    Bad("webhook with a user", {"webhook_url": "https://a:b@93.184.216.34"}, "webhook_url", "invalid_value", "a user"),
+    Bad("webhook a number", {"webhook_url": 5}, "webhook_url", "invalid_value", "a URL in a string"),
+    Bad("webhook empty", {"webhook_url": ""}, "webhook_url", "invalid_value", "a URL in a string"),
+    Bad("upload to loopback", {"upload_endpoint": "https://[::1]/x"}, "upload_endpoint", "invalid_value", "not public"),
+    Bad(
+        "upload to http",
+        {"upload_endpoint": "http://93.184.216.34/x"},
         "upload_endpoint",
-        "unsupported_parameter",
-        "leave",
+        "invalid_value",
+        "not https",
     ),
-    Bad("a stream, later", {"stream": True}, "stream", "unsupported_parameter", "false"),
-    Bad("cancelling, later", {"cancel_on_disconnect": True}, "cancel_on_disconnect", "unsupported_parameter", "false"),
+    Bad(
+        "two pictures uploaded to one place",
+        {"upload_endpoint": "https://93.184.216.34/x", "n": 2},
+        "upload_endpoint",
+        "invalid_value",
+        "{index}",
+    ),
+    Bad("upload a list", {"upload_endpoint": []}, "upload_endpoint", "invalid_value", "a URL in a string"),
+    Bad("a stream in a word", {"stream": "yes"}, "stream", "invalid_value", "true or false"),
+    Bad("a stream in a number", {"stream": 1}, "stream", "invalid_value", "must be"),
+    Bad("previews without a stream", {"partial_images": 2}, "partial_images", "invalid_value", "needs stream"),
+    Bad("cancelling in a word", {"cancel_on_disconnect": "ja"}, "cancel_on_disconnect", "invalid_value", "or false"),
     Bad(
         "two spellings",
         {"steps": 20, "num_inference_steps": 30},

@@ -21,7 +21,7 @@ async def refusal(url: object, guard: Guard, parameter: str = "webhook_url") -> 
     with pytest.raises(InvalidValue) as caught:
         await check_address(url, parameter, guard)
     assert caught.value.param == parameter
-    assert caught.value.message.startswith(f"{parameter} was refused: ")
+    assert caught.value.message.startswith(f"{parameter}: ")
     assert "https://" in caught.value.message
     return caught.value
 
@@ -98,7 +98,7 @@ async def test_without_stored_pictures_there_is_nothing_to_upload() -> None:
     "url", ["https://{index}.hooks.example.com/", "http://hooks.example.com/{index}", "{index}", 5]
 )
 async def test_an_endpoint_is_checked_like_any_address(url: object) -> None:
-    with pytest.raises(InvalidValue, match="upload_endpoint was refused"):
+    with pytest.raises(InvalidValue, match=r"^upload_endpoint: "):
         await check_endpoint(url, 2, Guard(resolver=PUBLIC), keep=True)
 
 
