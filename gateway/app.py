@@ -12,6 +12,7 @@ from gateway.api.auth import Keys
 from gateway.api.files import Files
 from gateway.api.front import Front
 from gateway.api.health import Health, Metrics, Ready
+from gateway.api.hooks import ProviderHook
 from gateway.api.images import Draw, PlanRoute
 from gateway.api.jobs import job_routes
 from gateway.api.models import Model, Models
@@ -83,7 +84,7 @@ class App:
         try:
             database = await open_jobs_database(self.settings, self._stack)
             self.deps, events, redis = await build(self.settings, self.telemetry, database, self._stack)
-            self.jobs = await build_job_side(self.deps, database, events, self._stack)
+            self.jobs = await build_job_side(self.deps, database, events, redis, self._stack)
             self._loop = asyncio.get_running_loop()
         except BaseException:
             await self._stack.aclose()
@@ -188,6 +189,7 @@ def routes(at: Deps, side: JobSide, redis: RedisConnection, keys: Keys) -> list[
             retention=side.retention,
             deliveries=side.deliveries,
         ),
+        ("/hooks/{provider}/{token}", ProviderHook(at, side.hooks), ["POST"]),
         ("/admin/teams/{id}", Team(side.database, keys), ["GET", "PATCH"]),
         (
             "/admin/teams/{id}/webhook-secrets",
@@ -202,7 +204,7 @@ def routes(at: Deps, side: JobSide, redis: RedisConnection, keys: Keys) -> list[
     return [
         *under_prefixes,
         Route("/healthz", Health(), methods=["GET"]),
-        Route("/readyz", Ready(at, redis), methods=["GET"]),
-        Route("/metrics", Metrics(at, redis), methods=["GET"]),
+        Route("/readyz", Ready(at, redis, side.database), methods=["GET"]),
+        Route("/metrics", Metrics(at, redis, side.jobs), methods=["GET"]),
         *docs.routes(),
     ]

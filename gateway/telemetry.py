@@ -77,7 +77,13 @@ class Telemetry:
         self._deliveries = Counter(
             "easel_delivery_tries", "Tries to deliver webhooks and uploads", ["kind", "outcome"], registry=registry
         )
+        self._hooks = Counter(
+            "easel_hooks", "Webhooks that came in from providers", ["provider", "outcome"], registry=registry
+        )
         self._in_flight = Gauge("easel_requests_in_flight", "Requests under way", registry=registry)
+        self._running = Gauge("easel_jobs_running", "Jobs of this process under way", registry=registry)
+        self._jobs = Counter("easel_jobs", "Jobs that ended, as they were written down", ["status"], registry=registry)
+        self._resumed = Counter("easel_jobs_resumed", "Jobs taken up from another process", registry=registry)
         self._redis_up = Gauge("easel_redis_up", "Whether Redis answers", registry=registry)
         self._deleted = Counter(
             "easel_deleted", "What was kept long enough, or deleted by its team", ["what"], registry=registry
@@ -135,12 +141,23 @@ class Telemetry:
         """Count a deletion that could not be finished now."""
         self.child(self._deletions_failed, where).inc()
 
+    def job_ended(self, status: str) -> None:
+        """Count a job that was written down."""
+        self.child(self._jobs, status).inc()
+
+    def job_resumed(self) -> None:
+        self._resumed.inc()
+
     def downloaded(self, size: int) -> None:
         self.child(self._bytes, "in").inc(size)
 
     def tried(self, kind: str, outcome: str) -> None:
         """Count a try to deliver a webhook or an upload."""
         self.child(self._deliveries, kind, outcome).inc()
+
+    def hooked(self, provider: str, outcome: str) -> None:
+        """Count a webhook that came in from a provider."""
+        self.child(self._hooks, provider, outcome).inc()
 
     @contextmanager
     def calling(self, provider: str) -> Generator[None]:
@@ -175,8 +192,9 @@ class Telemetry:
             found = self._children[key] = metric.labels(*labels)
         return cast("Metric", found)
 
-    def exposition(self, *, redis_up: bool, breakers: Iterable[tuple[str, str, str]] = ()) -> bytes:
+    def exposition(self, *, redis_up: bool, breakers: Iterable[tuple[str, str, str]], running: int) -> bytes:
         """Prometheus's text format; `breakers` are provider, model (empty for the provider's own) and state."""
+        self._running.set(running)
         self._redis_up.set(redis_up)
         for provider, model, state in breakers:
             self.child(self._breakers, provider, model).set(BREAKER_STATES.index(state))

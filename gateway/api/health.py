@@ -7,6 +7,9 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.api.asgi import send_answer, send_json
 from gateway.flow.deps import Deps
+from gateway.jobs.jobs import Jobs
+from gateway.store.database import Database, DatabaseError
+from gateway.store.processes import queue_length
 from gateway.store.redis import RedisConnection
 
 WELL_FOR = 1.0  # seconds that a working store is taken for one
@@ -22,13 +25,14 @@ class Health:
 
 
 class Ready:
-    """Requests can be served: pictures can be stored and a provider is configured. Redis may be away."""
+    """Requests can be served: jobs can be written, pictures stored, a provider is configured. Redis may be away."""
 
     name = "readyz"
 
-    def __init__(self, at: Deps, redis: RedisConnection) -> None:
+    def __init__(self, at: Deps, redis: RedisConnection, database: Database) -> None:
         self.at = at
         self.redis = redis
+        self.database = database
         self._storage: asyncio.Task[str | None] | None = None
         self._tried = 0.0
 
@@ -46,11 +50,20 @@ class Ready:
             tried = self._storage = asyncio.create_task(self.at.pictures.check())
         return await asyncio.shield(tried)
 
+    async def jobs(self) -> str | None:
+        """What is wrong with the database."""
+        try:
+            await self.database.read(queue_length)
+        except DatabaseError as wrong:
+            return str(wrong)
+        return None
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        storage = await self.storage()
-        ready = storage is None and bool(self.at.adapters)
+        storage, jobs = await self.storage(), await self.jobs()
+        ready = storage is None and jobs is None and bool(self.at.adapters)
         checks = {
             "redis": "ok" if self.redis.up else "down",
+            "database": jobs or "ok",
             "storage": storage or "ok",
             "catalog": f"{len(self.at.catalog.entries)} models",
             "providers": f"{len(self.at.adapters)} configured",
@@ -61,13 +74,15 @@ class Ready:
 class Metrics:
     name = "metrics"
 
-    def __init__(self, at: Deps, redis: RedisConnection) -> None:
+    def __init__(self, at: Deps, redis: RedisConnection, jobs: Jobs) -> None:
         self.at = at
         self.redis = redis
+        self.jobs = jobs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         breakers = self.at.routing.health.states()
-        body = self.at.telemetry.exposition(redis_up=self.redis.up, breakers=breakers)
+        running = len(self.jobs.running)
+        body = self.at.telemetry.exposition(redis_up=self.redis.up, breakers=breakers, running=running)
         headers = [
             (b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),
             (b"content-length", str(len(body)).encode()),

@@ -33,7 +33,7 @@ class Draw:
         self.order = order
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self.at.gate.admit(), ExitStack() as resources:
+        with ExitStack() as resources:
             held = resources.enter_context(self.at.room.open())
             order = await self.order(scope, arriving(scope, receive, held, self.at))
             manner = read_manner(scope, order.asked.fields, self.at.settings)
@@ -41,9 +41,10 @@ class Draw:
                 plan = first_asked(order, self.at)
                 await send_json(200, estimate(plan, await quoted(plan, order, self.at)), send)
                 return
-            job = await self.waiting.jobs.take(order, manner, resources.pop_all())
-            del order
-            await self.waiting.answer(job, manner, scope, receive, send)
+            with self.at.gate.admit():
+                job = await self.waiting.jobs.take(order, manner, resources.pop_all())
+                del order
+                await self.waiting.answer(job, manner, scope, receive, send)
 
 
 class PlanRoute:

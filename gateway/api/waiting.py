@@ -84,7 +84,7 @@ class Waiting:
             here = await still_there(receive, waited(running, until))
         finally:
             running.present -= 1
-        if not running.task.done():
+        if not here or not running.task.done():
             await self.jobs.left(running, cancel=cancel and not here)
         if not here:
             raise ClientGone

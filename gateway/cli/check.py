@@ -13,6 +13,7 @@ from gateway.cli import options
 from gateway.cli.findings import Finding, Verdict, of_configuration
 from gateway.cli.terminal import cell, out, table
 from gateway.settings import ConfigurationError, Settings, read_settings
+from gateway.store.database import DatabaseError, answers, open_database
 from gateway.store.embedded import EmbeddedStoreError
 from gateway.store.pictures import Pictures, PictureStoreError
 from gateway.store.redis import EMBEDDED, connect
@@ -68,7 +69,7 @@ async def of_stores(settings: Settings) -> list[Finding]:
     directory = of_data_dir(settings.server.data_dir)
     if directory.verdict == "wrong" and EMBEDDED in settings.redis.url and settings.storage.url == "file":
         return [directory]
-    return [directory, *await asyncio.gather(of_redis(settings), of_pictures(settings))]
+    return [directory, *await asyncio.gather(of_database(settings), of_redis(settings), of_pictures(settings))]
 
 
 def of_data_dir(path: Path) -> Finding:
@@ -80,6 +81,23 @@ def of_data_dir(path: Path) -> Finding:
         remedy = "make it writable, or set server.data_dir to another folder"
         return Finding("wrong", "server.data_dir", f"{path}: {error.strerror or error}; {remedy}")
     return Finding("fine", "server.data_dir", str(path))
+
+
+async def of_database(settings: Settings) -> Finding:
+    """The URL may hold a password and is not told. Tables are left as they are: the next start brings them up."""
+    what = "PostgreSQL" if settings.database.url.startswith("postgres") else "the SQLite file"
+    try:
+        async with asyncio.timeout(PATIENCE):
+            database = open_database(settings.database.url, settings.server.data_dir)
+            try:
+                await database.read(answers)
+            finally:
+                await database.close()
+    except (DatabaseError, ValueError) as error:
+        return Finding("wrong", "database.url", f"{error}; start it, or set database.url to sqlite")
+    except TimeoutError:
+        return Finding("wrong", "database.url", f"{what} does not answer in time; start it, or use sqlite")
+    return Finding("fine", "database.url", f"{what} answers")
 
 
 async def of_redis(settings: Settings) -> Finding:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import urlsplit
 
 from gateway.settings import Settings
 from normalizers.errors import TableError
@@ -45,7 +44,6 @@ def of_mistakes(settings: Settings) -> list[Finding]:
     findings.append(Finding("fine", "catalog", f"{len(offered)} models"))
     findings.extend(of_routes(settings, offered))
     findings.extend(finding for provider in providers.values() for finding in of_addresses(provider))
-    findings.append(of_database(settings.database.url))
     return findings
 
 
@@ -82,13 +80,3 @@ def of_key(provider: ProviderSettings, settings: Settings) -> Finding:
     if provider.name in settings.providers:
         return Finding("wrong", where, f"has no key; {provider.remedy}")
     return Finding("off", where, provider.remedy)
-
-
-def of_database(url: str) -> Finding:
-    """Its form only; the URL itself may hold a password and is never told."""
-    if url == "sqlite":
-        return Finding("fine", "database.url", "a SQLite file in data_dir")
-    parts = urlsplit(url)
-    if parts.scheme == "postgresql" and parts.hostname and parts.path.strip("/"):
-        return Finding("fine", "database.url", "PostgreSQL")
-    return Finding("wrong", "database.url", "must be sqlite, or postgresql://user@host/database")

@@ -168,7 +168,7 @@ class Jobs:
 
         `cancel`: he wanted it cancelled then, which is done if nobody else waits for it.
         """
-        if running.present > 0 or running.task.done():
+        if running.present > 0 or (running.task.done() and not running.record.opened):
             return
         if cancel:
             running.cancel()
@@ -197,6 +197,7 @@ class Jobs:
         except (NotRunnable, GatewayError) as wrong:
             await give_up(record, before, str(wrong))
             return
+        self.at.telemetry.job_resumed()
         log.info("job_resumed", request_id=row.id, attempt=row.attempt, calls=before.calls if before else 0)
         self._run(record.order, record, ExitStack())
 

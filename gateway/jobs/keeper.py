@@ -7,12 +7,14 @@ are shared out among the others, oldest first, and go on there.
 import asyncio
 import contextlib
 import time
+from collections import deque
 
 import structlog
 
 from gateway.jobs.events import Events
 from gateway.jobs.jobs import Jobs
 from gateway.store.database import Database, DatabaseError
+from gateway.store.jobs import JobRow
 from gateway.store.processes import alive, beat, cancelled, claim
 
 log = structlog.stdlib.get_logger()
@@ -30,6 +32,7 @@ class Keeper:
         self._database = database
         self._lease = lease
         self._loop: asyncio.Task[None] | None = None
+        self._taken: deque[JobRow] = deque()  # jobs that are ours since then, and do not run yet
 
     async def start(self) -> None:
         """Returns when this process is known to the others. Raises DatabaseError."""
@@ -59,7 +62,9 @@ class Keeper:
         self._events.others_alive(await self._database.read(alive, now, self._lease) > 1)
         for id in await self._database.read(cancelled, owner):
             await self._jobs.cancel(id)
-        most = min(MOST_AT_ONCE, self._jobs.free)
-        if most:
-            for row in await self._database.write(claim, owner, now, self._lease, most):
-                await self._jobs.resume(row)
+        most = min(MOST_AT_ONCE, self._jobs.free) - len(self._taken)
+        if most > 0:
+            self._taken.extend(await self._database.write(claim, owner, now, self._lease, most))
+        while self._taken:  # a database that goes away meanwhile leaves the rest for the next round
+            await self._jobs.resume(self._taken[0])
+            self._taken.popleft()

@@ -133,6 +133,7 @@ class Running:
         try:
             async with asyncio.timeout(SAVE_SECONDS):
                 await self.record.finish(finish)
+            self._at.telemetry.job_ended(finish.status)
         except LeaseLost:
             log.info("job_taken_away", request_id=self.id)
         except (DatabaseError, TimeoutError) as away:

@@ -169,6 +169,11 @@ class Postgres:
                 return await connection.run_sync(work)
 
 
+def answers(connection: Connection) -> None:
+    """Asks for nothing, to see whether it is there."""
+    connection.exec_driver_sql("SELECT 1")
+
+
 def open_database(url: str, data_dir: Path) -> Database:
     """For `[database] url`: `sqlite` (data_dir/easel.db), `sqlite:///path`, or `postgresql://…`. Raises ValueError."""
     if url == "sqlite":
