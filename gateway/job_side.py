@@ -11,7 +11,7 @@ from gateway.flow.deps import Deps
 from gateway.jobs.addresses import delivery_guard
 from gateway.jobs.deliveries import Deliveries
 from gateway.jobs.events import Events
-from gateway.jobs.hooks import HookDesk
+from gateway.jobs.hooks import HookDesk, hook_desk
 from gateway.jobs.jobs import Jobs
 from gateway.jobs.keeper import Keeper
 from gateway.jobs.record import Links
@@ -23,6 +23,7 @@ from gateway.settings import Settings
 from gateway.store.database import Database, open_database
 from gateway.store.journal import Journal
 from gateway.store.migrate import migrate
+from gateway.store.redis import RedisConnection
 from gateway.store.retention import Policy
 from gateway.store.sealing import Seal
 from gateway.store.teams import ensure_team
@@ -38,6 +39,7 @@ class JobSide:
     shown: ShownJobs
     deliveries: Deliveries
     retention: Retention
+    hooks: HookDesk
     seal: Seal
 
 
@@ -50,7 +52,9 @@ async def open_jobs_database(settings: Settings, stack: AsyncExitStack) -> Datab
     return database
 
 
-async def build_job_side(at: Deps, database: Database, events: Events, stack: AsyncExitStack) -> JobSide:
+async def build_job_side(
+    at: Deps, database: Database, events: Events, redis: RedisConnection, stack: AsyncExitStack
+) -> JobSide:
     """Everything runs when this returns; the stack ends it: jobs first, then what they tell."""
     settings = at.settings
     configured = settings.secrets.key
@@ -68,13 +72,16 @@ async def build_job_side(at: Deps, database: Database, events: Events, stack: As
     deliveries.start()
     stack.push_async_callback(deliveries.close)
     journal = Journal(database, events.committed)
-    links = Links(at, journal, events, HookDesk(), deliveries.wake)
+    hooks = hook_desk(settings, at.adapters, at.signing_keys, redis)
+    hooks.start()
+    stack.push_async_callback(hooks.close)
+    links = Links(at, journal, events, hooks, deliveries.wake)
     jobs = Jobs(at, links, database, guard, f"gw_{secrets.token_hex(8)}")
     stack.push_async_callback(jobs.close)
     keeper = Keeper(jobs, events, database, settings.jobs.lease)
     await keeper.start()
     stack.push_async_callback(keeper.close)
-    return JobSide(database, events, jobs, shown, deliveries, retention, seal)
+    return JobSide(database, events, jobs, shown, deliveries, retention, hooks, seal)
 
 
 async def job_for_webhook(shown: ShownJobs, team: str, id: str) -> dict[str, Any] | None:

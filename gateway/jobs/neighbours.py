@@ -4,8 +4,6 @@ Nothing here is more than a hint: what was written is read from SQL within a sec
 is only for those who watch. So a message that Redis loses, or that does not fit, harms nothing.
 """
 
-import asyncio
-import contextlib
 import secrets
 from collections.abc import Callable
 from typing import Any, cast, get_args
@@ -13,6 +11,7 @@ from typing import Any, cast, get_args
 import orjson
 import structlog
 
+from gateway.jobs.channel import Channel
 from gateway.jobs.ring import Transient, TransientType
 from gateway.store.redis import RedisConnection
 
@@ -20,9 +19,6 @@ log = structlog.stdlib.get_logger()
 
 CHANNEL = "easel:events"
 LARGEST = 1024 * 1024  # bytes of a picture half done that is worth sending
-MOST_WAITING = 1000  # messages; what does not fit is not sent
-BATCH = 16  # messages sent at once: an exchange with Redis must not take long
-RECONNECT_SECONDS = 1.0
 
 
 class Neighbours:
@@ -34,63 +30,30 @@ class Neighbours:
     def __init__(
         self, redis: RedisConnection, heard_hint: Callable[[], None], heard: Callable[[Transient], None]
     ) -> None:
-        self._redis = redis
         self._heard_hint = heard_hint
         self._heard = heard
         self._me = secrets.token_hex(8)
         self._hint = orjson.dumps({"from": self._me})
-        self._waiting: list[bytes] = []
-        self._sending: asyncio.Task[None] | None = None
-        self._hearing: asyncio.Task[None] | None = None
+        self._channel = Channel(redis, CHANNEL, self._read)
 
     def are_there(self, alive: bool) -> None:
         """Whether any other gateway lives."""
-        if alive and self._hearing is None:
-            self._hearing = asyncio.create_task(self._hear(), name="neighbours' events")
-        elif not alive and self._hearing is not None:
-            self._hearing.cancel()
-            self._hearing = None
+        if alive:
+            self._channel.open()
+        else:
+            self._channel.shut()
 
     def hint(self) -> None:
         """Events of ours were written."""
-        if self._hint not in self._waiting:
-            self._send(self._hint)
+        self._channel.send(self._hint)
 
     def tell(self, event: Transient) -> None:
         if len(event.base64 or b"") <= LARGEST:
-            self._send(packed(event, self._me))
+            self._channel.send(packed(event, self._me))
 
     async def close(self) -> None:
         """What was not sent yet is dropped."""
-        tasks = [task for task in (self._hearing, self._sending) if task is not None]
-        self._hearing = None
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-
-    def _send(self, message: bytes) -> None:
-        if self._hearing is None or len(self._waiting) >= MOST_WAITING:
-            return
-        self._waiting.append(message)
-        if self._sending is None:
-            self._sending = asyncio.create_task(self._publish(), name="events for neighbours")
-
-    async def _publish(self) -> None:
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-                await self._redis.commands([("PUBLISH", CHANNEL, message) for message in batch])
-        finally:
-            self._sending = None
-
-    async def _hear(self) -> None:
-        while True:
-            with contextlib.suppress(ConnectionError):
-                async with contextlib.aclosing(self._redis.messages(CHANNEL)) as messages:
-                    async for message in messages:
-                        self._read(message)
-            await asyncio.sleep(RECONNECT_SECONDS)
+        await self._channel.close()
 
     def _read(self, message: bytes) -> None:
         head, _newline, picture = message.partition(b"\n")

@@ -141,7 +141,7 @@ class JobRecord:
         self, sent: SentCall, end: CallEnd, *, images: int = 0, cost: Cost = NOTHING, reason: str | None = None
     ) -> None:
         self.without_ticket.discard(sent.number)
-        self.links.hooks.over(sent)
+        self.links.hooks.over(self.job, sent)
         ended = replace(row_of(sent, end), images=images, reason=reason, finished=time.time())
         if end in ("unknown", "cancelled"):
             cost = UNKNOWN
@@ -175,10 +175,10 @@ class JobRecord:
         self._show(place, news)
 
     def webhook(self, sent: SentCall) -> str | None:
-        return self.links.hooks.url(sent)
+        return self.links.hooks.url(self.job, sent)
 
     def hint(self, sent: SentCall) -> asyncio.Event | None:
-        return self.links.hooks.hint(sent)
+        return self.links.hooks.hint(self.job, sent)
 
     async def finish(self, finish: Finish) -> None:
         """With the webhook that tells it. Raises LeaseLost where it is another process's by now, DatabaseError."""
