@@ -23,6 +23,7 @@ from gateway.jobs.ring import Event
 from gateway.jobs.shown import ShownJobs
 from gateway.store.database import Database, DatabaseError
 from gateway.store.events import last_given
+from gateway.store.pictures import PictureStoreError
 
 HEARTBEAT_SECONDS = 15.0  # proxies cut a connection on which nothing comes for 60
 FAREWELL_SECONDS = 1.0
@@ -67,18 +68,21 @@ class EventStreams:
             self._events.leave(listener)
 
     async def _tell_next(self, listener: Listener, scope: Scope, send: Send, *, over: bool) -> bool:
-        """Whether the stream goes on. A client that loses it with the database comes back to where it was."""
+        """Whether the stream goes on."""
         try:
             batch = await listener.next(HEARTBEAT_SECONDS)
-            if listener.closed or (over and not batch):
-                return False
-            return await self._tell(b"" if batch else HEARTBEAT, batch, listener, scope, send)
         except DatabaseError:
             return False
+        if listener.closed or (over and not batch):
+            return False
+        return await self._tell(b"" if batch else HEARTBEAT, batch, listener, scope, send)
 
     async def _tell(self, before: bytes, batch: Sequence[Event], listener: Listener, scope: Scope, send: Send) -> bool:
-        """Whether the stream goes on."""
-        content = before + await self._text(batch, scope)
+        """Whether the stream goes on. A client that loses it with a store that is away comes back to where it was."""
+        try:
+            content = before + await self._text(batch, scope)
+        except (DatabaseError, PictureStoreError):
+            return False
         ended = listener.job is not None and any(event.type == "finished" for event in batch)
         return await sent(content, listener, send) and not ended
 

@@ -1,4 +1,4 @@
-"""What all routes about jobs have in common: who asks, which job, and a database that may be away."""
+"""What all routes about jobs have in common: who asks, which job, and stores that may be away."""
 
 import re
 from abc import ABC, abstractmethod
@@ -12,6 +12,7 @@ from gateway.flow.order import Caller
 from gateway.jobs.shown import ShownJobs
 from gateway.store.database import Database, DatabaseError
 from gateway.store.jobs import JobRow, read_job
+from gateway.store.pictures import PictureStoreError
 
 ID = re.compile(r"req_[0-9a-f]{24}")
 
@@ -31,6 +32,8 @@ class JobRoute(ABC):
             await self.answer(caller, scope, receive, send)
         except DatabaseError as wrong:
             raise Overloaded("the database does not answer; try again in a moment") from wrong
+        except PictureStoreError as wrong:
+            raise Overloaded("the place where pictures are kept does not answer; try again in a moment") from wrong
 
     @abstractmethod
     async def answer(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None: ...

@@ -9,13 +9,14 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import structlog
 
 from gateway.jobs.listener import Index, Listener, ReadAfter
 from gateway.jobs.neighbours import Neighbours
 from gateway.jobs.ring import Event, Ring, Transient, TransientType
+from gateway.jobs.steps import LastSteps, Steps
 from gateway.store.database import Database, DatabaseError
 from gateway.store.entries import Committed
 from gateway.store.events import events_after, job_events_after, newest_event, team_events_after
@@ -26,14 +27,6 @@ log = structlog.stdlib.get_logger()
 
 POLL_SECONDS = 1.0
 PAGE = 500
-MOST_PROGRESS = 10_000  # jobs of which the last step is remembered
-
-
-class Steps(NamedTuple):
-    """How far a job is: its last step of how many."""
-
-    step: int
-    steps: int
 
 
 class Events:
@@ -54,7 +47,7 @@ class Events:
         self._of_job = Index[Listener]()
         self._of_team = Index[Listener]()
         self._ends = Index[asyncio.Future[None]]()
-        self._steps: dict[str, Steps] = {}
+        self._steps = LastSteps()
         self._hinted = asyncio.Event()
         self._newest: int | None = None  # the last durable event known; None while nobody listens
         self._feed: asyncio.Task[None] | None = None
@@ -65,7 +58,7 @@ class Events:
         """Events of this process that were just written."""
         for event in events:
             if event.type == "finished":
-                self._steps.pop(event.job, None)
+                self._steps.forget(event.job)
         self._neighbours.hint()
         if not self._follow(events):
             self.hint()
@@ -94,7 +87,7 @@ class Events:
 
     def steps(self, job: str) -> Steps | None:
         """The last progress heard of."""
-        return self._steps.get(job)
+        return self._steps.of(job)
 
     async def join(self, team: str, job: str | None = None, after: int | None = None) -> Listener:
         """Listens to a team's events, or to one job's: those behind `after`, else whatever happens from now on.
@@ -224,21 +217,14 @@ class Events:
         self._newest = event.seq
         self._tell_listeners(event)
         if event.type == "finished":
-            self._steps.pop(event.job, None)
+            self._steps.forget(event.job)
             for end in self._ends.of(event.job):
                 let_go(end)
 
     def _tell_here(self, event: Transient) -> None:
         if event.type == "progress":
-            self._remember(event)
+            self._steps.remember(event.job, event.data)
         self._tell_listeners(event)
-
-    def _remember(self, event: Transient) -> None:
-        step, steps = event.data.get("step"), event.data.get("steps")
-        if isinstance(step, int) and isinstance(steps, int):
-            self._steps[event.job] = Steps(step, steps)
-            if len(self._steps) > MOST_PROGRESS:
-                del self._steps[next(iter(self._steps))]
 
     def _tell_listeners(self, event: Event) -> None:
         """What nobody listens for is not kept: whoever comes later reads SQL."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.jobs.called import outcome_and_reason
-from gateway.jobs.events import Steps
+from gateway.jobs.steps import Steps
 from gateway.rows.plans import in_dollars
 from gateway.store.entries import CallRow
 from gateway.store.job_details import JobDetails
@@ -22,6 +22,8 @@ def job_json(
 ) -> dict[str, Any]:
     """`result` is the images response, `error` the error object of a job that is over. Times are Unix seconds."""
     row = details.row
+    if row.finished is not None:
+        steps = None  # of another process' job the last word may come late
     webhook = next((each for each in details.deliveries if each.kind == "webhook"), None)
     return {
         "id": row.id,

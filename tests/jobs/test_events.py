@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.jobs.events import Events, Steps
+from gateway.jobs.events import Events
 from gateway.jobs.ring import Ring
+from gateway.jobs.steps import Steps
 from gateway.store.database import Database, DatabaseError, SQLite, open_database
 from gateway.store.entries import EventRow
 from gateway.store.event_log import JobEvent, append

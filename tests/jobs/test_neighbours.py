@@ -5,8 +5,9 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from gateway.jobs.events import Events, Steps
+from gateway.jobs.events import Events
 from gateway.jobs.neighbours import CHANNEL, LARGEST
+from gateway.jobs.steps import Steps
 from gateway.store.database import SQLite
 from gateway.store.redis import RedisConnection
 from tests.jobs.happening import TEAM, heard, job, passing, process, types

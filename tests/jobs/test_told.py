@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.jobs.events import Steps
+from gateway.jobs.steps import Steps
 from gateway.jobs.told import MAY_BE_PAID, job_json
 from gateway.store.entries import CallRow
 from gateway.store.job_details import JobDetails
@@ -93,7 +93,7 @@ def test_a_job_that_is_over() -> None:
     row = replace(
         ROW, status="succeeded", started=CREATED, finished=CREATED + 9, provider="runware", cost_micros=40_000
     )
-    job = told(replace(row, cancelling=True), CALL, result={"data": [1, 2]})
+    job = told(replace(row, cancelling=True), CALL, result={"data": [1, 2]}, steps=Steps(19, 20))
     assert (job["status"], job["finished"], job["provider"], job["cost"]) == (
         "succeeded",
         1_795_236_851,
@@ -102,6 +102,7 @@ def test_a_job_that_is_over() -> None:
     )
     assert job["result"] == {"data": [1, 2]}
     assert job["cancelling"] is False
+    assert job["progress"]["step"] is None
 
 
 @pytest.mark.parametrize(
