@@ -11,8 +11,9 @@ from gateway.api.asgi import send_json
 from gateway.api.estimate import candidate_row, estimate
 from gateway.api.manner import read_manner
 from gateway.api.orders import Orders, truth
+from gateway.api.picture_events import Asked
 from gateway.api.waiting import Waiting
-from gateway.flow.candidates import consider, first_asked
+from gateway.flow.candidates import candidates, consider, first_asked
 from gateway.flow.deps import Deps
 from gateway.flow.order import Order
 from gateway.flow.quoting import quoted
@@ -42,9 +43,10 @@ class Draw:
                 await send_json(200, estimate(plan, await quoted(plan, order, self.at)), send)
                 return
             with self.at.gate.admit():
+                shown = Asked.of(order, candidates(order, self.at)[0]) if manner.stream else None
                 job = await self.waiting.jobs.take(order, manner, resources.pop_all())
                 del order
-                await self.waiting.answer(job, manner, scope, receive, send)
+                await self.waiting.answer(job, manner, scope, receive, send, shown=shown)
 
 
 class PlanRoute:

@@ -18,9 +18,17 @@ async def send_pieces(pieces: list[Buffer], headers: list[tuple[bytes, bytes]], 
     if len(pieces) <= 3 or sum(map(len, pieces)) <= CHUNK:
         await send({"type": "http.response.body", "body": b"".join(pieces)})
         return
+    await send_chunks(pieces, send)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def send_chunks(pieces: list[Buffer], send: Send) -> None:
+    """Part of a body; each piece is let go as soon as it was handed over."""
+    if sum(map(len, pieces)) <= CHUNK:
+        await send({"type": "http.response.body", "body": b"".join(pieces), "more_body": True})
+        return
     pieces.reverse()
     while pieces:
         piece = memoryview(pieces.pop())
         for start in range(0, len(piece), CHUNK):
             await send({"type": "http.response.body", "body": piece[start : start + CHUNK], "more_body": True})
-    await send({"type": "http.response.body", "body": b""})

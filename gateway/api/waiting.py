@@ -8,18 +8,20 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.api.answer import as_headers, images_answer
 from gateway.api.asgi import send_json
+from gateway.api.ended import no_longer_kept, not_over_yet, note, read_ended
 from gateway.api.job_route import no_such_job
 from gateway.api.leaving import still_there
 from gateway.api.orders import address
+from gateway.api.picture_events import Asked
 from gateway.api.pieces import send_pieces
-from gateway.errors import DeadlinePassed, NotFound, Overloaded
+from gateway.api.streaming import Streaming
+from gateway.errors import Overloaded
 from gateway.flow.deps import Deps
 from gateway.flow.pipeline import delivered
 from gateway.jobs.answers import Json, Kept
 from gateway.jobs.events import Events
 from gateway.jobs.jobs import DATABASE_AWAY, Jobs, Joined
 from gateway.jobs.manner import Manner
-from gateway.jobs.other_jobs import AsItEnded
 from gateway.jobs.running import Ended, Running, TakenAway
 from gateway.jobs.shown import ShownJobs
 from gateway.store.database import Database, DatabaseError
@@ -42,11 +44,27 @@ class Waiting:
         self.events = events
         self.database = database
         self.shown = shown
+        self.streaming = Streaming(at, jobs, events, database)
 
-    async def answer(self, job: Running | Joined, manner: Manner, scope: Scope, receive: Receive, send: Send) -> None:
-        """Raises the GatewayError that the job ended in, or DeadlinePassed while it goes on."""
+    async def answer(
+        self,
+        job: Running | Joined,
+        manner: Manner,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        shown: Asked | None = None,
+    ) -> None:
+        """As a stream where there is something to be `shown`.
+
+        Raises the GatewayError that the job ended in, or DeadlinePassed while it goes on.
+        """
         outcome: Outcome = scope["easel"]
         outcome.job = job.id
+        if shown is not None:
+            await self.streaming.answer(job, manner, shown, scope=scope, receive=receive, send=send)
+            return
         patience = manner.wait if manner.respond_async else self.at.settings.server.deadline
         try:
             ended = await self.ended(job, outcome.started + patience, receive, cancel=manner.cancel_on_disconnect)
@@ -94,23 +112,16 @@ class Waiting:
         try:
             if not await still_there(receive, self.events.wait_for_end(id, until)):
                 raise ClientGone
-            row = await self.database.read(read_job, id)
+            return await read_ended(id, self.database)
         except DatabaseError as away:
             raise Overloaded(DATABASE_AWAY) from away
-        if row is None:
-            raise no_such_job(id)
-        kept = Kept.of(row)
-        if kept is not None and kept.error is not None:
-            raise AsItEnded(kept.status, kept.headers, kept.error)
-        return kept
 
     async def rendered(self, id: str, kept: Kept, scope: Scope) -> Json:
         """Raises NotFound where a picture is gone."""
         base_url = self.at.settings.server.public_url or address(scope)
         body = await kept.images_response(self.at, base_url, base64=True)
         if body is None or any("expired" in image or "kept" in image for image in body["data"]):
-            again = "to have it drawn again, send the request without or under another Idempotency-Key"
-            raise NotFound(f"the pictures of job {id} are no longer kept; {again}")
+            raise no_longer_kept(id)
         return body
 
     async def send_drawn(self, ended: Ended, headers: list[tuple[bytes, bytes]], scope: Scope, send: Send) -> None:
@@ -124,10 +135,7 @@ class Waiting:
         self, id: str, manner: Manner, headers: list[tuple[bytes, bytes]], scope: Scope, send: Send
     ) -> None:
         if not manner.respond_async:
-            joins = manner.sdk or manner.idempotency_key is not None
-            again = "; the same request, sent again, waits for it" if joins else ""
-            message = f"job {id} is not finished yet and goes on; GET /v1/jobs/{id} says what it comes to{again}"
-            raise DeadlinePassed(message, id, joins=joins)
+            raise not_over_yet(id, manner)
         job = await self.job(id, scope)
         await send_json(202, job, send, [(b"location", f"/v1/jobs/{id}".encode()), *headers])
 
@@ -145,10 +153,3 @@ class Waiting:
 
 async def waited(running: Running, until: float) -> None:
     await asyncio.wait({running.task}, timeout=max(0.0, until - time.monotonic()))
-
-
-def note(outcome: Outcome, ended: Ended) -> None:
-    outcome.provider = ended.served.plan.offer.provider
-    outcome.images = len(ended.served.pictures)
-    outcome.cost = ended.served.drawn.cost
-    outcome.cache = ended.served.cache

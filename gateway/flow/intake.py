@@ -66,7 +66,7 @@ def said_size(image: Image) -> Pixels | None:
 
 def handed_on(plan: Plan, order: Order) -> bool:
     """The provider's URL goes to the caller as it is: nothing is stored, and nothing has to be done to the picture."""
-    return plan.way == "url" and plan.response_format == "url" and not order.options.keep
+    return plan.way == "url" and plan.response_format == "url" and not order.options.keep and not order.streamed
 
 
 def picture_at(image: Image, plan: Plan, seed: int | None) -> Picture:

@@ -43,6 +43,11 @@ class Order:
     cache: CacheWish | None = None
     record: Record = field(default_factory=Unrecorded)
 
+    @property
+    def streamed(self) -> bool:
+        """Its caller looks on, and gets each picture itself whatever else he asked for."""
+        return self.asked.fields.get("stream") is True
+
     def __repr__(self) -> str:
         return f"<Order {self.id} {self.asked.model}>"
 

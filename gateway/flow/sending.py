@@ -55,4 +55,4 @@ def make_call(planned: PlannedCall, plan: Plan, order: Order) -> Call:
 def partials(order: Order) -> int:
     """How many previews of each picture the caller waits for."""
     wanted = order.asked.fields.get("partial_images")
-    return wanted if order.asked.fields.get("stream") is True and isinstance(wanted, int) else 0
+    return wanted if order.streamed and isinstance(wanted, int) else 0
