@@ -36,6 +36,7 @@ class JobSide:
     database: Database
     events: Events
     jobs: Jobs
+    keeper: Keeper
     shown: ShownJobs
     deliveries: Deliveries
     retention: Retention
@@ -81,7 +82,7 @@ async def build_job_side(
     keeper = Keeper(jobs, events, database, settings.jobs.lease)
     await keeper.start()
     stack.push_async_callback(keeper.close)
-    return JobSide(database, events, jobs, shown, deliveries, retention, hooks, seal)
+    return JobSide(database, events, jobs, keeper, shown, deliveries, retention, hooks, seal)
 
 
 async def job_for_webhook(shown: ShownJobs, team: str, id: str) -> dict[str, Any] | None:

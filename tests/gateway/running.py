@@ -1,8 +1,10 @@
 """The gateway's application on a real socket, in a thread of its own."""
 
+import asyncio
 import socket
 import threading
-from typing import Any, Self
+from collections.abc import Coroutine
+from typing import Any, Self, TypeVar
 
 import httpx
 import uvicorn
@@ -14,6 +16,18 @@ from gateway.settings import Settings
 ADMIN_KEY = "ek_test_admin"
 FOX = {"model": "qwen-image", "prompt": "a fox in the snow"}
 
+Result = TypeVar("Result")
+
+
+class Server(OrderlyServer):
+    """`loop` is the one that it serves on."""
+
+    loop: asyncio.AbstractEventLoop
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+
 
 class RunningGateway:
     """`url` is its address, `http` a client that has the admin key."""
@@ -24,7 +38,7 @@ class RunningGateway:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         config = uvicorn.Config(self.app, log_level="critical", access_log=False, lifespan="on")
-        self._server = OrderlyServer(config)
+        self._server = Server(config)
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
         self.http = httpx.Client(base_url=self.url, headers={"authorization": f"Bearer {ADMIN_KEY}"}, timeout=60)
@@ -56,6 +70,10 @@ class RunningGateway:
     @property
     def ended(self) -> bool:
         return not self._thread.is_alive()
+
+    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Of its own objects, on the loop that they live on."""
+        return asyncio.run_coroutine_threadsafe(work, self._server.loop).result(30)
 
     def forget_trouble(self) -> Self:
         """It trusts every provider again, whatever the faults of other tests have taught it."""
