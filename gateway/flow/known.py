@@ -118,13 +118,13 @@ def known(row: Sequence[Record | None]) -> dict[int, Picture]:
 
 
 async def draw_on(order: Order, plans: Sequence[Plan], at: Deps) -> Drawn:
-    """A job that was begun before: the cache is not asked, because what it made itself is no hit."""
+    """A job that was begun before. What it made itself is no hit, though the cache may know it by now."""
     if not cacheable(order, plans[0], at):
         return await draw_uncached(order, plans, at)
     keys = [key for plan in plans for key in keys_of(plan, order)]
     run = run_of(keys, plans, order)
-    await at.claims.claim(order.caller.team, run, order.id, keys, plans[0].n)
-    return await draw_and_remember(order, plans, dict.fromkeys(keys), run, at, waited=False)
+    claim = await at.claims.claim(order.caller.team, run, order.id, keys, plans[0].n)
+    return await draw_and_remember(order, plans, dict(zip(keys, claim.records, strict=True)), run, at, waited=False)
 
 
 async def draw_uncached(order: Order, plans: Sequence[Plan], at: Deps) -> Drawn:

@@ -86,8 +86,9 @@ async def in_time(order: Order, work: Awaitable[Result]) -> Result:
 
 async def pictures(order: Order, plans: Sequence[Plan], at: Deps) -> tuple[Drawn, CacheSummary]:
     """From the cache, from a run that is in flight, or drawn now."""
-    if order.record.before is not None:
-        return await draw_on(order, plans, at), "miss"
+    if order.record.before is not None and order.record.before.calls:
+        drawn = await draw_on(order, plans, at)
+        return drawn, summary(drawn) if cacheable(order, plans[0], at) else "off"
     if order.cache == "only":
         return await cached_only(order, plans, at), "hit"
     if not cacheable(order, plans[0], at):

@@ -42,6 +42,7 @@ class OpenCall:
 class Before:
     """What is known of a job when it is taken up: pictures by their place, calls, and what was charged.
 
+    Pictures that it made itself are `miss`; `shared` are those that an earlier job, which failed, has left to it.
     `calls` is how many were written down.
     """
 

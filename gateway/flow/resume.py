@@ -5,15 +5,18 @@ Nothing is sent a second time, but under an id of ours, which a provider draws o
 
 from collections.abc import Sequence
 
+from gateway.errors import Overloaded
 from gateway.flow.bringing_in import bring_in, note
 from gateway.flow.calling import ask
 from gateway.flow.deps import Deps
-from gateway.flow.drawn import Drawn, Found, outcome_of
+from gateway.flow.drawn import Drawn, Found, may_be_completed_elsewhere, outcome_of
 from gateway.flow.hand_over import with_wire_forms
 from gateway.flow.order import Order
+from gateway.flow.picture import Picture
 from gateway.flow.record import Before, OpenCall
 from gateway.flow.sending import end_of, make_call, reason_of
 from gateway.flow.together import together
+from gateway.store.pictures import PictureStoreError
 from normalizers.plan import Plan
 from providers.base import Answer, Repeats
 from providers.errors import Kind, ProviderError
@@ -21,21 +24,51 @@ from providers.errors import Kind, ProviderError
 LOST = "the gateway stopped while the call was on its way; it may have been paid, and is not sent again"
 
 
-def preferred(candidates: Sequence[Found], before: Before) -> list[Found]:
-    """Those that have drawn for this job already come first: the rest is drawn by the same hand, if it can."""
+def preferred(order: Order, candidates: Sequence[Found], before: Before) -> list[Found]:
+    """Those that have drawn for this job already come first: the rest is drawn by the same hand, if it can.
+
+    For who wants one hand there is no other, unless none of them is there any more: then all is drawn anew.
+    """
     used = {picture.offer for picture in before.pictures.values()} | {each.sent.offer for each in before.open}
-    return sorted(candidates, key=lambda each: each.plan.offer.id not in used)
+    first = [each for each in candidates if each.plan.offer.id in used]
+    if first and not may_be_completed_elsewhere(order):
+        return first[:1]
+    return first + [each for each in candidates if each not in first]
 
 
 async def take_up(order: Order, candidates: Sequence[Found], before: Before, drawn: Drawn, at: Deps) -> None:
-    """Adds to `drawn` what is known, and what open calls still bring."""
+    """Adds to `drawn` what is known, and what open calls still bring. Raises Overloaded."""
     drawn.plan = candidates[0].plan
     drawn.attempts += before.attempts
     drawn.charge(before.charges)
-    drawn.pictures.update({index: each for index, each in before.pictures.items() if index < drawn.plan.n})
+    await use(order, candidates, before, drawn, at)
     drawn.errors += [ProviderError(Kind.LOST, LOST, provider=provider) for provider in before.lost]
     plans = {each.plan.offer.id: each.plan for each in candidates}
     await together([go_on(each, plans.get(each.sent.offer), order, drawn, at) for each in before.open])
+
+
+async def use(order: Order, candidates: Sequence[Found], before: Before, drawn: Drawn, at: Deps) -> None:
+    """The pictures that there are. Those that another job left are from now on this one's, and cost it nothing."""
+    by_offer = {each.plan.offer.id: each for each in candidates}
+    for index, picture in before.pictures.items():
+        if index >= drawn.plan.n or not (picture.offer == drawn.plan.offer.id or may_be_completed_elsewhere(order)):
+            continue
+        if picture.cache == "miss":
+            drawn.pictures[index] = picture
+        elif await still_stored(picture, order, at):
+            its = by_offer.get(picture.offer, candidates[0])
+            drawn.pictures[index] = its.pictures.get(index, picture)
+            order.record.pictured(index, drawn.pictures[index], its.plan)
+
+
+async def still_stored(picture: Picture, order: Order, at: Deps) -> bool:
+    """Raises Overloaded where nobody can say."""
+    if picture.hash is None:
+        return True
+    try:
+        return await at.pictures.head(order.caller.team, picture.name) is not None
+    except PictureStoreError as away:
+        raise Overloaded("the place where pictures are kept does not answer; nothing was sent") from away
 
 
 async def go_on(opened: OpenCall, plan: Plan | None, order: Order, drawn: Drawn, at: Deps) -> None:

@@ -26,11 +26,11 @@ async def draw(order: Order, candidates: Sequence[Found], drawn: Drawn, at: Deps
     Raises a GatewayError that names what is missing and what it may have cost; `drawn` then holds what was made.
     """
     if order.record.before is not None:
-        candidates = preferred(candidates, order.record.before)
+        candidates = preferred(order, candidates, order.record.before)
         await take_up(order, candidates, order.record.before, drawn, at)
         if whole(drawn):
             return
-        if not goes_on(order, drawn):
+        if not may_send_more(order, drawn):
             raise failure(order, drawn, missing=drawn.plan.n - len(drawn.pictures))
     try:
         await by_turns(order, candidates, drawn, at)
@@ -90,11 +90,15 @@ def wanted_of(candidate: Found, missing: Sequence[int], drawn: Drawn) -> list[in
 
 
 def goes_on(order: Order, drawn: Drawn) -> bool:
-    """Whether another candidate may draw what is missing: nothing of it may be paid already, and there is time."""
-    allowed = not drawn.pictures or may_be_completed_elsewhere(order)
+    """Whether another candidate may draw what is missing."""
+    return (not drawn.pictures or may_be_completed_elsewhere(order)) and may_send_more(order, drawn)
+
+
+def may_send_more(order: Order, drawn: Drawn) -> bool:
+    """Nothing of what is missing may be paid already, it can be written down, and there is time."""
     if any(isinstance(error, NotWritten) for error in drawn.errors):
         return False
-    return allowed and all(error.elsewhere for error in drawn.errors) and time.monotonic() < order.deadline
+    return all(error.elsewhere for error in drawn.errors) and time.monotonic() < order.deadline
 
 
 async def draw_with(turn: Turn, wanted: Sequence[int], order: Order, drawn: Drawn, at: Deps) -> bool:

@@ -80,6 +80,8 @@ def in_vain(plan: Plan, drawn: Drawn) -> bool:
     Only a call that waited for its place, or for another try, can be late for that.
     """
     here = plan.offer.provider
+    if any(isinstance(error, MadeBefore) for error in drawn.errors):
+        return True
     return any(not error.elsewhere or (error.provider == here and not error.again) for error in drawn.errors)
 
 

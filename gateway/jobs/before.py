@@ -1,6 +1,7 @@
 """What an earlier attempt at a job left behind, read from its rows."""
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -20,7 +21,7 @@ OPEN = ("sending", "accepted")
 
 def before_of(calls: Sequence[CallRow], pictures: Sequence[PictureRow]) -> Before | None:
     """None for a job that had sent nothing and has nothing: it runs like a new one."""
-    made = pictures_in(pictures)
+    made = pictures_in(pictures, {index for call in calls if call.state != "failed" for index in call.indexes})
     if not calls and not made:
         return None
     charges = Cost()
@@ -37,15 +38,24 @@ def before_of(calls: Sequence[CallRow], pictures: Sequence[PictureRow]) -> Befor
     )
 
 
-def before_of_leftover(leftover: Leftover) -> Before:
-    """The pictures were paid with the job that made them."""
-    return Before(pictures=pictures_in(leftover.pictures))
+def before_of_leftover(leftover: Leftover, url_seconds: int) -> Before | None:
+    """The pictures were paid with the job that made them; None where there is none left.
+
+    A provider's URL is taken to lead to its picture for `url_seconds`.
+    """
+    left = pictures_in(leftover.pictures, not_before=time.time() - url_seconds)
+    return Before(pictures=left) if left else None
 
 
-def pictures_in(rows: Iterable[PictureRow]) -> dict[int, Picture]:
-    """Without those that were not kept anywhere."""
-    found = {row.place: decode(row.facts) for row in rows if row.facts is not None}
-    return {place: replace(from_record(record), cache="miss") for place, record in found.items() if record is not None}
+def pictures_in(rows: Iterable[PictureRow], own: Collection[int] = (), *, not_before: float = 0) -> dict[int, Picture]:
+    """Without those that are no longer anywhere; `own` are the places of what the job drew itself."""
+    found: dict[int, Picture] = {}
+    for row in rows:
+        record = decode(row.facts) if row.facts is not None else None
+        if record is None or (row.name is None and (record.url is None or record.created < not_before)):
+            continue
+        found[row.place] = replace(from_record(record), cache="miss" if row.place in own else "shared")
+    return found
 
 
 def is_lost(call: CallRow, made: dict[int, Picture]) -> bool:

@@ -59,8 +59,8 @@ class JobRecord:
     """`new` is written with whatever comes first; for a job that was taken up there is none, but `before`.
 
     Once `lost`, the job is another process's: nothing more may be sent for it here. `seen` is told what there is to
-    see, `made` are the pictures so far, `charges` what they cost, `without_ticket` the calls that are out with nothing
-    to find them by.
+    see, `made` are the pictures so far, `left` those of an earlier job that failed, `charges` what the calls cost,
+    `without_ticket` those that are out with nothing to find them by.
     """
 
     def __init__(
@@ -85,7 +85,9 @@ class JobRecord:
         self.lost = False
         self.new = new
         self.sources: tuple[PictureRow, ...] = ()
-        self.made: dict[int, Picture] = dict(before.pictures) if before is not None else {}
+        known = before.pictures.items() if before is not None else ()
+        self.made = {index: picture for index, picture in known if picture.cache == "miss"}
+        self.left = {index: picture for index, picture in known if picture.cache != "miss"}
         self.without_ticket: set[int] = set()
         self.charges = before.charges if before is not None else NOTHING
         self._started = before is not None and before.calls > 0
@@ -95,6 +97,11 @@ class JobRecord:
     def opened(self) -> bool:
         """It is in the database, or on its way there."""
         return self.new is None
+
+    @property
+    def kept(self) -> list[Picture]:
+        """What there is, whatever becomes of the job."""
+        return [picture for _index, picture in sorted({**self.left, **self.made}.items())]
 
     async def open(self) -> Written:
         """Writes the job down now. Raises DatabaseError."""
@@ -165,7 +172,7 @@ class JobRecord:
         self._show(index, picture)
 
     def progressed(self, sent: SentCall, news: Progress | Partial) -> None:
-        place = sent.indexes[news.place if isinstance(news, Partial) and news.place < len(sent.indexes) else 0]
+        place = sent.indexes[news.place if news.place < len(sent.indexes) else 0]
         if isinstance(news, Partial):
             told = {"index": place, "partial_image_index": news.number, "output_format": news.format}
             self.links.events.tell(self.job, self.team, "partial_image", told, news.base64)
@@ -237,7 +244,8 @@ class JobRecord:
             self.new = new
             raise
         if written.leftover is not None and self.before is None:
-            self.before = before_of_leftover(written.leftover)
+            self.before = before_of_leftover(written.leftover, self.links.at.settings.cache.ttl)
+            self.left = dict(self.before.pictures) if self.before is not None else {}
         return written
 
     def _later(self, entry: Entry) -> None:
