@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from http.client import HTTPException
 from pathlib import Path
 
-from bench import plan, profiled, protocols, report, scenarios
+from bench import jobs, plan, profiled, protocols, report, scenarios
 from bench.measure import Bench, WrongAnswer
 from bench.proc import pinned, two_cores
 from bench.scenarios import B64, QUICK, SMALL, Figures, Pace
@@ -24,16 +24,17 @@ from bench.servers import DidNotStart, Server, gateway, proxy, upstream
 
 OUTPUT = Path("bench-output")
 ROOM = 8_000_000_000  # bytes; kept pictures are deleted after each window
-SCENARIOS = ("plan", "protocols", "small", "b64", "hit", "memory", "fanout", "keep")
+SCENARIOS = ("plan", "protocols", "small", "b64", "hit", "memory", "fanout", "keep", "jobs", "streams")
 
 
 class Run:
     """The servers of one run, and what was found."""
 
-    def __init__(self, pace: Pace, wanted: set[str], *, profile: bool) -> None:
+    def __init__(self, pace: Pace, wanted: set[str], *, profile: bool, before: Path | None) -> None:
         self.pace = pace
         self.wanted = wanted
         self.profile = profile
+        self.before = before
         self.profiles: list[Path] = []
         self.results: dict[str, Figures] = {}
         self.faults: list[str] = []
@@ -53,17 +54,35 @@ class Run:
                     ExitStack() as stack,
                 ):
                     self.group(stack, Path(folder), keep=keep)
+        if self.wanted & {"jobs", "streams"}:
+            with tempfile.TemporaryDirectory(prefix="easel-bench-", dir=self.storage) as folder, ExitStack() as stack:
+                self.jobs(stack, Path(folder))
 
     def protocols(self) -> Figures:
         with tempfile.TemporaryDirectory(prefix="easel-bench-", dir=self.storage) as folder:
             repeats = 4 if self.pace is QUICK else 16
             return protocols.figures_of((self.server_core, self.load_core), Path(folder), repeats)
 
+    def jobs(self, stack: ExitStack, folder: Path) -> None:
+        size = jobs.SHORT if self.pace is QUICK else jobs.Size()
+        source = stack.enter_context(upstream(self.load_core, folder, held=size.held))
+        bench = Bench(source, self.load_core)
+        easel = self.easel(stack, source, folder, keep=False, max_running=2 * size.jobs)
+        if easel is None:
+            return
+        bench.saturate(easel, SMALL, 64, self.pace.warm_seconds)
+        if "jobs" in self.wanted:
+            self.take("jobs", lambda: jobs.accepted(bench, easel, size))
+        if "streams" in self.wanted:
+            self.take("streams", lambda: jobs.listened(bench, easel, self.load_core, size))
+
     def group(self, stack: ExitStack, folder: Path, *, keep: bool) -> None:
         """Everything that is measured with this setting of keep, on servers that all run from the start."""
         source = stack.enter_context(upstream(self.load_core, folder))
         bench = Bench(source, self.load_core)
         peers = [self.peer(stack, name, source, folder, keep=keep) for name in ("S", "F")]
+        if self.before:
+            peers.append(self.earlier(stack, source, folder, self.before, keep=keep))
         easel = self.easel(stack, source, folder, keep=keep)
         servers = [*peers, *([easel] if easel else [])]
         if keep:
@@ -98,10 +117,18 @@ class Run:
     def peer(self, stack: ExitStack, name: str, source: Server, folder: Path, *, keep: bool) -> Server:
         return stack.enter_context(proxy(name, source.port, self.server_core, folder, keep=keep))
 
-    def easel(self, stack: ExitStack, source: Server, folder: Path, *, keep: bool) -> Server | None:
-        profile = OUTPUT / f"gateway-{'keep' if keep else 'pass'}.prof" if self.profile else None
+    def earlier(self, stack: ExitStack, source: Server, folder: Path, before: Path, *, keep: bool) -> Server:
+        return stack.enter_context(gateway(source.port, self.server_core, folder, keep=keep, before=before))
+
+    def easel(
+        self, stack: ExitStack, source: Server, folder: Path, *, keep: bool, max_running: int | None = None
+    ) -> Server | None:
+        kind = "jobs" if max_running else "keep" if keep else "pass"
+        profile = OUTPUT / f"gateway-{kind}.prof" if self.profile else None
         try:
-            easel = stack.enter_context(gateway(source.port, self.server_core, folder, keep=keep, profile=profile))
+            easel = stack.enter_context(
+                gateway(source.port, self.server_core, folder, keep=keep, profile=profile, max_running=max_running)
+            )
         except DidNotStart as why:
             self.faults.append(f"the gateway did not start with keep = {str(keep).lower()}: {why}")
             return None
@@ -129,6 +156,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a look within 90 seconds; figures are rougher")
     parser.add_argument("--only", default=",".join(SCENARIOS), help="of " + ",".join(SCENARIOS))
     parser.add_argument("--profile", action="store_true", help="run the gateway under cProfile and print its top lines")
+    parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="its gateway is measured beside this one's")
     told = parser.parse_args()
     if platform.system() != "Linux":
         parser.error("CPU time, memory and pinning are read and set the Linux way")
@@ -137,7 +165,7 @@ def main() -> int:
         parser.error(f"unknown scenario {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
     OUTPUT.mkdir(exist_ok=True)
     began = time.monotonic()
-    run = Run(QUICK if told.quick else Pace(), wanted, profile=told.profile)
+    run = Run(QUICK if told.quick else Pace(), wanted, profile=told.profile, before=told.before)
     run.all()
     conditions: dict[str, object] = {
         "python": platform.python_version(),

@@ -12,8 +12,9 @@ _BUFFER = memoryview(bytearray(1 << 18))  # shared: what is read is looked at be
 class Question:
     """A request and what a right answer has.
 
-    `body` holds `%d`, which becomes the seed: `first`, then `step` more each time, always ten digits long.
-    A right answer contains `marker` in its first or last piece and has at least `least` bytes.
+    `body` holds `%d`, which becomes the seed: `first`, then `step` more each time, always ten digits long; without a
+    body it is a GET. `header` is one more line of its head. A right answer has this status, contains `marker` in its
+    first or last piece, and has at least `least` bytes.
     """
 
     path: str
@@ -23,13 +24,18 @@ class Question:
     first: int = 1_000_000_000
     step: int = 1
     key: str = "bench-key"
+    header: str = ""
+    status: int = 200
 
-    def head(self) -> bytes:
-        length = len((self.body % self.first).encode())
-        return (
-            f"POST {self.path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {self.key}\r\n"
-            f"content-type: application/json\r\ncontent-length: {length}\r\n\r\n"
-        ).encode()
+    def request(self, number: int) -> bytes:
+        """With this seed."""
+        body = self.body % number if self.body else ""
+        method, header = "POST" if body else "GET", f"{self.header}\r\n" if self.header else ""
+        head = (
+            f"{method} {self.path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {self.key}\r\n{header}"
+            f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+        )
+        return (head + body).encode()
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -43,7 +49,7 @@ class Connection(asyncio.BufferedProtocol):
         begun: Callable[["Connection"], None],
     ) -> None:
         self._done, self._lost, self._begun = done, lost, begun
-        self._request = question.head() + question.body.encode()
+        self._question = question
         self._marker, self._least = question.marker.encode(), question.least
         self._busy = False
         self.due = 0.0
@@ -60,7 +66,7 @@ class Connection(asyncio.BufferedProtocol):
         self._received = 0
         self._length = -1
         self._marked = False
-        self._transport.write(self._request % number)
+        self._transport.write(self._question.request(number))
 
     def hold(self) -> None:
         self._transport.pause_reading()

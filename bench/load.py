@@ -45,8 +45,8 @@ class Job:
 class Result:
     """Latencies in milliseconds, `cpu` and `wall` in seconds.
 
-    `errors` are answers of another status than 200, lost connections and answers that never came; `wrong` are
-    answers of status 200 that are not what was asked. `together`: a burst had all its answers in flight at once.
+    `errors` are answers of another status than the question's, lost connections and answers that never came; `wrong`
+    are answers of that status that are not what was asked. `together`: a burst had all its answers in flight at once.
     """
 
     answered: int
@@ -87,13 +87,16 @@ class Load:
                 return await self.run_burst()
 
     async def run_open(self) -> Result:
+        used = cpu_seconds(self.job.pid)
         began, step = time.perf_counter(), 1 / self.job.rate
-        skipped = int(self.job.warmup * self.job.rate)
-        self.expected = int(self.job.seconds * self.job.rate)
+        skipped, counted = int(self.job.warmup * self.job.rate), int(self.job.seconds * self.job.rate)
+        self.expected = counted
         self.since = began + (skipped - 0.5) * step
-        await self.pace([began + index * step for index in range(skipped + int(self.expected))])
+        await self.pace([began + index * step for index in range(skipped + counted)])
         await _within(GRACE, self.complete)
-        return self.result(time.perf_counter() - self.since)
+        wall = time.perf_counter() - self.since
+        spent = cpu_seconds(self.job.pid) - used
+        return self.result(wall, cpu=spent * counted / (skipped + counted))
 
     async def pace(self, dues: list[float]) -> None:
         """Fires at each of these times. The loop's timers know whole milliseconds; a waiting thread some 50 µs."""
@@ -166,8 +169,9 @@ class Load:
         now = time.perf_counter()
         if connection.due >= self.since:
             self.latencies.append(now - connection.due)
-            self.errors += status != 200
-            self.wrong += status == 200 and not right
+            expected = status == self.job.question.status
+            self.errors += not expected
+            self.wrong += expected and not right
             self.count()
         if self.job.mode == "closed" and not self.over:
             self.send(connection, now)

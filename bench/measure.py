@@ -34,6 +34,10 @@ class Bench:
     def latency(self, server: Server, question: Question, rate: float, seconds: float) -> Result:
         return self._load(server, question, "open", 64, seconds, rate=rate, warmup=0.3)
 
+    def at_rate(self, server: Server, question: Question, rate: float, seconds: float) -> Result:
+        """As `latency`, every request counted."""
+        return self._load(server, question, "open", 64, seconds, rate=rate)
+
     def saturate(self, server: Server, question: Question, connections: int, seconds: float) -> Result:
         return self._load(server, question, "closed", connections, seconds, warmup=0.3)
 
@@ -46,7 +50,7 @@ class Bench:
 
     def picture_seconds(self, server: Server, question: Question, n: int) -> float:
         """How long one request for n pictures takes. Raises WrongAnswer unless there are n."""
-        asked = replace(self._fresh(question), body=question.body.replace('"n":1', f'"n":{n}'))
+        asked = replace(self.fresh(question), body=question.body.replace('"n":1', f'"n":{n}'))
         began = time.perf_counter()
         answer, body = ask(server, asked)
         took = time.perf_counter() - began
@@ -65,7 +69,7 @@ class Bench:
         A `cached` question was asked before and must not reach the upstream; any other must reach it once.
         """
         before = self.upstream_calls()
-        answer, body = ask(server, question if cached else self._fresh(question))
+        answer, body = ask(server, question if cached else self.fresh(question))
         calls = self.upstream_calls() - before
         told = f"{server.name} answered {answer.status}: {body[:300]!r}"
         if answer.status != 200 or len(body) < question.least:
@@ -78,7 +82,7 @@ class Bench:
         if calls != (0 if cached else 1):
             raise WrongAnswer(f"{server.name} made {calls} upstream calls for one request, cached={cached}")
 
-    def _fresh(self, question: Question) -> Question:
+    def fresh(self, question: Question) -> Question:
         """The question with a seed that no window before used; a question that repeats its seed stays as it is."""
         self._windows += question.step
         return replace(question, first=question.first + 500_000 * self._windows) if question.step else question
@@ -95,7 +99,7 @@ class Bench:
         warmup: float = 0.0,
     ) -> Result:
         job = Job(
-            mode, server.port, self._fresh(question), connections, seconds, warmup=warmup, rate=rate, pid=server.pid
+            mode, server.port, self.fresh(question), connections, seconds, warmup=warmup, rate=rate, pid=server.pid
         )
         with pinned(self._core):
             program = subprocess.Popen(

@@ -114,6 +114,9 @@ def _latencies(
             figures.put(label, server.name, median([percentile(result) for result in rounds[server.name]]) - base)
         if direct:
             figures.put(label, "direct", base)
+    for server in servers:
+        spent = [1000 * result.cpu / max(1, result.answered) for result in rounds[server.name]]
+        figures.put(f"CPU ms per request at {rate:.0f}/s", server.name, median(spent))
 
 
 def _saturation(

@@ -1,5 +1,6 @@
 """Starts and stops the servers of a run: each on its core, each ready when it says `listening on` on stderr."""
 
+import os
 import re
 import signal
 import subprocess
@@ -31,12 +32,13 @@ kind = "openai_compatible"
 dialect = "openai"
 base_url = "http://127.0.0.1:{port}/v1"
 api_key = "upstream-key"
-max_concurrency = 512
-models = {{ "bench" = "bench", "bench-slow" = "bench-slow", "bench-b64" = "bench-b64", "bench-8mb" = "bench-8mb" }}
+max_concurrency = 2000
+models = {{ {models} }}
 
 [providers.mock.offers."bench-slow"]
 count = {{ to = "n", max = 1, seeds = "unknown" }}
 """
+MODELS = ("bench", "bench-slow", "bench-held", "bench-b64", "bench-8mb")
 
 
 class DidNotStart(Exception):
@@ -60,8 +62,9 @@ class Server:
 
 
 @contextmanager
-def upstream(core: int, folder: Path) -> Generator[Server]:
-    with started("upstream", [sys.executable, "-m", "bench.upstream"], core, folder) as server:
+def upstream(core: int, folder: Path, *, held: float = 1.0) -> Generator[Server]:
+    """`held` is for how many seconds it draws a picture of `bench-held`."""
+    with started("upstream", [sys.executable, "-m", "bench.upstream", str(held)], core, folder) as server:
         yield server
 
 
@@ -76,31 +79,44 @@ def proxy(name: str, upstream_port: int, core: int, folder: Path, *, keep: bool)
 
 @contextmanager
 def gateway(
-    upstream_port: int, core: int, folder: Path, *, keep: bool, profile: Path | None = None
+    upstream_port: int,
+    core: int,
+    folder: Path,
+    *,
+    keep: bool,
+    profile: Path | None = None,
+    before: Path | None = None,
+    max_running: int | None = None,
 ) -> Generator[Server]:
-    """The gateway with auth, cache, plan, metrics and log line on; with `profile`, cProfile writes figures there."""
-    config = folder / "easel.toml"
-    data_dir = folder / "gateway"
-    config.write_text(CONFIG.format(data_dir=data_dir, key=KEY, keep=str(keep).lower(), port=upstream_port))
+    """The gateway with auth, cache, plan, metrics and log line on; with `profile`, cProfile writes figures there.
+
+    `before` is a checkout whose gateway it is to be, instead of this one's.
+    """
+    name = "before" if before else "gateway"
+    config = folder / f"{name}.toml"
+    models = ", ".join(f'"{model}" = "{model}"' for model in MODELS)
+    told = CONFIG.format(data_dir=folder / name, key=KEY, keep=str(keep).lower(), port=upstream_port, models=models)
+    config.write_text(told + (f"\n[jobs]\nmax_running = {max_running}\n" if max_running else ""))
     easel = [str(Path(sys.executable).with_name("easel"))]
     if profile:
         easel = [sys.executable, "-m", "bench.profiled", str(profile)]
     command = [*easel, "serve", "--config", str(config), "--port", "0"]
-    with started("gateway", command, core, folder) as server:
+    with started(name, command, core, folder, source=before) as server:
         yield server
 
 
 @contextmanager
-def started(name: str, command: list[str], core: int, folder: Path) -> Generator[Server]:
+def started(name: str, command: list[str], core: int, folder: Path, *, source: Path | None = None) -> Generator[Server]:
     """Runs the command until the block ends. Its log is a file: a pipe would have to be emptied by somebody.
 
-    Raises DidNotStart.
+    Python looks for its modules in `source` first. Raises DidNotStart.
     """
+    environment = {**os.environ, "PYTHONPATH": str(source)} if source else None  # noqa: TID251 - another program's
     pictures = folder / name / "images"
     pictures.mkdir(parents=True, exist_ok=True)
     log = folder / f"{name}.log"
     with log.open("wb") as stderr, pinned(core):
-        program = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr)
+        program = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr, env=environment)
     try:
         yield Server(name, _port(program, log), program.pid, pictures)
     finally:

@@ -1,9 +1,10 @@
 """A provider that costs next to nothing: OpenAI's images API with answers that lie ready.
 
-    python -m bench.upstream          prints `listening on http://127.0.0.1:PORT` on stderr
+    python -m bench.upstream [HELD]   prints `listening on http://127.0.0.1:PORT` on stderr
 
 The model id chooses the answer. Every answer holds one picture, whatever `n` says, so this provider's native maximum
-is 1. `GET /count` says how many pictures were asked for; `GET /picture/N.png` is what an answer's `url` points to.
+is 1; one of `bench-slow` takes it a second, one of `bench-held` as many as HELD says. `GET /count` says how many
+pictures were asked for; `GET /picture/N.png` is what an answer's `url` points to.
 """
 
 import asyncio
@@ -26,14 +27,17 @@ JSON = b"application/json"
 class Answers:
     """What lies ready, and how often it was asked for."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, held: float) -> None:
+        """`held` is for how many seconds `bench-held` is drawn."""
         self.port = port
+        self.seconds = {b"bench-slow": SLOW_SECONDS, b"bench-held": held}
         self.asked = 0
         self.megabyte = Picture(592)
         self.large = Picture(1414)
         self._by_model: dict[bytes, Callable[[int], list[bytes]]] = {
             b"bench": self._url,
             b"bench-slow": self._url,
+            b"bench-held": self._url,
             b"bench-b64": partial(_base64, self.megabyte),
             b"bench-8mb": partial(_base64, self.large),
         }
@@ -104,8 +108,9 @@ class Connection(asyncio.Protocol):
         named = MODEL.search(body)
         model = named[1] if named else b""
         answer = self._answers.generation(model)
-        if model == b"bench-slow":
-            asyncio.get_running_loop().call_later(SLOW_SECONDS, self._write, answer)
+        seconds = self._answers.seconds.get(model, 0.0)
+        if seconds:
+            asyncio.get_running_loop().call_later(seconds, self._write, answer)
         else:
             self._write(answer)
 
@@ -114,8 +119,8 @@ class Connection(asyncio.Protocol):
             self._transport.writelines(answer)
 
 
-async def serve() -> None:
-    answers = Answers(0)
+async def serve(held: float) -> None:
+    answers = Answers(0, held)
     server = await asyncio.get_running_loop().create_server(lambda: Connection(answers), "127.0.0.1", 0, backlog=2048)
     answers.port = server.sockets[0].getsockname()[1]
     print(f"listening on http://127.0.0.1:{answers.port}", file=sys.stderr, flush=True)
@@ -123,4 +128,4 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(serve())
+    uvloop.run(serve(float(sys.argv[1]) if len(sys.argv) > 1 else SLOW_SECONDS))
