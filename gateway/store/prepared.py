@@ -34,6 +34,10 @@ class Prepared:
     def __init__(self, make: Callable[[str], ClauseElement]) -> None:
         self._compiled = {name: compiled(make(name), compiler) for name, compiler in COMPILERS.items()}
 
+    def text_for(self, dialect: str) -> str:
+        """As the database gets it."""
+        return self._compiled[dialect].text
+
     def run(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Once for each row; not at all for none."""
         if not rows:

@@ -83,7 +83,7 @@ def jobs() -> None:
         PrimaryKeyConstraint("id", name="jobs_pkey"),
     )
     op.create_index("jobs_by_team", "jobs", ["team", "created", "id"])
-    op.create_index("jobs_by_body", "jobs", ["team", "body"])
+    op.create_index("jobs_by_body", "jobs", ["team", "body", "created", "id"])
     partial_index("jobs_leftover", "jobs", ["body"], sqlite="leftover = 1", postgresql="leftover")
     partial_index("jobs_open", "jobs", ["owner"], sqlite="finished IS NULL", postgresql="finished IS NULL")
     partial_index("jobs_deleting", "jobs", ["id"], sqlite="deleting = 1", postgresql="deleting")
