@@ -17,11 +17,15 @@ INT32 = (0, 2**31 - 1)
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many pictures a call draws: the wire field (none: always one), its maximum, what a batch does with a seed."""
+    """How many pictures a call draws: the wire field (none: always one), its maximum, what a batch does with a seed.
+
+    `previews` is how many pictures a call may draw to be shown half done; 0 where the provider shows none.
+    """
 
     to: str = ""
     max: int = 1
     seeds: BatchSeeds = "unknown"
+    previews: int = 0
 
 
 @dataclass(frozen=True, slots=True)

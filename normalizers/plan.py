@@ -41,13 +41,15 @@ class Plan:
 
     `payload` is what every call has in common and what makes the picture; `aside` goes out too but changes nothing;
     `quote` is the price of a picture and what it rests on; `drawn` is the size that the provider draws, where
-    that is known, and `pixels` that of the picture once the gateway has cut it.
+    that is known, and `pixels` that of the picture once the gateway has cut it. A call draws `per_call` pictures at
+    most.
     """
 
     offer: Offer
     payload: Mapping[str, Any]
     aside: Mapping[str, Any]
     n: int
+    per_call: int
     seed: int | None
     drawn: Pixels | None
     pixels: Pixels | None
@@ -75,7 +77,7 @@ class Plan:
         offer = self.offer
         groups = split(
             range(self.n) if wanted is None else wanted,
-            offer.count.max,
+            self.per_call,
             self.seed,
             offer.count.seeds,
             offer.seed_range,
@@ -119,13 +121,15 @@ def plan(asked: Asked, offer: Offer, options: Options, known: Known = NOBODY) ->
     fitted, exact = choose_size(draft)
     finishing = choose_output(draft, exact)
     response_format, way = choose_delivery(draft, finishing)
-    n, seed = count_and_seed(draft)
+    per_call = pictures_per_call(draft)
+    n, seed = count_and_seed(draft, per_call)
     fill_in(draft, asked.filled)
     return Plan(
         offer=offer,
         payload=draft.payload,
         aside=draft.aside,
         n=n,
+        per_call=per_call,
         seed=seed,
         drawn=fitted.pixels,
         pixels=finishing.exact if finishing and finishing.exact else fitted.pixels,
@@ -166,13 +170,25 @@ def send_on(draft: Draft, fields: Mapping[str, Any]) -> None:
         put(draft.payload, (*draft.offer.open_at, name), value)
 
 
-def count_and_seed(draft: Draft) -> tuple[int, int | None]:
+def pictures_per_call(draft: Draft) -> int:
+    """At most. Where previews of each picture are wanted, no more than the provider shows half done."""
+    count, wanted = draft.offer.count, draft.value("partial_images")
+    if not wanted or draft.value("stream") is not True:
+        return count.max
+    if not count.previews:
+        draft.decide("partial_images", "emulated", note="the provider shows no picture half done; its steps are told")
+        return count.max
+    draft.sent("partial_images", "partial_images", wanted)
+    return min(count.max, count.previews)
+
+
+def count_and_seed(draft: Draft, per_call: int) -> tuple[int, int | None]:
     """How many pictures, and the first one's seed where the offer takes one."""
     offer = draft.offer
     n: int = draft.value("n") or 1
     rule = offer.rules["seed"]
     seed: int | None = draft.value("seed") if rule.works else None
-    groups = split(range(n), offer.count.max, seed, offer.count.seeds, offer.seed_range)
+    groups = split(range(n), per_call, seed, offer.count.seeds, offer.seed_range)
     if "n" in draft.given:
         sent = [len(group.indexes) for group in groups]
         if len(groups) > 1:

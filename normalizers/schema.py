@@ -84,6 +84,7 @@ class CountTable(BaseModel):
     to: str = ""
     max: int = Field(default=1, ge=1, le=100)
     seeds: BatchSeeds = "unknown"
+    previews: int = Field(default=0, ge=0, le=100)
 
     @model_validator(mode="after")
     def complete(self) -> Self:

@@ -88,7 +88,12 @@ def read_offer(row: Mapping[str, Any], path: str, provider: str, models: Mapping
         operation=table.operation,
         rules=rules,
         canvas=make_canvas(table, models.get(table.model)),
-        count=Count(table.count.to, table.count.max, table.count.seeds if rules["seed"].works else "none"),
+        count=Count(
+            table.count.to,
+            table.count.max,
+            table.count.seeds if rules["seed"].works else "none",
+            table.count.previews,
+        ),
         output=Output(
             tuple(table.output.native),
             table.output.default,

@@ -63,12 +63,15 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a ticket stands. `position` is the place in the provider's queue, `step`/`steps` its denoising steps."""
+    """Where a call stands. `position` is the place in the provider's queue, `step`/`steps` its denoising steps, `place`
+    that of the picture being drawn among those of the call, where they are drawn one after the other.
+    """
 
     done: bool = False
     position: int | None = None
     step: int | None = None
     steps: int | None = None
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)

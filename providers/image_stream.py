@@ -107,7 +107,7 @@ class ImageStream:
         step = _count(body.get("step"), steps or 0)
         if not steps or step is None:
             return None
-        return Progress(step=place * steps + step, steps=self.call.images * steps)
+        return Progress(step=place * steps + step, steps=self.call.images * steps, place=place)
 
     def _error(self, event: Event) -> ProviderError:
         content = bytes(event.data)

@@ -22,7 +22,7 @@ from providers.base import Partial, Progress
 
 Kind = Literal["image_generation", "image_edit"]
 
-QUALITIES = frozenset({"low", "medium", "high", "xhigh", "max"})
+WORDS = ("low", "medium", "high", "xhigh", "max")  # for a quality, beside auto
 COUNTED = ("total_tokens", "input_tokens", "output_tokens")
 NO_TOKENS: Json = {**dict.fromkeys(COUNTED, 0), "input_tokens_details": {"text_tokens": 0, "image_tokens": 0}}
 
@@ -43,13 +43,14 @@ class Asked:
 
     @classmethod
     def of(cls, order: Order, plan: Plan) -> "Asked":
-        given = {row.name: row.asked for row in plan.decisions}
-        quality: object = given.get("quality")
+        rows = {row.name: row for row in plan.decisions}
+        quality, background = rows.get("quality"), rows.get("background")
+        known = [word for word in (quality.asked, quality.sent) if word in WORDS] if quality else []
         return cls(
             kind="image_generation" if order.operation == "generate" else "image_edit",
             n=plan.n,
-            quality=quality if isinstance(quality, str) and quality in QUALITIES else "auto",
-            background=given.get("background") or "auto",
+            quality=known[0] if known else "auto",
+            background=background.asked if background and background.asked else "auto",
             urls=plan.response_format != "b64_json",
             strict=order.options.strict,
             base_url=order.base_url,
