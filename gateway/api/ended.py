@@ -1,24 +1,36 @@
 """How a job stands for who has waited for it: it came to this, or it is not over yet."""
 
 from gateway.api.job_route import no_such_job
-from gateway.errors import DeadlinePassed, NotFound
+from gateway.errors import DeadlinePassed, GatewayError, NotFound
 from gateway.jobs.answers import Kept
 from gateway.jobs.manner import Manner
 from gateway.jobs.other_jobs import AsItEnded
-from gateway.jobs.running import Ended
+from gateway.jobs.running import Ended, Running
 from gateway.store.database import Database
 from gateway.store.jobs import read_job
 from gateway.telemetry import Outcome
 
+REPLAYED = {"idempotent-replayed": "true"}  # an answer that was given before under its Idempotency-Key
 
-async def read_ended(id: str, database: Database) -> Kept | None:
+
+def outcome_of(running: Running, *, replayed: bool) -> Ended:
+    """Of a job that is over. Raises the GatewayError that it ended in, TakenAway."""
+    try:
+        return running.outcome()
+    except GatewayError as error:
+        if not replayed:
+            raise
+        raise AsItEnded(error.status, {**error.headers, **REPLAYED}, error.body()) from error
+
+
+async def read_ended(id: str, database: Database, *, replayed: bool) -> Kept | None:
     """None when it is not over. Raises the GatewayError that it ended in, NotFound, DatabaseError."""
     row = await database.read(read_job, id)
     if row is None:
         raise no_such_job(id)
     kept = Kept.of(row)
     if kept is not None and kept.error is not None:
-        raise AsItEnded(kept.status, kept.headers, kept.error)
+        raise AsItEnded(kept.status, {**kept.headers, **(REPLAYED if replayed else {})}, kept.error)
     return kept
 
 
@@ -29,9 +41,10 @@ def not_over_yet(id: str, manner: Manner) -> DeadlinePassed:
     return DeadlinePassed(message, id, joins=joins)
 
 
-def no_longer_kept(id: str) -> NotFound:
-    again = "to have it drawn again, send the request without or under another Idempotency-Key"
-    return NotFound(f"the pictures of job {id} are no longer kept; {again}")
+def no_longer_kept(id: str, *, replayed: bool) -> NotFound:
+    key = "without or under another Idempotency-Key" if replayed else "once more"
+    told = f"the pictures of job {id} are not kept here, or no longer; GET /v1/jobs/{id} has what is left of them"
+    return NotFound(f"{told}. To have them drawn again, send the request {key}")
 
 
 def note(outcome: Outcome, ended: Ended) -> None:

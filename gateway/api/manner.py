@@ -20,7 +20,7 @@ COUNT = re.compile(rb"[0-9]{1,3}")
 
 def read_manner(scope: Scope, fields: Mapping[str, Any], settings: Settings) -> Manner:
     """`fields` are those of the body. Raises InvalidValue."""
-    wishes = preferences(header(scope, b"prefer").decode("latin-1"))
+    wishes = preferences(",".join(value.decode("latin-1") for value in headers(scope, b"prefer")))
     respond_async = "respond-async" in wishes
     tries = header(scope, b"x-stainless-retry-count").strip()
     sdk = settings.jobs.join_retries and COUNT.fullmatch(tries) is not None
@@ -31,7 +31,7 @@ def read_manner(scope: Scope, fields: Mapping[str, Any], settings: Settings) -> 
         webhook_url=text_of(fields, "webhook_url"),
         upload_endpoint=text_of(fields, "upload_endpoint"),
         cancel_on_disconnect=truth_of(fields, "cancel_on_disconnect"),
-        idempotency_key=idempotency_key(header(scope, b"idempotency-key")),
+        idempotency_key=idempotency_key(headers(scope, b"idempotency-key")),
         sdk=sdk,
         resent=sdk and int(tries) > 0,
     )
@@ -55,9 +55,14 @@ def wait_of(value: str) -> float:
     return float(value)
 
 
-def idempotency_key(value: bytes) -> str | None:
-    if not value:
+def headers(scope: Scope, name: bytes) -> list[bytes]:
+    return [value for given, value in scope["headers"] if given == name]
+
+
+def idempotency_key(values: list[bytes]) -> str | None:
+    if not values:
         return None
+    value = b", ".join(values)
     if len(value) > LONGEST_KEY or not PRINTABLE.fullmatch(value):
         told = f"must have 1 to {LONGEST_KEY} printable ASCII characters, such as a UUID; this one has {len(value)}"
         raise InvalidValue(f"Idempotency-Key: {told}", param="Idempotency-Key")

@@ -11,7 +11,7 @@ import pybase64
 from starlette.types import Receive, Scope, Send
 
 from gateway.api.answer import Buffer, as_headers
-from gateway.api.ended import no_longer_kept, not_over_yet, note, read_ended
+from gateway.api.ended import REPLAYED, no_longer_kept, not_over_yet, note, outcome_of, read_ended
 from gateway.api.event_text import HEARTBEAT
 from gateway.api.events import HEADERS
 from gateway.api.front import as_gateway_error
@@ -77,8 +77,7 @@ class Streaming:
         """Raises the GatewayError that the job ended in as long as nothing was sent."""
         outcome: Outcome = scope["easel"]
         running = self.jobs.running.get(job.id) if isinstance(job, Joined) else job
-        replayed = [(b"idempotent-replayed", b"true")] if isinstance(job, Joined) and job.replayed else []
-        told = ToldStream(self, job.id, manner, asked, outcome=outcome, out=EventAnswer(replayed, send))
+        told = ToldStream(self, job, manner, asked, outcome=outcome, send=send)
         here = True
         try:
             here = await still_there(receive, told.whole(running))
@@ -97,16 +96,17 @@ class ToldStream:
     """One answer; `delivered` are the places of the pictures that the client has."""
 
     def __init__(
-        self, streaming: Streaming, id: str, manner: Manner, asked: Asked, *, outcome: Outcome, out: EventAnswer
+        self, streaming: Streaming, job: Running | Joined, manner: Manner, asked: Asked, *, outcome: Outcome, send: Send
     ) -> None:
         self.at = streaming.at
         self.events = streaming.events
         self.database = streaming.database
-        self.id = id
+        self.id = job.id
+        self.replayed = isinstance(job, Joined) and job.replayed
         self.asked = asked
         self.manner = manner
         self.outcome = outcome
-        self.out = out
+        self.out = EventAnswer(as_headers(REPLAYED) if self.replayed else [], send)
         self.until = outcome.started + self.at.settings.server.deadline
         self.delivered: set[int] = set()
 
@@ -138,7 +138,7 @@ class ToldStream:
                     break
                 else:
                     await self.nothing_yet()
-        await self.finish(running.outcome())
+        await self.finish(outcome_of(running, replayed=self.replayed))
 
     async def nothing_yet(self) -> None:
         if time.monotonic() >= self.until:
@@ -174,7 +174,8 @@ class ToldStream:
 
     async def finish(self, ended: Ended) -> None:
         """What is left, and with the last picture the rest of the answer."""
-        note(self.outcome, ended)
+        if not self.replayed:
+            note(self.outcome, ended)
         self.out.headers += as_headers(ended.told.headers)
         head, served = ended.told.head, ended.served
         left = [index for index in range(served.plan.n) if index not in self.delivered]
@@ -189,7 +190,7 @@ class ToldStream:
                 patience = min(self.until, self.out.due)
                 await self.events.wait_for_end(self.id, patience)
                 over_or_let_go = time.monotonic() < patience - 0.01
-                kept = await read_ended(self.id, self.database)
+                kept = await read_ended(self.id, self.database, replayed=self.replayed)
                 if kept is not None:
                     return kept
                 if over_or_let_go:
@@ -203,7 +204,7 @@ class ToldStream:
         names = [image.name for image in kept.images]
         there = await asyncio.gather(*(self.at.pictures.head(kept.team, name) for name in names if name is not None))
         if kept.head is None or None in names or None in there:
-            raise no_longer_kept(self.id)
+            raise no_longer_kept(self.id, replayed=self.replayed)
         self.out.headers += as_headers(kept.headers)
         left = [index for index in range(len(names)) if index not in self.delivered]
         for index in left:
@@ -213,7 +214,7 @@ class ToldStream:
         image, head = kept.images[index], kept.head or {}
         content = await self.at.pictures.get(kept.team, image.name or "")
         if content is None:
-            raise no_longer_kept(self.id)
+            raise no_longer_kept(self.id, replayed=self.replayed)
         url = signed_url(image.name or "", kept.team, self.asked.base_url, self.at) if self.asked.urls else None
         finished = Finished(index, image.fields, pybase64.b64encode(content), url)
         await self.tell_finished(finished, head["created"], last)

@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.api.answer import as_headers, images_answer
 from gateway.api.asgi import send_json
-from gateway.api.ended import no_longer_kept, not_over_yet, note, read_ended
+from gateway.api.ended import REPLAYED, no_longer_kept, not_over_yet, note, outcome_of, read_ended
 from gateway.api.job_route import no_such_job
 from gateway.api.leaving import still_there
 from gateway.api.orders import address
@@ -67,34 +67,36 @@ class Waiting:
             return
         patience = manner.wait if manner.respond_async else self.at.settings.server.deadline
         try:
-            ended = await self.ended(job, outcome.started + patience, receive, cancel=manner.cancel_on_disconnect)
+            ended = await self.ended(job, manner, outcome.started + patience, receive)
         except ClientGone:
             outcome.code = "client_gone"
             return
         headers = [(b"preference-applied", b"respond-async")] if manner.respond_async else []
-        if isinstance(job, Joined) and job.replayed:
-            headers.append((b"idempotent-replayed", b"true"))
         if ended is None:
             await self.not_over(job.id, manner, headers, scope, send)
+            return
+        if is_replay(job):
+            headers += as_headers(REPLAYED)
         elif isinstance(ended, Ended):
-            await self.send_drawn(ended, headers, scope, send)
+            note(outcome, ended)
+        if isinstance(ended, Ended):
+            await self.send_drawn(ended, headers, send)
         else:
-            body = await self.rendered(job.id, ended, scope)
+            body = await self.rendered(job, ended, scope)
             await send_json(200, body, send, [*as_headers(ended.headers), *headers])
 
-    async def ended(
-        self, job: Running | Joined, until: float, receive: Receive, *, cancel: bool
-    ) -> Ended | Kept | None:
+    async def ended(self, job: Running | Joined, manner: Manner, until: float, receive: Receive) -> Ended | Kept | None:
         """None when it is not over by then. Raises the GatewayError that it ended in, ClientGone."""
         running = self.jobs.running.get(job.id) if isinstance(job, Joined) else job
         if running is not None:
             try:
-                return running.outcome() if await self.over(running, until, receive, cancel=cancel) else None
+                over = await self.over(running, manner, until, receive)
+                return outcome_of(running, replayed=is_replay(job)) if over else None
             except TakenAway:
                 pass  # it goes on elsewhere, and is waited for there
-        return await self.ended_elsewhere(job.id, until, receive)
+        return await self.ended_elsewhere(job, manner, until, receive)
 
-    async def over(self, running: Running, until: float, receive: Receive, *, cancel: bool) -> bool:
+    async def over(self, running: Running, manner: Manner, until: float, receive: Receive) -> bool:
         running.present += 1
         try:
             if await running.wait(min(until, time.monotonic() + UNWATCHED_SECONDS)):
@@ -102,30 +104,37 @@ class Waiting:
             here = await still_there(receive, waited(running, until))
         finally:
             running.present -= 1
-        if not here or not running.task.done():
-            await self.jobs.left(running, cancel=cancel and not here)
+        over = running.task.done()
+        if not here or not (over or manner.respond_async):
+            await self.jobs.left(running, cancel=manner.cancel_on_disconnect and not here)
         if not here:
             raise ClientGone
-        return running.task.done()
+        return over
 
-    async def ended_elsewhere(self, id: str, until: float, receive: Receive) -> Kept | None:
+    async def ended_elsewhere(
+        self, job: Running | Joined, manner: Manner, until: float, receive: Receive
+    ) -> Kept | None:
         try:
-            if not await still_there(receive, self.events.wait_for_end(id, until)):
-                raise ClientGone
-            return await read_ended(id, self.database)
+            here = await still_there(receive, self.events.wait_for_end(job.id, until))
+            ended = await read_ended(job.id, self.database, replayed=is_replay(job)) if here else None
         except DatabaseError as away:
             raise Overloaded(DATABASE_AWAY) from away
+        if not here or not (ended or manner.respond_async):
+            await self.jobs.left_elsewhere(job.id)
+        if not here:
+            raise ClientGone
+        return ended
 
-    async def rendered(self, id: str, kept: Kept, scope: Scope) -> Json:
-        """Raises NotFound where a picture is gone."""
+    async def rendered(self, job: Running | Joined, kept: Kept, scope: Scope) -> Json:
+        """Raises NotFound where a picture is gone, or was never kept."""
         base_url = self.at.settings.server.public_url or address(scope)
         body = await kept.images_response(self.at, base_url, base64=True)
-        if body is None or any("expired" in image or "kept" in image for image in body["data"]):
-            raise no_longer_kept(id)
+        needed = "url" if kept.format == "url" else "b64_json"
+        if body is None or any(needed not in image for image in body["data"]):
+            raise no_longer_kept(job.id, replayed=is_replay(job))
         return body
 
-    async def send_drawn(self, ended: Ended, headers: list[tuple[bytes, bytes]], scope: Scope, send: Send) -> None:
-        note(scope["easel"], ended)
+    async def send_drawn(self, ended: Ended, headers: list[tuple[bytes, bytes]], send: Send) -> None:
         pieces = images_answer(ended.told, await delivered(ended.served, self.at))
         headers = [*as_headers(ended.told.headers), *headers]
         del ended  # the pieces hold what is still needed of the pictures
@@ -149,6 +158,11 @@ class Waiting:
         if job is None:
             raise no_such_job(id)
         return job
+
+
+def is_replay(job: Running | Joined) -> bool:
+    """Whether its answer belongs to somebody else's request under the same Idempotency-Key."""
+    return isinstance(job, Joined) and job.replayed
 
 
 async def waited(running: Running, until: float) -> None:

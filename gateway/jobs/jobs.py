@@ -22,7 +22,8 @@ from gateway.jobs.stored_order import NotRunnable, body_hash, object_name, pack,
 from gateway.jobs.uploads import check_endpoint
 from gateway.store.database import Database, DatabaseError
 from gateway.store.entries import Finish, Lease, LeaseLost, NewJob, PictureRow
-from gateway.store.jobs import JobRow, find_resent, left_behind, mark_gone
+from gateway.store.idempotency import holder_of
+from gateway.store.jobs import JobRow, ask_to_cancel, find_resent, left_behind, mark_gone
 from gateway.store.journal_rows import FIRST_ATTEMPT
 from gateway.store.pictures import PictureStoreError
 from gateway.store.processes import hand_over, queue_length, release, take_this
@@ -30,6 +31,7 @@ from providers.guard import Guard
 
 log = structlog.stdlib.get_logger()
 
+WORTH_ANOTHER_TRY = frozenset({408, 409, 429, *range(500, 600)})  # as OpenAI's SDKs see it
 DATABASE_AWAY = "the database, which holds the jobs, does not answer; nothing was started, try again in a moment"
 
 
@@ -76,10 +78,9 @@ class Jobs:
         if len(self.running) >= self.most:
             raise Overloaded(f"{self.most} jobs are running here already; try again in a moment")
         body = body_hash(order)
-        if manner.resent:
-            joined = await self._resent(order, body)
-            if joined is not None:
-                return joined
+        joined = await self._known(order, manner, body)
+        if joined is not None:
+            return joined
         if manner.at_once:
             await self._check(order, manner)
         waits = manner.respond_async and not self.free
@@ -90,7 +91,9 @@ class Jobs:
             written = await record.open()
             if written.existing is not None:
                 return self._existing(written.existing, written.existing_body, body)
-        return Joined(order.id) if waits else self._run(order, record, resources.pop_all())
+        if waits:
+            return Joined(order.id)
+        return self._run(order, record, resources.pop_all(), body=None if manner.idempotency_key else body)
 
     async def _check(self, order: Order, manner: Manner) -> None:
         """What is wrong is said before anything is promised. Raises a GatewayError."""
@@ -136,20 +139,31 @@ class Jobs:
             raise IdempotencyMismatch(f"Idempotency-Key: {message}", param="Idempotency-Key")
         return Joined(id, replayed=True)
 
-    async def _resent(self, order: Order, body: str) -> Joined | None:
-        """The job of an SDK's earlier try; None where there is none, or it failed without having cost anything."""
-        team, caller = order.caller.team, order.caller.key
-        here = [each for each in self.running.values() if each.is_unwritten(team, caller, body)]
-        if here:
-            return Joined(min(here, key=lambda each: each.present).id)
-        since = time.time() - SAME_REQUEST_SECONDS
-        row = await self.database.write(find_resent, team, caller, body, since)
-        if row is None or may_run_again(row):
-            return None
-        return Joined(row.id)
+    async def _known(self, order: Order, manner: Manner, body: str) -> Joined | None:
+        """The job that the request is about already, whatever else would be wrong with it by now.
 
-    def _run(self, order: Order, record: JobRecord, resources: ExitStack) -> Running:
-        running = self.running[order.id] = Running(order, record, self.at, resources)
+        A key of its own decides that alone.
+        """
+        if manner.idempotency_key is None:
+            return await self._resent(order, body) if manner.resent else None
+        holder = await self.database.read(holder_of, order.caller.team, manner.idempotency_key, time.time())
+        return None if holder is None else self._existing(holder.job, holder.body, body)
+
+    async def _resent(self, order: Order, body: str) -> Joined | None:
+        """The job of an SDK's earlier try; None where there is none, or it failed without having cost anything.
+
+        Two equal ones that run are found by one try each: one whose asker has left before any other, then one that as
+        few as possible wait for.
+        """
+        team, caller = order.caller.team, order.caller.key
+        row = await self.database.write(find_resent, team, caller, body, time.time() - SAME_REQUEST_SECONDS)
+        here = [each for each in self.running.values() if each.is_same_request(team, caller, body)]
+        if here and not (row is not None and row.gone):
+            return Joined(min(here, key=lambda each: each.present).id)
+        return None if row is None or may_run_again(row) else Joined(row.id)
+
+    def _run(self, order: Order, record: JobRecord, resources: ExitStack, *, body: str | None = None) -> Running:
+        running = self.running[order.id] = Running(order, record, self.at, resources, body)
         running.task.add_done_callback(lambda _task: self.running.pop(order.id, None))
         return running
 
@@ -172,14 +186,23 @@ class Jobs:
             return
         if cancel:
             running.cancel()
-            return
         try:
+            if cancel:
+                await self.database.write(ask_to_cancel, running.order.caller.team, running.id)
+                return
             if not running.record.opened:
                 await running.record.open()
             await self.links.journal.flush()
             await self.database.write(mark_gone, [running.id])
         except (DatabaseError, LeaseLost) as away:
             log.info("job_not_marked", request_id=running.id, error=type(away).__name__)
+
+    async def left_elsewhere(self, id: str) -> None:
+        """As `left`, of a job that does not run here."""
+        try:
+            await self.database.write(mark_gone, [id])
+        except DatabaseError as away:
+            log.info("job_not_marked", request_id=id, error=type(away).__name__)
 
     async def resume(self, row: JobRow) -> None:
         """Goes on with a job that is this process's from now on. Raises DatabaseError."""
@@ -223,14 +246,18 @@ async def give_up(record: JobRecord, before: Before | None, why: str) -> None:
     """A job that can no longer be run. What it has sent may have been paid."""
     paid = before is not None and bool(before.open or before.pictures or before.lost)
     error = ProviderFailed(f"the gateway that ran this job ended, and another one cannot go on: {why}", paid=paid)
-    made = [picture for _index, picture in sorted(record.made.items())]
+    made = record.kept
     await record.finish(Finish("failed", time.time(), error=packed_error(error, made), leftover=bool(made)))
 
 
 def may_run_again(row: JobRow) -> bool:
-    """It is over, brought nothing, and cost nothing."""
+    """It is over, brought nothing, cost nothing, and may go better now."""
+    if row.cancelling or row.status == "cancelled":
+        return not row.gone  # cancelled because its asker left, who is back
     kept = Kept.of(row)
-    return kept is not None and kept.error is not None and kept.headers.get("x-should-retry") != "false"
+    if kept is None or kept.error is None or kept.status not in WORTH_ANOTHER_TRY:
+        return False
+    return kept.headers.get("x-should-retry") != "false" and "x-easel-cost" not in kept.headers
 
 
 def images_asked(order: Order) -> int:

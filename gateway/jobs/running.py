@@ -34,12 +34,18 @@ class TakenAway(Exception):
 
 
 class Running:
-    """`present` is how many callers wait for it; `resources` are given back when it is over."""
+    """`present` is how many callers wait for it; `resources` are given back when it is over.
 
-    def __init__(self, order: Order, record: JobRecord, at: Deps, resources: ExitStack) -> None:
+    `body` is the hash of its request; None where a request sent again finds it otherwise.
+    """
+
+    def __init__(
+        self, order: Order, record: JobRecord, at: Deps, resources: ExitStack, body: str | None = None
+    ) -> None:
         self.order = order
         self.record = record
         self.present = 0
+        self.body = body
         self._at = at
         self._resources = resources
         self.task = asyncio.ensure_future(self._run())
@@ -59,10 +65,10 @@ class Running:
         """Of a job that is over. Raises the GatewayError that it ended in, or TakenAway."""
         return self.task.result()
 
-    def is_unwritten(self, team: str, caller: str, body: str) -> bool:
-        """It is that request, and nothing of it is in the database yet."""
-        new = self.record.new
-        return new is not None and (new.team, new.caller, new.body) == (team, caller, body)
+    def is_same_request(self, team: str, caller: str, body: str) -> bool:
+        """One that is cancelled is none that anybody wants to wait for."""
+        mine = (self.order.caller.team, self.order.caller.key, self.body)
+        return mine == (team, caller, body) and not self.record.stop.wanted
 
     def cancel(self) -> None:
         """Nothing more is sent, and what runs at a provider is cancelled there."""
@@ -119,7 +125,7 @@ class Running:
         """A job of which nothing was sent, and that nobody was promised, leaves no trace."""
         if not self.record.opened:
             return
-        made = [picture for _index, picture in sorted(self.record.made.items())]
+        made = self.record.kept
         status = "cancelled" if isinstance(error, JobCancelled) else "failed"
         provider = made[0].provider if made else None
         leftover = status == "failed" and any(picture.hash or picture.url for picture in made)

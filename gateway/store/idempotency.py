@@ -23,12 +23,24 @@ HELD = select(idempotency.c.team, idempotency.c.key, idempotency.c.job, idempote
     idempotency.c.key.in_(bindparam("keys", expanding=True))
 )
 
+HOLDER = select(idempotency.c.job, idempotency.c.body).where(
+    idempotency.c.team == bindparam("of"),
+    idempotency.c.key == bindparam("under"),
+    idempotency.c.created >= bindparam("since"),
+)
+
 
 class Holder(NamedTuple):
     """The job that a key belongs to, and the hash of its request."""
 
     job: str
     body: str
+
+
+def holder_of(connection: Connection, team: str, key: str, now: float) -> Holder | None:
+    """Whose a key is; None where it is free, or was taken more than a day ago."""
+    found = connection.execute(HOLDER, {"of": team, "under": key, "since": now - KEPT_SECONDS}).one_or_none()
+    return None if found is None else Holder(*found)
 
 
 def claim_keys(connection: Connection, jobs: Sequence[NewJob]) -> dict[str, Holder]:

@@ -4,13 +4,13 @@ A job with `deleting` set is as good as gone. Moments are Unix seconds.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, select, true, tuple_, update
+from sqlalchemy import Connection, and_, bindparam, exists, or_, select, true, tuple_, update
 
 from gateway.store.entries import CallRow, DeliveryKind, PictureRow, Status
-from gateway.store.tables import calls, deliveries, jobs, pictures
+from gateway.store.tables import calls, deliveries, idempotency, jobs, pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +83,19 @@ ASK = (
     .returning(*JOB)
 )
 GONE = update(jobs).where(jobs.c.id.in_(bindparam("ids", expanding=True))).values(gone=True)
+# A request that runs can be asked for again however old it is; one under a key of its own is asked for by that alone.
 SAME_REQUEST = and_(
     jobs.c.team == bindparam("of"),
     jobs.c.caller == bindparam("by"),
     jobs.c.body == bindparam("hash"),
-    jobs.c.created >= bindparam("since"),
+    or_(jobs.c.finished.is_(None), jobs.c.finished >= bindparam("since")),
     ~jobs.c.deleting,
+    ~exists().where(idempotency.c.job == jobs.c.id),
 )
-FORSAKEN = select(*JOB).where(SAME_REQUEST, jobs.c.gone).order_by(jobs.c.created, jobs.c.id).limit(1).with_for_update()
+FORSAKEN = select(*JOB).where(SAME_REQUEST, jobs.c.gone).order_by(jobs.c.created, jobs.c.id).limit(1)
+FREE_OR_HELD = (FORSAKEN.with_for_update(of=jobs, skip_locked=True), FORSAKEN.with_for_update(of=jobs))
 ADOPT = update(jobs).where(jobs.c.id == bindparam("job")).values(gone=False)
-NEWEST = (
-    select(*JOB)
-    .where(SAME_REQUEST, jobs.c.status.in_(("queued", "running", "succeeded")))
-    .order_by(jobs.c.created.desc(), jobs.c.id.desc())
-    .limit(1)
-)
+NEWEST = select(*JOB).where(SAME_REQUEST).order_by(jobs.c.created.desc(), jobs.c.id.desc()).limit(1)
 
 
 def read_job(connection: Connection, id: str, team: str | None = None) -> JobRow | None:
@@ -171,16 +169,17 @@ def ask_to_cancel(connection: Connection, team: str, id: str) -> JobRow | None:
 
 
 def find_resent(connection: Connection, team: str, caller: str, body: str, since: float) -> JobRow | None:
-    """The job that a request sent again is about, among those created since then; whoever asks first gets it.
+    """The job that a request sent again is about, among those that run or ended since then; whoever asks first gets it.
 
-    That is the oldest one whose asker has left: it counts as asked for again from now on. Where none was left, it is
-    the newest that runs or succeeded; one that failed before its asker's eyes is asked for anew.
+    That is the oldest one whose asker has left: it counts as asked for again from now on, though the row returned still
+    says `gone`. Where none was left, it is the newest, whatever became of it.
     """
     wanted = {"of": team, "by": caller, "hash": body, "since": since}
-    forsaken = connection.execute(FORSAKEN, wanted).one_or_none()
-    if forsaken is not None:
-        connection.execute(ADOPT, {"job": forsaken.id})
-        return replace(JobRow(*forsaken), gone=False)
+    for forsaken in FREE_OR_HELD:  # first one that nobody else is just asking for
+        found = connection.execute(forsaken, wanted).one_or_none()
+        if found is not None:
+            connection.execute(ADOPT, {"job": found.id})
+            return JobRow(*found)
     newest = connection.execute(NEWEST, wanted).one_or_none()
     return JobRow(*newest) if newest is not None else None
 
