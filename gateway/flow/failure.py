@@ -50,7 +50,7 @@ def decisive(order: Order, drawn: Drawn, *, missing: int) -> GatewayError | None
         why = next(error.message for error in errors if error.kind is Kind.CANCELLED)
         return JobCancelled(order.id, why, cost=drawn.cost)
     if Kind.MODERATED in kinds:
-        return blocked(drawn, missing=missing)
+        return blocked(order, drawn, missing=missing)
     if Kind.TIMEOUT in kinds:
         return deadline_passed(order, drawn)
     if not drawn.pictures and all(isinstance(error, NotWritten) for error in errors):
@@ -61,14 +61,15 @@ def decisive(order: Order, drawn: Drawn, *, missing: int) -> GatewayError | None
     return None
 
 
-def blocked(drawn: Drawn, *, missing: int) -> ContentPolicyViolation:
+def blocked(order: Order, drawn: Drawn, *, missing: int) -> ContentPolicyViolation:
     """Of several pictures it says how many were flagged and what all of them cost: the others are paid too."""
     error = next(error for error in drawn.errors if error.kind is Kind.MODERATED)
     told = f"{error.provider} blocked this request: {error.message}"
     flagged = sum(isinstance(error, Flagged) for error in drawn.errors)
     wanted = missing + len(drawn.pictures)
     if flagged and wanted > 1:
-        told += f"; this is so for {flagged} of {wanted} pictures, and none is delivered"
+        kept = f", and the others stay with job {order.id}" if drawn.pictures else ""
+        told += f"; this is so for {flagged} of {wanted} pictures{kept}"
     if drawn.cost:
         told += f". What was drawn costs {as_dollars(drawn.cost)} dollars"
     return ContentPolicyViolation(told, param=error.param, cost=drawn.cost)
