@@ -20,7 +20,7 @@ EXAMPLES = 25  # generated ones, beside those of the document and of the limits'
 LARGEST = 256  # pixels a side that are asked for: the pictures are really drawn
 # No provider here honours these in a text-to-image request: with them nothing would ever be drawn.
 NEVER_HONOURED = (
-    *("webhook_url", "upload_endpoint", "stream", "partial_images", "image", "mask", "mask_margin", "outpaint"),
+    *("webhook_url", "upload_endpoint", "image", "mask", "mask_margin", "outpaint"),
     *("scale_factor", "control_nets", "loras", "svg", "frame_count", "frame_duration_ms", "version", "scheduler"),
 )
 CHECKS: list[Any] = [
