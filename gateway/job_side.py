@@ -78,10 +78,10 @@ async def build_job_side(
     stack.push_async_callback(hooks.close)
     links = Links(at, journal, events, hooks, deliveries.wake)
     jobs = Jobs(at, links, database, guard, f"gw_{secrets.token_hex(8)}")
-    stack.push_async_callback(jobs.close)
     keeper = Keeper(jobs, events, database, settings.jobs.lease)
-    await keeper.start()
     stack.push_async_callback(keeper.close)
+    stack.push_async_callback(jobs.close)  # first: what it waits for must stay this process' until then
+    await keeper.start()
     return JobSide(database, events, jobs, keeper, shown, deliveries, retention, hooks, seal)
 
 

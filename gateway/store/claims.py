@@ -21,8 +21,9 @@ for first = 1, #found, each do
   if whole then return {2, found} end
 end
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return {1, found} end
-if redis.call('GET', KEYS[1]) == ARGV[1] then return {1, found} end
-return {0, found}
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {0, found} end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return {1, found}
 """
 LEASED, ALL_KNOWN = 1, 2  # what it answers; 0: somebody else has the lease
 # KEYS: the lease, then the records. ARGV: owner, channel, run, seconds, then the values.

@@ -4,6 +4,7 @@ A process renews its beat; the jobs of one whose beat is older than the lease ar
 attempt's number, which shuts out whatever the former owner still wants to write.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -54,6 +55,13 @@ BEATS = {
 def beat(connection: Connection, id: str, now: float) -> None:
     """This process is alive."""
     connection.execute(BEATS[connection.dialect.name], {"id": id, "started": now, "beat": now})
+
+
+def beat_now(connection: Connection, id: str) -> float:
+    """As `beat`, at the moment of the transaction, however long it has waited for its turn. Returns that moment."""
+    now = time.time()
+    beat(connection, id, now)
+    return now
 
 
 def claim(connection: Connection, owner: str, now: float, lease: float, limit: int) -> list[JobRow]:
