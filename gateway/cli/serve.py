@@ -89,6 +89,7 @@ def kept_apart(settings: Settings) -> dict[str, Any]:
     return {
         "server": {"data_dir": settings.server.data_dir / "simulated"},
         "redis": {"url": "embedded:"},
+        "database": {"url": "sqlite"},
         "storage": {"url": "file"},
     }
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.cli.running import ADMIN_KEY, Served, served
 
@@ -24,3 +25,13 @@ def test_what_was_drawn_simulated_is_not_in_the_cache_of_a_real_gateway(tmp_path
         assert cached(real) == "miss"
     with served(data, "--simulate") as simulated:
         assert cached(simulated) == "hit"
+
+
+def test_its_jobs_are_in_a_database_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the configuration names one for the jobs in earnest."""
+    real = tmp_path / "real.db"
+    monkeypatch.setenv("EASEL_DATABASE__URL", f"sqlite:///{real}")
+    with served(tmp_path / "data", "--simulate") as simulated:
+        assert cached(simulated) == "miss"
+    assert not real.exists()
+    assert (tmp_path / "data" / "simulated" / "easel.db").exists()
