@@ -15,6 +15,9 @@ from gateway.flow.spread import draw
 from gateway.store.records import Record, record_key
 from normalizers.plan import Plan
 
+NOBODY = ""  # never the owner of a lease
+WAITED = "it waited for another request's pictures, which go on"
+
 
 def cacheable(order: Order, plan: Plan, at: Deps) -> bool:
     """With policy `seeded`, two equal requests without a seed are two pictures."""
@@ -69,7 +72,7 @@ async def look_up_or_draw(order: Order, plans: Sequence[Plan], at: Deps) -> Draw
     while True:
         claim = await at.claims.claim(order.caller.team, run, order.id, keys, plans[0].n)
         if claim.held and leader is not None:
-            await at.others.ended(leader, order)  # its process may have died, and another one goes on with its calls
+            await follow(leader, run, order, at)
             leader = None
             continue
         if claim.held:
@@ -84,9 +87,19 @@ async def look_up_or_draw(order: Order, plans: Sequence[Plan], at: Deps) -> Draw
         waited_with = waited_with or found
         leader = await at.runs.holder(run)
         until = asyncio.get_running_loop().time() + order.deadline - time.monotonic()
-        with order.record.stop.interrupts("", "it waited for another request's pictures, which go on"):
+        with order.record.stop.interrupts("", WAITED):
             if not await at.runs.wait(run, until):
                 raise deadline_passed(order)
+
+
+async def follow(leader: str, run: str, order: Order, at: Deps) -> None:
+    """Until the job that drew it is over: its process may have died, and another one goes on with its calls.
+
+    Nobody else draws it meanwhile. Raises as `Others.ended`.
+    """
+    async with at.runs.held(run, order.id):
+        with order.record.stop.interrupts("", WAITED):
+            await at.others.ended(leader, order)
 
 
 def told_apart(found: Found, waited_with: Found | None) -> dict[int, Picture]:
@@ -164,7 +177,10 @@ async def draw_and_remember(
 
 
 async def remember(order: Order, plans: Sequence[Plan], drawn: Drawn, run: str, at: Deps) -> None:
-    """Not what could not be stored: it would be answered without a URL of ours for as long as the record lives."""
+    """Not what could not be stored: it would be answered without a URL of ours for as long as the record lives.
+
+    The lease stays with a job that another process goes on with, where it has the same owner.
+    """
     offers = {picture.offer for picture in drawn.pictures.values()}
     keys = {plan.offer.id: keys_of(plan, order) for plan in plans if plan.offer.id in offers}
     created = int(time.time())
@@ -173,7 +189,8 @@ async def remember(order: Order, plans: Sequence[Plan], drawn: Drawn, run: str, 
         for index, picture in drawn.pictures.items()
         if picture.cache == "miss" and (picture.hash or not order.options.keep)
     }
-    await at.claims.finish(order.caller.team, run, order.id, records, at.settings.cache.ttl)
+    owner = NOBODY if order.record.lost else order.id
+    await at.claims.finish(order.caller.team, run, owner, records, at.settings.cache.ttl)
 
 
 def as_shared(drawn: Drawn) -> Drawn:

@@ -13,7 +13,7 @@ from gateway.flow.drawn import Drawn, Found, may_be_completed_elsewhere, outcome
 from gateway.flow.hand_over import with_wire_forms
 from gateway.flow.order import Order
 from gateway.flow.picture import Picture
-from gateway.flow.record import Before, OpenCall
+from gateway.flow.record import Before, OpenCall, SentCall
 from gateway.flow.sending import end_of, make_call, reason_of
 from gateway.flow.together import together
 from gateway.store.pictures import PictureStoreError
@@ -74,25 +74,39 @@ async def still_stored(picture: Picture, order: Order, at: Deps) -> bool:
 async def go_on(opened: OpenCall, plan: Plan | None, order: Order, drawn: Drawn, at: Deps) -> None:
     """What the call brings, or why it failed, is added to `drawn`."""
     sent, started = opened.sent, at.routing.now()
+    if plan is None:
+        lose(sent, "the gateway no longer offers what it was drawing; it may have been paid", order, drawn)
+        return
+    if opened.ticket is None and not may_repeat(sent, order, at):
+        lose(sent, LOST, order, drawn)
+        note(drawn, plan, "unknown", 0, 0)
+        return
     try:
-        if plan is None:
-            raise ProviderError(Kind.LOST, "the gateway no longer offers what it was drawing", provider=sent.provider)
         answer = await answer_of(opened, plan, order, at)
     except ProviderError as error:
         order.record.ended(sent, end_of(error), reason=reason_of(error))
         drawn.errors.append(error)
-        if plan is not None:
-            note(drawn, plan, outcome_of(error), 0, at.routing.now() - started)
+        note(drawn, plan, outcome_of(error), 0, at.routing.now() - started)
         return
     await bring_in(answer, sent, order, drawn, at, plan=plan, started=started)
 
 
+def may_repeat(sent: SentCall, order: Order, at: Deps) -> bool:
+    """Sent again, it is the same call. Of a request that was cancelled it might be the first."""
+    return isinstance(at.adapters[sent.provider], Repeats) and not order.record.stop.given
+
+
+def lose(sent: SentCall, why: str, order: Order, drawn: Drawn) -> None:
+    """Nobody will know what became of it."""
+    order.record.ended(sent, "unknown", reason=f"{Kind.LOST.value}: {why}")
+    kind = Kind.CANCELLED if order.record.stop.given else Kind.LOST
+    drawn.errors.append(ProviderError(kind, why, provider=sent.provider))
+
+
 async def answer_of(opened: OpenCall, plan: Plan, order: Order, at: Deps) -> Answer:
-    """By its ticket; without one it is sent again only where its id makes that the same call. Raises ProviderError."""
+    """By its ticket, else by the call itself. Raises ProviderError."""
     sent = opened.sent
     call = make_call(plan.calls(sent.indexes)[0], plan, order)
     if opened.ticket is not None:
         return await ask(call, sent, order, at, ticket=opened.ticket)
-    if not isinstance(at.adapters[sent.provider], Repeats):
-        raise ProviderError(Kind.LOST, LOST, provider=sent.provider)
     return await ask(await with_wire_forms(call, plan, order, at), sent, order, at)
