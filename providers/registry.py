@@ -51,6 +51,8 @@ FAL_QUEUE = "https://queue.fal.run"
 FAL_REST = "https://rest.fal.ai"
 # Oxen documents its URLs as presigned, and public clients of it report that some want the key (read 2026-11-21).
 KEYED_DOWNLOADS = frozenset({"oxen"})
+# Those that say by webhook when a call is over: their adapters are `Hooks`.
+CALLS_BACK = frozenset({"fal", "replicate", "runware"})
 # Adapters that an address and a key are enough for.
 BY_KEY: dict[str, Callable[[Account], Adapter]] = {
     "alibaba": Alibaba,

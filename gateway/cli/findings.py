@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from gateway.jobs.hooks import is_callable
 from gateway.settings import Settings
 from normalizers.errors import TableError
 from providers.base_urls import check_base_url
-from providers.registry import ProviderSettings, read_catalog
+from providers.registry import CALLS_BACK, ProviderSettings, read_catalog
 
 Verdict = Literal["fine", "off", "wrong"]
 
@@ -44,6 +45,7 @@ def of_mistakes(settings: Settings) -> list[Finding]:
     findings.append(Finding("fine", "catalog", f"{len(offered)} models"))
     findings.extend(of_routes(settings, offered))
     findings.extend(finding for provider in providers.values() for finding in of_addresses(provider))
+    findings.extend(of_hooks(settings))
     return findings
 
 
@@ -68,6 +70,17 @@ def of_addresses(provider: ProviderSettings) -> Iterator[Finding]:
                 check_base_url(url, allow_http=provider.allow_http)
         except ValueError as problem:
             yield Finding("wrong", f"providers.{provider.name}.{field}", str(problem))
+
+
+def of_hooks(settings: Settings) -> Iterator[Finding]:
+    """Nobody would notice that webhooks do not come: the pictures do."""
+    for name in (name for name, provider in settings.providers.items() if provider.webhooks):
+        where = f"providers.{name}.webhooks"
+        if name not in CALLS_BACK:
+            yield Finding("wrong", where, f"{name} sends none; {', '.join(sorted(CALLS_BACK))} do")
+        elif not is_callable(settings.server.public_url or ""):
+            remedy = "set server.public_url to the https address at which the provider reaches this gateway"
+            yield Finding("wrong", where, remedy)
 
 
 def of_key(provider: ProviderSettings, settings: Settings) -> Finding:

@@ -11,6 +11,7 @@ import pytest_asyncio
 from providers.base import Call, HookRefused, Hooks, Queued, Ticket
 from providers.fal.adapter import Fal
 from providers.polling import follow
+from providers.registry import BUILT_IN, CALLS_BACK, ProviderSettings, build_adapter
 from providers.replicate.adapter import Replicate
 from providers.runware.adapter import Runware
 from simulators.running import Simulators
@@ -117,3 +118,8 @@ async def test_an_altered_message_is_refused(hooked: Hooked, slug: str, simulato
         await hooked.hooks.read_hook(message.headers, message.body, time.time())
     genuine = message.body.replace(b', "altered": true', b"")
     assert await hooked.hooks.read_hook(message.headers, genuine, time.time())
+
+
+def test_those_that_call_back_are_known() -> None:
+    of_key = {name: ProviderSettings(name, name, api_key="key") for name in BUILT_IN if name != "local"}
+    assert {name for name, each in of_key.items() if isinstance(build_adapter(each), Hooks)} == CALLS_BACK
