@@ -15,13 +15,14 @@ from gateway.flow.record import Before
 from gateway.jobs.addresses import check_address
 from gateway.jobs.answers import Kept, packed_error
 from gateway.jobs.before import before_of
+from gateway.jobs.kept_sources import KeptSources
 from gateway.jobs.manner import SAME_REQUEST_SECONDS, Manner
 from gateway.jobs.record import JobRecord, Links
 from gateway.jobs.running import Running
-from gateway.jobs.stored_order import NotRunnable, body_hash, object_name, pack, sources_of, unpack
+from gateway.jobs.stored_order import NotRunnable, body_hash, pack, unpack
 from gateway.jobs.uploads import check_endpoint
 from gateway.store.database import Database, DatabaseError
-from gateway.store.entries import Finish, Lease, LeaseLost, NewJob, PictureRow
+from gateway.store.entries import Finish, Lease, LeaseLost, NewJob
 from gateway.store.idempotency import holder_of
 from gateway.store.jobs import JobRow, ask_to_cancel, find_resent, left_behind, mark_gone
 from gateway.store.journal_rows import FIRST_ATTEMPT
@@ -86,9 +87,9 @@ class Jobs:
         waits = manner.respond_async and not self.free
         if waits and await self.database.read(queue_length) >= self.at.settings.jobs.max_queued:
             raise Overloaded("too many jobs are waiting already; try again in a moment")
-        order, record = await self._recorded(order, manner, body, owner=None if waits else self.owner)
+        order, record = self._recorded(order, manner, body, owner=None if waits else self.owner)
         if manner.at_once or manner.resent:
-            written = await record.open()
+            written = await record.open(whole=manner.at_once)
             if written.existing is not None:
                 return self._existing(written.existing, written.existing_body, body)
         if waits:
@@ -103,7 +104,7 @@ class Jobs:
         if manner.upload_endpoint is not None:
             await check_endpoint(manner.upload_endpoint, images, self.guard, keep=order.options.keep)
 
-    async def _recorded(self, order: Order, manner: Manner, body: str, *, owner: str | None) -> tuple[Order, JobRecord]:
+    def _recorded(self, order: Order, manner: Manner, body: str, *, owner: str | None) -> tuple[Order, JobRecord]:
         new = NewJob(
             id=order.id,
             team=order.caller.team,
@@ -123,15 +124,8 @@ class Jobs:
         record.watched = manner.watched
         record.order = replace(order, record=record)
         if order.options.keep and len(order.sent):
-            record.sources = await self._keep_sources(order)
+            record.sources = KeptSources(order, self.at.pictures)
         return record.order, record
-
-    async def _keep_sources(self, order: Order) -> tuple[PictureRow, ...]:
-        """The pictures that came with a request, where another process finds them."""
-        sources = list(sources_of(order))
-        for source in sources:
-            await self.at.pictures.put(order.caller.team, order.sent.content(source), source.format)
-        return tuple(PictureRow("source", place, object_name(source)) for place, source in enumerate(sources))
 
     def _existing(self, id: str, its_body: str | None, body: str) -> Joined:
         if its_body != body:

@@ -19,6 +19,7 @@ from gateway.flow.stop import Stop
 from gateway.jobs.before import before_of_leftover
 from gateway.jobs.events import Events
 from gateway.jobs.hooks import HookDesk
+from gateway.jobs.kept_sources import KeptSources
 from gateway.jobs.uploads import uploads
 from gateway.jobs.webhooks import webhook
 from gateway.store.database import DatabaseError
@@ -84,7 +85,7 @@ class JobRecord:
         self.watched = False
         self.lost = False
         self.new = new
-        self.sources: tuple[PictureRow, ...] = ()
+        self.sources: KeptSources | None = None
         known = before.pictures.items() if before is not None else ()
         self.made = {index: picture for index, picture in known if picture.cache == "miss"}
         self.left = {index: picture for index, picture in known if picture.cache != "miss"}
@@ -103,8 +104,11 @@ class JobRecord:
         """What there is, whatever becomes of the job."""
         return [picture for _index, picture in sorted({**self.left, **self.made}.items())]
 
-    async def open(self) -> Written:
-        """Writes the job down now. Raises DatabaseError."""
+    async def open(self, *, whole: bool = False) -> Written:
+        """Writes the job down now. Raises DatabaseError; PictureStoreError, if it is to be `whole`, where the pictures
+        that came with it cannot be kept.
+        """
+        await self._store_sources(needed=whole)
         return await self._write(Entry(self.job, self.team))
 
     async def sending(self, call: str, plan: Plan, indexes: tuple[int, ...]) -> SentCall:
@@ -120,9 +124,10 @@ class JobRecord:
             calls=(row_of(sent, "sending"),),
             events=started,
         )
+        had = self.before
+        await self._store_sources()
         if self.new is not None:
             self.new = replace(self.new, images=plan.n)
-        had = self.before
         try:
             await self._write(entry)
         except DatabaseError as away:
@@ -220,6 +225,10 @@ class JobRecord:
         address = self._field("upload_endpoint")
         return uploads(address, (index,), now) if address else ()
 
+    async def _store_sources(self, *, needed: bool = False) -> None:
+        if self.sources is not None and self.new is not None:
+            await self.sources.store(needed=needed)
+
     async def _write(self, entry: Entry) -> Written:
         """With the job itself where that is not written yet; what others left to it becomes `before`."""
         if self.lost:
@@ -233,7 +242,7 @@ class JobRecord:
                 replace(
                     entry,
                     new=new,
-                    pictures=(*self.sources, *entry.pictures),
+                    pictures=(*(self.sources.rows if self.sources is not None else ()), *entry.pictures),
                     events=(accepted, *entry.events),
                 )
             )

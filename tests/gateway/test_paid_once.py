@@ -63,7 +63,7 @@ def test_who_wants_one_hand_does_not_share_the_pictures_of_two(
 
 
 def test_a_call_whose_pictures_came_too_late_is_not_sent(start: Start, simulators: Simulators) -> None:
-    gateway = start(server={"deadline": 1})
+    gateway = start(jobs={"deadline": 1})
     served(gateway.generate(asked()))  # leaves a connection open, on which a call would go out at once
     paid = simulators.paid("fal")
     simulators.set_faults([{"provider": "fal", "on": "upload", "effect": "delay", "seconds": 1.2}])
@@ -140,7 +140,7 @@ def test_a_key_that_is_refused_is_tried_once(one_at_a_time: RunningGateway, simu
 def test_a_wish_beyond_the_deadline_does_not_lose_a_paid_picture(
     start: Start, simulators: Simulators, step: str
 ) -> None:
-    gateway = start(server={"deadline": 2})
+    gateway = start(jobs={"deadline": 2})
     wish = {"effect": "status", "status": 429, "headers": {"retry-after": "3600"}}
     simulators.set_faults([{"provider": "fal", "on": step, **wish}])
     served(gateway.generate(asked(seed=1)))
@@ -148,7 +148,7 @@ def test_a_wish_beyond_the_deadline_does_not_lose_a_paid_picture(
 
 
 def test_what_was_charged_is_told_when_the_deadline_passes(start: Start, simulators: Simulators) -> None:
-    gateway = start(server={"deadline": 1})
+    gateway = start(jobs={"deadline": 1})
     simulators.set_faults([{"provider": "fal", "on": "download", "effect": "status", "status": 503, "times": -1}])
     for body in (asked(), asked(seed=1)):
         answer = gateway.generate(body)

@@ -75,7 +75,7 @@ def test_who_waited_for_a_run_that_was_completed_elsewhere_draws_nothing(
 
 
 def test_a_timeout_speaks_against_who_had_the_time(start: Start, simulators: Simulators, go_on: GoOn) -> None:
-    gateway = start(server={"deadline": 0.3})
+    gateway = start(jobs={"deadline": 0.3})
     assert gateway.generate(asked(n=5, seed=1)).status_code == 504
     assert len(simulators.calls("fal", "submit")) == 5
     go_on()
