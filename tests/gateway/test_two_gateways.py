@@ -15,8 +15,11 @@ from tests.cli.running import Served
 from tests.cli.running import served as easel_serve
 from tests.gateway.conftest import GoOn, Start
 from tests.gateway.drawn import asked, content_of, each, failed, served
+from tests.gateway.job_client import ended
 from tests.gateway.running import ADMIN_KEY, RunningGateway
 from tests.gateway.until import until
+
+LEASE = 1  # seconds
 
 
 @pytest.fixture
@@ -132,25 +135,31 @@ def draw_at(child: Served, body: dict[str, Any]) -> None:
         httpx.post(f"{child.url}/v1/images/generations", json=body, headers=headers, timeout=60)
 
 
-def test_a_killed_gateway_frees_its_lease(
+def test_what_a_killed_gateway_was_drawing_is_paid_once(
     start: Start, simulators: Simulators, go_on: GoOn, store: Any, tmp_path: Path
 ) -> None:
-    survivor = start(data_dir=tmp_path / "both", models={"qwen-image": {"route": ["fal"]}})
+    survivor = start(data_dir=tmp_path / "both", models={"qwen-image": {"route": ["fal"]}}, jobs={"lease": LEASE})
     body = asked(seed=1)
-    with (
-        ThreadPoolExecutor() as threads,
-        easel_serve(tmp_path / "both", env=provider_environment(simulators)) as child,
-    ):
+    environment = {**provider_environment(simulators), "EASEL_JOBS__LEASE": str(LEASE)}
+    with ThreadPoolExecutor() as threads, easel_serve(tmp_path / "both", env=environment) as child:
         lost = threads.submit(draw_at, child, body)
-        until(lambda: simulators.paid("fal") == 1)
+        until(lambda: simulators.calls("fal", "status"))  # its ticket is written down
         waiting = in_background(survivor, threads, body)
+        [begun] = jobs_of(survivor)
         child.process.kill()
         lost.result()
         [lease] = store.keys("easel:run:*")
         assert 0 < store.pttl(lease) <= LEASE_MS
-        assert simulators.paid("fal") == 1  # until the lease has run out, nobody draws it again
-        store.pexpire(lease, 1)  # fifteen seconds pass
         go_on()
         answer = waiting.result()
-    assert answer.headers["x-easel-cache"] == "miss"
-    assert simulators.paid("fal") == 2
+        followed = ended(survivor, begun["id"])
+    assert answer.headers["x-easel-cache"] == "shared"
+    assert answer.headers["x-easel-cost"] == "0"
+    assert (len(simulators.calls("fal", "submit")), simulators.paid("fal")) == (1, 1)
+    assert (followed["status"], followed["cost"]) == ("succeeded", 0.02)
+    assert [content_of(image) for image in followed["result"]["data"]] == [content_of(served(answer)["data"][0])]
+
+
+def jobs_of(gateway: RunningGateway) -> list[dict[str, Any]]:
+    jobs: list[dict[str, Any]] = gateway.http.get("/v1/jobs").json()["data"]
+    return jobs
