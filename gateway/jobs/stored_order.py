@@ -6,7 +6,7 @@ where a picture stood in the fields is null, and `pictures` says which. The byte
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, cast
 
 import orjson
@@ -42,9 +42,9 @@ def pack(order: Order) -> bytes:
     return orjson.dumps(
         {
             "asked": {"model": order.asked.model, "fields": taken.plain, "filled": dict(order.asked.filled)},
-            "pictures": [[path, asdict(source)] for path, source in taken.pictures],
+            "pictures": taken.pictures,
             "operation": order.operation,
-            "options": asdict(order.options),
+            "options": order.options,
             "cache": order.cache,
             "base_url": order.base_url,
         }
@@ -53,8 +53,7 @@ def pack(order: Order) -> bytes:
 
 def body_hash(order: Order) -> str:
     """The same for the same request, whatever the order of its fields; headers that decide its answer count."""
-    options = asdict(order.options)
-    parts = (order.asked.model, order.asked.fields, order.operation, options, order.cache)
+    parts = (order.asked.model, order.asked.fields, order.operation, order.options, order.cache)
     return blake3(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
