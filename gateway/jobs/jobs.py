@@ -85,8 +85,8 @@ class Jobs:
         if manner.at_once:
             await self._check(order, manner)
         waits = manner.respond_async and not self.free
-        if waits and await self.database.read(queue_length) >= self.at.settings.jobs.max_queued:
-            raise Overloaded("too many jobs are waiting already; try again in a moment")
+        if waits:
+            await self._check_queue(order)
         order, record = self._recorded(order, manner, body, owner=None if waits else self.owner)
         if manner.at_once or manner.resent:
             written = await record.open(whole=manner.at_once)
@@ -103,6 +103,14 @@ class Jobs:
             await check_address(manner.webhook_url, "webhook_url", self.guard)
         if manner.upload_endpoint is not None:
             await check_endpoint(manner.upload_endpoint, images, self.guard, keep=order.options.keep)
+
+    async def _check_queue(self, order: Order) -> None:
+        """Raises Overloaded where the request cannot wait for a process with room."""
+        if len(order.sent) and not order.options.keep:
+            told = "as many jobs as it may run; the pictures of one that waits would have to be kept ([storage] keep)"
+            raise Overloaded(f"the gateway has {told}; try again in a moment")
+        if await self.database.read(queue_length) >= self.at.settings.jobs.max_queued:
+            raise Overloaded("too many jobs are waiting already; try again in a moment")
 
     def _recorded(self, order: Order, manner: Manner, body: str, *, owner: str | None) -> tuple[Order, JobRecord]:
         new = NewJob(

@@ -15,12 +15,10 @@ from tests.store.writing import AT, TEAM, change, column, ending, new_id, new_jo
 CALLER, BODY = "key_1", "hash of a fox"
 
 
-async def running(database: Database, count: int = 1, **more: Any) -> list[str]:
+async def running(database: Database, count: int = 1, key: str | None = None) -> list[str]:
     """So many jobs of one request, oldest first."""
     ids = [new_id() for _time in range(count)]
-    await written(
-        database, *(opening(id, body=BODY, **{"created": AT + place, **more}) for place, id in enumerate(ids))
-    )
+    await written(database, *(opening(id, body=BODY, key=key, created=AT + age) for age, id in enumerate(ids)))
     return ids
 
 
