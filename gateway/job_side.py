@@ -73,7 +73,7 @@ async def build_job_side(
     deliveries.start()
     stack.push_async_callback(deliveries.close)
     journal = Journal(database, events.committed)
-    hooks = hook_desk(settings, at.adapters, at.signing_keys, redis)
+    hooks = hook_desk(at, database, redis)
     hooks.start()
     stack.push_async_callback(hooks.close)
     links = Links(at, journal, events, hooks, deliveries.wake)

@@ -253,4 +253,13 @@ class Download:
     """A fetched picture: its bytes and the content type its server claimed."""
 
     content: bytes
+@runtime_checkable
+class Traces(Protocol):
+    """An adapter of `Hooks` whose messages are signed: a call of which nothing else is known is found by them."""
+
+    def trace(self, hook: Hook, upstream: str) -> Ticket:
+        """The receipt that was lost, of a call of this model (`Call.upstream`)."""
+        ...
+
+
     content_type: str | None

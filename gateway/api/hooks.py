@@ -14,9 +14,10 @@ from starlette.types import Receive, Scope, Send
 from gateway.api.arriving import Arriving
 from gateway.api.asgi import send_json
 from gateway.api.body import check_headers, read_bytes
-from gateway.errors import NotAllowed, NotFound
+from gateway.errors import NotAllowed, NotFound, Overloaded
 from gateway.flow.deps import Deps
 from gateway.jobs.hooks import HookDesk
+from gateway.store.database import DatabaseError
 from gateway.telemetry import Outcome
 from providers.base import HookRefused
 
@@ -49,7 +50,10 @@ class ProviderHook:
             self.at.telemetry.hooked(provider, "refused")
             log.info("hook_refused", request_id=outcome.request_id, provider=provider, why=str(refused))
             raise NotAllowed(f"this message was refused: {refused}") from None
-        status = "accepted" if await self.desk.take(call, hook) else "duplicate"
+        try:
+            status = "accepted" if await self.desk.take(call, hook) else "duplicate"
+        except DatabaseError as away:
+            raise Overloaded("the database does not answer; try again in a moment") from away
         self.at.telemetry.hooked(provider, status)
         await send_json(200, {"status": status}, send)
 

@@ -66,7 +66,7 @@ async def send(adapter: Adapter, call: Call, sent: SentCall, order: Order, *, ti
         direct: Direct = adapter  # pyright: ignore[reportAssignmentType] - an adapter without tickets answers at once
         return await exchanged(direct, call, sent, order)
     queued: Queued = adapter  # pyright: ignore[reportAssignmentType] - only a queued adapter has submit
-    receipt = ticket or await submitted(queued, call, order)
+    receipt = ticket or await submitted_or_found(queued, call, sent, order)
     if isinstance(receipt, Answer):
         return receipt
     record = order.record
@@ -85,6 +85,19 @@ async def submitted(queued: Queued, call: Call, order: Order) -> Ticket | Answer
             return await queued.submit(call)
     except TimeoutError:
         raise unanswered(queued.name) from None
+async def submitted_or_found(queued: Queued, call: Call, sent: SentCall, order: Order) -> Ticket | Answer:
+    """What was sent, and may be paid, is not given up while its provider may still tell of it."""
+    try:
+        return await submitted(queued, call, order)
+    except ProviderError as lost:
+        if not lost.paid or lost.kind is Kind.MODERATED:
+            raise
+        found = await order.record.found(sent, order.deadline - time.monotonic())
+        if found is None:
+            raise
+        return found
+
+
 
 
 async def exchanged(direct: Direct, call: Call, sent: SentCall, order: Order) -> Answer:

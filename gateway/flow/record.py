@@ -94,6 +94,10 @@ class Record(Protocol):
         """Set when there is reason to look at the ticket at once."""
         ...
 
+    async def found(self, sent: SentCall, seconds: float) -> Ticket | None:
+        """The receipt of a call that went out and whose own is lost, if the provider tells of it within that time."""
+        ...
+
 
 class Unrecorded:
     """For what sends nothing, or is nobody's job."""
@@ -128,4 +132,7 @@ class Unrecorded:
         return None
 
     def hint(self, sent: SentCall) -> asyncio.Event | None:
+        return None
+
+    async def found(self, sent: SentCall, seconds: float) -> Ticket | None:
         return None

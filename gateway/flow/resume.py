@@ -3,7 +3,9 @@
 Nothing is sent a second time, but under an id of ours, which a provider draws once.
 """
 
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gateway.errors import Overloaded
 from gateway.flow.bringing_in import bring_in, note
@@ -78,9 +80,12 @@ async def go_on(opened: OpenCall, plan: Plan | None, order: Order, drawn: Drawn,
         lose(sent, "the gateway no longer offers what it was drawing; it may have been paid", order, drawn)
         return
     if opened.ticket is None and not may_repeat(sent, order, at):
-        lose(sent, LOST, order, drawn)
-        note(drawn, plan, "unknown", 0, 0)
-        return
+        found = await order.record.found(sent, order.deadline - time.monotonic())
+        if found is None:
+            lose(sent, LOST, order, drawn)
+            note(drawn, plan, "unknown", 0, 0)
+            return
+        opened = replace(opened, ticket=found)
     try:
         answer = await answer_of(opened, plan, order, at)
     except ProviderError as error:

@@ -3,18 +3,15 @@
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from typing import cast
-
-import orjson
 
 from gateway.flow.attempt import Attempt
 from gateway.flow.cost import BASES, Cost, CostBasis
 from gateway.flow.picture import Picture, from_record
 from gateway.flow.record import Before, OpenCall, SentCall
 from gateway.jobs.called import outcome_and_reason
+from gateway.jobs.tickets import unpacked
 from gateway.store.entries import CallRow, Leftover, PictureRow
 from gateway.store.records import decode
-from providers.base import Ticket
 
 OPEN = ("sending", "accepted")
 
@@ -65,8 +62,7 @@ def is_lost(call: CallRow, made: dict[int, Picture]) -> bool:
 
 def opened(call: CallRow) -> OpenCall:
     sent = SentCall(call.number, call.call, call.provider, call.offer, call.indexes, call.started)
-    ticket = None if call.ticket is None else Ticket(*cast("list[str]", orjson.loads(call.ticket)))
-    return OpenCall(sent, ticket)
+    return OpenCall(sent, None if call.ticket is None else unpacked(call.ticket))
 
 
 def attempt(call: CallRow) -> Attempt:

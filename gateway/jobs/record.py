@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import orjson
-
 from gateway.flow.calling import NotWritten
 from gateway.flow.cost import NOTHING, UNKNOWN, Cost
 from gateway.flow.deps import Deps
@@ -20,6 +18,7 @@ from gateway.jobs.before import before_of_leftover
 from gateway.jobs.events import Events
 from gateway.jobs.hooks import HookDesk
 from gateway.jobs.kept_sources import KeptSources
+from gateway.jobs.tickets import packed
 from gateway.jobs.uploads import uploads
 from gateway.jobs.webhooks import webhook
 from gateway.store.database import DatabaseError
@@ -141,8 +140,7 @@ class JobRecord:
 
     async def accepted(self, sent: SentCall, ticket: Ticket) -> None:
         """While the database is away the ticket is followed all the same, and written as soon as it is back."""
-        receipt = orjson.dumps([ticket.id, ticket.check_url, ticket.result_url, ticket.cancel_url]).decode()
-        entry = Entry(self.job, self.team, calls=(replace(row_of(sent, "accepted"), ticket=receipt),))
+        entry = Entry(self.job, self.team, calls=(replace(row_of(sent, "accepted"), ticket=packed(ticket)),))
         try:
             await self._write(entry)
         except DatabaseError:
@@ -191,6 +189,11 @@ class JobRecord:
 
     def hint(self, sent: SentCall) -> asyncio.Event | None:
         return self.links.hooks.hint(self.job, sent)
+
+    async def found(self, sent: SentCall, seconds: float) -> Ticket | None:
+        """Another process may just as well wait for it: the end of this one does not."""
+        self.without_ticket.discard(sent.number)
+        return await self.links.hooks.found(self.job, sent, self.stop, seconds)
 
     async def finish(self, finish: Finish) -> None:
         """With the webhook that tells it. Raises LeaseLost where it is another process's by now, DatabaseError."""

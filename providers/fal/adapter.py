@@ -94,6 +94,12 @@ class Fal:
         """Raises `HookRefused` unless one of fal's keys has signed it just now."""
         return await self._hooks.read(headers, body, now)
 
+    def trace(self, hook: Hook, upstream: str) -> Ticket:
+        """Its URLs have owner and alias only, whatever sub-path it was sent to (fal docs, Queue, read 2026-11-21)."""
+        app = "/".join(upstream.split("/")[:2])
+        request = f"{self.http.base_url}/{quote(app, safe='/:@')}/requests/{hook.ticket}"
+        return Ticket(hook.ticket, f"{request}/status", request, f"{request}/cancel")
+
     async def close(self) -> None:
         await self.http.close()
         await self._storage.close()
