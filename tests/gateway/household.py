@@ -1,0 +1,106 @@
+"""Gateways that share everything: mortal ones, in processes of their own, and a survivor beside the test.
+
+No lease runs out by itself here: when a process has died, a test says so, and the survivor takes up its jobs at once.
+"""
+
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from sqlalchemy import Connection, select
+
+from gateway.settings import read_settings
+from gateway.store.processes import forget
+from gateway.store.tables import processes as alive
+from simulators.running import Simulators
+from tests.gateway.conftest import everyone
+from tests.gateway.job_client import Json, ended
+from tests.gateway.processes import Process, Processes
+from tests.gateway.running import ADMIN_KEY, RunningGateway
+from tests.gateway.valkey import Valkey
+
+LEASE = 600  # seconds: longer than any test
+RESPOND_ASYNC = {"prefer": "respond-async"}
+
+
+class Household:
+    """`tables` are the settings that all share."""
+
+    def __init__(self, tables: Json, processes: Processes, survivor: RunningGateway) -> None:
+        self.tables = tables
+        self.survivor = survivor
+        self._processes = processes
+
+    def start(self, dies: str | None = None, *, nth: int = 1, **overrides: Json) -> Process:
+        """A gateway that may die by itself (`kill_points`); `overrides` are tables of its settings."""
+        tables = {**self.tables, **{name: {**self.tables.get(name, {}), **more} for name, more in overrides.items()}}
+        return self._processes.start(tables, dies=dies, nth=nth)
+
+    def dies_over(
+        self,
+        body: Json,
+        dies: str,
+        *,
+        nth: int = 1,
+        headers: Mapping[str, str] | None = None,
+        route: str = "generations",
+    ) -> str:
+        """The job of a request that a gateway died over; its caller, who waits, hears nothing."""
+        gateway = self.start(dies, nth=nth)
+        try:
+            gateway.http.post(f"/v1/images/{route}", json=body, headers=headers)
+            raise AssertionError(f"it survived: {gateway.log.read_text()}")
+        except httpx.TransportError:
+            gateway.wait()
+        return self.newest()
+
+    def newest(self) -> str:
+        """The job that was begun last."""
+        return self.survivor.http.get("/v1/jobs", params={"limit": 1}).json()["data"][0]["id"]
+
+    def take_up(self) -> None:
+        """The leases of all others run out, and the survivor looks after their jobs."""
+        side = self.survivor.app.jobs
+        assert side is not None
+
+        async def look() -> None:
+            assert side is not None
+            for id in await side.database.read(others, side.jobs.owner):
+                await side.database.write(forget, id)
+            await side.keeper.round()
+
+        self.survivor.run(look())
+
+    def ends(self, job: str) -> Json:
+        """The job, taken up and over. Looking a second time changes nothing."""
+        self.take_up()
+        told = ended(self.survivor, job)
+        self.take_up()
+        return told
+
+
+def others(connection: Connection, me: str) -> list[str]:
+    return list(connection.scalars(select(alive.c.id).where(alive.c.id != me)))
+
+
+@contextmanager
+def household(
+    simulators: Simulators, folder: Path, processes: Processes, database: str = "sqlite", **overrides: Json
+) -> Generator[Household]:
+    """`overrides` are tables of the settings."""
+    with ExitStack() as stack:
+        valkey = stack.enter_context(Valkey(folder))
+        tables: dict[str, Any] = {
+            "server": {"data_dir": folder / "data"},
+            "auth": {"admin_key": ADMIN_KEY},
+            "redis": {"url": valkey.url},
+            "database": {"url": database},
+            "providers": everyone(simulators),
+            "jobs": {"lease": LEASE},
+        }
+        for table, values in overrides.items():
+            tables[table] = {**tables.get(table, {}), **values}
+        survivor = stack.enter_context(RunningGateway(read_settings(None, tables)))
+        yield Household(tables, processes, survivor)
