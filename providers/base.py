@@ -90,9 +90,6 @@ class Partial:
         return f"<Partial {self.place}.{self.number} {self.format}>"
 
 
-Watch = Callable[[Progress | Partial], None]
-
-
 @dataclass(frozen=True, slots=True)
 class Image:
     """A picture as a provider handed it over: a URL, its bytes, or its base64 text (ASCII, without a data: prefix).
@@ -114,6 +111,20 @@ class Image:
     def __repr__(self) -> str:
         kind = "url" if self.url else "base64" if self.base64 is not None else "bytes"
         return f"<Image {kind} {self.width}x{self.height}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A picture that is finished while others of its call are still being drawn; `place` is that among them.
+
+    The answer will hold it too.
+    """
+
+    image: Image
+    place: int
+
+
+Watch = Callable[[Progress | Partial | Ready], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +253,15 @@ class Hooks(Protocol):
         ...
 
 
+@runtime_checkable
+class Traces(Protocol):
+    """An adapter of `Hooks` whose messages are signed: a call of which nothing else is known is found by them."""
+
+    def trace(self, hook: Hook, upstream: str) -> Ticket:
+        """The receipt that was lost, of a call of this model (`Call.upstream`)."""
+        ...
+
+
 class Downloads(Protocol):
     """Where pictures that a provider points to are fetched: the guarded fetcher (`providers/guard.py`)."""
 
@@ -253,13 +273,4 @@ class Download:
     """A fetched picture: its bytes and the content type its server claimed."""
 
     content: bytes
-@runtime_checkable
-class Traces(Protocol):
-    """An adapter of `Hooks` whose messages are signed: a call of which nothing else is known is found by them."""
-
-    def trace(self, hook: Hook, upstream: str) -> Ticket:
-        """The receipt that was lost, of a call of this model (`Call.upstream`)."""
-        ...
-
-
     content_type: str | None

@@ -12,7 +12,7 @@ import orjson
 import pybase64
 
 from providers import data_uri, pictures_in_json
-from providers.base import Answer, Call, Json, Partial, Progress, Watch
+from providers.base import Answer, Call, Json, Partial, Progress, Ready, Watch
 from providers.errors import Kind, ProviderError
 from providers.event_stream import Event
 from providers.http_answer import HttpAnswer
@@ -84,10 +84,19 @@ class ImageStream:
             self._garbled = True
         elif what == "completed":
             self._finished[place] = body
+            self._tell_ready(body, place)
         elif what == "partial_image" and (partial := self._partial(body, place)) is not None:
             self.watch(partial)
         elif what == "progress" and (progress := self._progress(body, place)) is not None:
             self.watch(progress)
+
+    def _tell_ready(self, body: Json, place: int) -> None:
+        """Unless it is the last one: the answer comes at once then."""
+        if len(self._finished) == self.call.images or not body.get("b64_json"):
+            return
+        answer = answer_in({**body, "data": [body]}, "")
+        if answer is not None:
+            self.watch(Ready(answer.images[0], place))
 
     def _partial(self, body: Json, place: int) -> Partial | None:
         """None for one that was not asked for, or is no base64: it goes on to a browser as it is."""

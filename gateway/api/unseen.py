@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Generator
+from typing import Any
 
 from gateway.flow.picture import Picture
 from gateway.jobs.running import Running
@@ -16,11 +17,13 @@ Sight = Picture | Progress | Partial
 class Unseen:
     """A client that takes what it is sent misses nothing. While it does not (`busy`), only the latest preview of each
     picture is kept for it; of steps it is always the last one. Finished pictures are the job's, and kept by it anyway.
+
+    `task` is the job's.
     """
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, task: asyncio.Future[Any]) -> None:
         self.busy = False
-        self._task = running.task
+        self._task = task
         self._sights: deque[tuple[int, Sight]] = deque()
         self._news: asyncio.Future[None] | None = None
 
@@ -49,7 +52,7 @@ class Unseen:
 @contextlib.contextmanager
 def looking_on(running: Running) -> Generator[Unseen]:
     """Whatever the job has made, and what it shows from now on; it has one more caller meanwhile."""
-    unseen = Unseen(running)
+    unseen = Unseen(running.task)
     for index, picture in sorted(running.record.made.items()):
         unseen.see(index, picture)
     running.record.watched = True

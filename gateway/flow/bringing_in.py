@@ -41,7 +41,9 @@ def note(drawn: Drawn, plan: Plan, outcome: str, images: int, seconds: float) ->
 
 
 async def take_one(image: Image, index: int, order: Order, drawn: Drawn, at: Deps, *, plan: Plan) -> bool:
-    """False when what came speaks against the provider."""
+    """False when what came speaks against the provider. A picture that came before the answer is there already."""
+    if index in drawn.pictures:
+        return True
     try:
         picture = await take_in(image, plan, plan.seed_for(index), order, at)
     except ProviderError as error:

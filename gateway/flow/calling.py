@@ -7,7 +7,7 @@ from functools import partial
 from gateway.flow.deps import Deps
 from gateway.flow.order import Order
 from gateway.flow.record import SentCall
-from providers.base import Adapter, Answer, Call, Direct, Queued, Shows, Ticket
+from providers.base import Adapter, Answer, Call, Direct, Queued, Shows, Ticket, Watch
 from providers.errors import Kind, ProviderError
 from providers.polling import follow
 
@@ -40,8 +40,12 @@ class Stopped(NotSent):
         self.kind = Kind.CANCELLED
 
 
-async def ask(call: Call, sent: SentCall, order: Order, at: Deps, *, ticket: Ticket | None = None) -> Answer:
+async def ask(
+    call: Call, sent: SentCall, order: Order, at: Deps, *, ticket: Ticket | None = None, watch: Watch | None = None
+) -> Answer:
     """The provider's answer before the order's deadline; `ticket` is that of a call which was sent before.
+
+    `watch` is told what a direct adapter shows meanwhile, where somebody looks on.
 
     Raises ProviderError, TooLate when there is no time to send it.
     """
@@ -51,7 +55,7 @@ async def ask(call: Call, sent: SentCall, order: Order, at: Deps, *, ticket: Tic
     outcome = "ok"
     try:
         with at.telemetry.calling(adapter.name):
-            return await send(adapter, call, sent, order, ticket=ticket)
+            return await send(adapter, call, sent, order, ticket=ticket, watch=watch)
     except ProviderError as error:
         outcome = error.kind.value
         error.provider = error.provider or adapter.name
@@ -60,11 +64,13 @@ async def ask(call: Call, sent: SentCall, order: Order, at: Deps, *, ticket: Tic
         at.telemetry.called(adapter.name, outcome, time.monotonic() - started)
 
 
-async def send(adapter: Adapter, call: Call, sent: SentCall, order: Order, *, ticket: Ticket | None) -> Answer:
+async def send(
+    adapter: Adapter, call: Call, sent: SentCall, order: Order, *, ticket: Ticket | None, watch: Watch | None
+) -> Answer:
     """A direct call is one exchange; a queued one is submitted once, its ticket written down, then followed."""
     if not hasattr(adapter, "submit"):
         direct: Direct = adapter  # pyright: ignore[reportAssignmentType] - an adapter without tickets answers at once
-        return await exchanged(direct, call, sent, order)
+        return await exchanged(direct, call, order, watch)
     queued: Queued = adapter  # pyright: ignore[reportAssignmentType] - only a queued adapter has submit
     receipt = ticket or await submitted_or_found(queued, call, sent, order)
     if isinstance(receipt, Answer):
@@ -79,12 +85,6 @@ async def send(adapter: Adapter, call: Call, sent: SentCall, order: Order, *, ti
     )
 
 
-async def submitted(queued: Queued, call: Call, order: Order) -> Ticket | Answer:
-    try:
-        async with asyncio.timeout(max(0.0, order.deadline - time.monotonic())):
-            return await queued.submit(call)
-    except TimeoutError:
-        raise unanswered(queued.name) from None
 async def submitted_or_found(queued: Queued, call: Call, sent: SentCall, order: Order) -> Ticket | Answer:
     """What was sent, and may be paid, is not given up while its provider may still tell of it."""
     try:
@@ -98,15 +98,21 @@ async def submitted_or_found(queued: Queued, call: Call, sent: SentCall, order: 
         return found
 
 
+async def submitted(queued: Queued, call: Call, order: Order) -> Ticket | Answer:
+    try:
+        async with asyncio.timeout(max(0.0, order.deadline - time.monotonic())):
+            return await queued.submit(call)
+    except TimeoutError:
+        raise unanswered(queued.name) from None
 
 
-async def exchanged(direct: Direct, call: Call, sent: SentCall, order: Order) -> Answer:
+async def exchanged(direct: Direct, call: Call, order: Order, watch: Watch | None) -> Answer:
     record = order.record
     try:
         with record.stop.interrupts(direct.name, STOPPED):
             async with asyncio.timeout(max(0.0, order.deadline - time.monotonic())):
-                if record.watched and isinstance(direct, Shows):
-                    return await direct.generate_watched(call, partial(record.progressed, sent))
+                if watch is not None and record.watched and isinstance(direct, Shows):
+                    return await direct.generate_watched(call, watch)
                 return await direct.generate(call)
     except TimeoutError:
         raise unanswered(direct.name) from None

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from gateway.flow.calling import Stopped, ask
 from gateway.flow.deps import Deps
+from gateway.flow.drawn import Drawn
+from gateway.flow.early import Early
 from gateway.flow.hand_over import with_wire_forms
 from gateway.flow.order import Order
 from gateway.flow.record import CallEnd, SentCall
@@ -12,19 +14,26 @@ from providers.base import Answer, Call
 from providers.errors import Kind, ProviderError
 
 
-async def send_one(planned: PlannedCall, plan: Plan, order: Order, at: Deps) -> tuple[SentCall, Answer]:
-    """Raises ProviderError; NotSent or MadeBefore where nothing went out."""
+async def send_one(planned: PlannedCall, plan: Plan, order: Order, drawn: Drawn, at: Deps) -> tuple[SentCall, Answer]:
+    """What is ready before the answer is added to `drawn`.
+
+    Raises ProviderError; NotSent or MadeBefore where nothing went out.
+    """
     record = order.record
     call = await with_wire_forms(make_call(planned, plan, order), plan, order, at)
     sent = await record.sending(call.id, plan, planned.indexes)
+    early = Early(sent, plan, order, drawn, at)
     try:
         if record.stop.given:
             raise Stopped(sent.provider)
         webhook = record.webhook(sent)
-        return sent, await ask(replace(call, webhook=webhook) if webhook else call, sent, order, at)
+        answer = await ask(replace(call, webhook=webhook) if webhook else call, sent, order, at, watch=early)
     except ProviderError as error:
+        await early.settled()
         record.ended(sent, end_of(error), reason=reason_of(error))
         raise
+    await early.settled()
+    return sent, answer
 
 
 def end_of(error: ProviderError) -> CallEnd:

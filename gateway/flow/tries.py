@@ -39,12 +39,12 @@ async def one_call(
         try:
             if in_vain(plan, drawn):
                 return
-            sent, answer = await send_one(planned, plan, order, at)
+            sent, answer = await send_one(planned, plan, order, drawn, at)
         except (NotSent, MadeBefore) as error:
             drawn.errors.append(error)
             return
         except ProviderError as error:
-            note(drawn, plan, outcome_of(error), 0, at.routing.now() - started)
+            note(drawn, plan, outcome_of(error), made(planned, drawn), at.routing.now() - started)
             report(error, plan, started, order, at)
             wait = max(pause * random.uniform(0.75, 1.25), error.retry_after or 0)  # noqa: S311 - spreads retries, guards nothing
             if not (left and may_try_again(error, wait, turn, order, at)):
@@ -56,11 +56,19 @@ async def one_call(
             break
         finally:
             place.leave()
+        if made(planned, drawn) == len(planned.indexes):
+            return
+        planned = plan.calls([index for index in planned.indexes if index not in drawn.pictures])[0]
         await asyncio.sleep(wait)
         pause *= 2
     else:
         raise AssertionError("the last try returns or brings an answer")
     await bring_in(answer, sent, order, drawn, at, plan=plan, started=started)
+
+
+def made(planned: PlannedCall, drawn: Drawn) -> int:
+    """How many of its pictures are there; also a call that fails may have brought some before."""
+    return sum(index in drawn.pictures for index in planned.indexes)
 
 
 async def until_deadline(plan: Plan, order: Order, at: Deps) -> Place | None:

@@ -91,6 +91,7 @@ async def test_a_real_sketch_worker_shows_what_it_does(make: Make, seen: Seen) -
         (place, number, "webp") for place in (0, 1) for number in (0, 1, 2)
     ]
     assert {size_of(told.base64) for told in seen.previews} == {(64, 96)}
+    assert sorted(told.place for told in seen.all) == [0] * 12 + [1] * 11, "of the second no picture: it is the answer"
     assert watched.images == plain.images
     assert [(image.seed, image.width, image.content_type) for image in watched.images] == [
         (7, 64, "image/webp"),
@@ -138,6 +139,7 @@ async def test_pictures_come_in_their_order_whenever_they_are_done(upstream: Ups
     upstream.replies = [Reply(200, done(1, seed=8) + done(0), STREAM)]
     answer = await make(upstream.url).generate_watched(call(2), seen)
     assert [image.seed for image in answer.images] == [7, 8]
+    assert [(told.place, told.image) for told in seen.ready] == [(1, answer.images[1])], "the last one is the answer's"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest_asyncio
 from PIL import Image as PillowImage
 
 from gateway.flow.cost import cost_of
-from providers.base import Call, Part, Partial, Progress
+from providers.base import Call, Part, Partial, Progress, Ready
 from providers.errors import Kind
 from providers.openai_compatible.adapter import OpenAICompatible
 from simulators.running import Simulators
@@ -35,7 +35,7 @@ async def openai(simulators: Simulators) -> AsyncGenerator[OpenAICompatible]:
 
 
 @pytest.fixture
-def shown() -> list[Progress | Partial]:
+def shown() -> list[Progress | Partial | Ready]:
     return []
 
 
@@ -44,7 +44,7 @@ def size_of(base64: bytes | memoryview | None) -> tuple[int, int]:
 
 
 async def test_previews_and_the_picture(
-    openai: OpenAICompatible, simulators: Simulators, shown: list[Progress | Partial]
+    openai: OpenAICompatible, simulators: Simulators, shown: list[Progress | Partial | Ready]
 ) -> None:
     answer = await openai.generate_watched(call(size="1024x1536", output_format="jpeg"), shown.append)
     assert [(told.number, told.format) for told in shown if isinstance(told, Partial)] == [(0, "jpeg"), (1, "jpeg")]
@@ -55,7 +55,7 @@ async def test_previews_and_the_picture(
     assert simulators.paid("openai") == 1
 
 
-async def test_what_previews_cost_is_counted(openai: OpenAICompatible, shown: list[Progress | Partial]) -> None:
+async def test_what_previews_cost_is_counted(openai: OpenAICompatible, shown: list[Progress | Partial | Ready]) -> None:
     """A preview is 100 tokens of pictures more, of which a million cost 32 dollars with this model."""
     plan = planned({"model": MODEL, "prompt": "a fox", "quality": "low"}, f"openai/{MODEL}")
     plain = cost_of(await openai.generate_watched(call(0), shown.append), plan, 1)
@@ -64,7 +64,7 @@ async def test_what_previews_cost_is_counted(openai: OpenAICompatible, shown: li
     assert plain.micros is not None and watched.micros == plain.micros + 3 * 100 * 32
 
 
-async def test_an_edit(openai: OpenAICompatible, shown: list[Progress | Partial]) -> None:
+async def test_an_edit(openai: OpenAICompatible, shown: list[Progress | Partial | Ready]) -> None:
     out = io.BytesIO()
     PillowImage.new("RGB", (64, 48), "navy").save(out, "PNG")
     payload = {"prompt": "at night", "image": [Part(out.getvalue(), "image/png", "picture.png")]}
@@ -74,7 +74,7 @@ async def test_an_edit(openai: OpenAICompatible, shown: list[Progress | Partial]
 
 
 async def test_several_pictures_are_asked_for_in_the_ordinary_way(
-    openai: OpenAICompatible, simulators: Simulators, shown: list[Progress | Partial]
+    openai: OpenAICompatible, simulators: Simulators, shown: list[Progress | Partial | Ready]
 ) -> None:
     assert len((await openai.generate_watched(call(images=2), shown.append)).images) == 2
     assert (shown, simulators.paid("openai")) == ([], 2)
@@ -94,14 +94,14 @@ async def test_several_pictures_are_asked_for_in_the_ordinary_way(
 )
 async def test_faults(effect: str, kind: Kind, paid: int, openai: OpenAICompatible, simulators: Simulators) -> None:
     simulators.set_faults([{"provider": "openai", "on": "generate", "effect": effect}])
-    shown: list[Progress | Partial] = []
+    shown: list[Progress | Partial | Ready] = []
     assert (await failure(openai.generate_watched(call(), shown.append), provider="openai")).kind is kind
     assert len(shown) == (1 if effect.startswith("stream") else 0)
     assert (simulators.paid("openai"), len(simulators.calls("openai"))) == (paid, 1)
 
 
 async def test_garbage_between_the_events_costs_no_picture(
-    openai: OpenAICompatible, simulators: Simulators, shown: list[Progress | Partial]
+    openai: OpenAICompatible, simulators: Simulators, shown: list[Progress | Partial | Ready]
 ) -> None:
     simulators.set_faults([{"provider": "openai", "on": "generate", "effect": "stream_garbage"}])
     assert len((await openai.generate_watched(call(3), shown.append)).images) == 1

@@ -2,17 +2,17 @@
 
 import asyncio
 
-from providers.base import Partial, Progress
+from providers.base import Partial, Progress, Ready
 
 
 class Seen:
     """A `Watch`. `first` is set with the first thing told."""
 
     def __init__(self) -> None:
-        self.all: list[Progress | Partial] = []
+        self.all: list[Progress | Partial | Ready] = []
         self.first = asyncio.Event()
 
-    def __call__(self, told: Progress | Partial) -> None:
+    def __call__(self, told: Progress | Partial | Ready) -> None:
         self.all.append(told)
         self.first.set()
 
@@ -23,6 +23,10 @@ class Seen:
     @property
     def previews(self) -> list[Partial]:
         return [told for told in self.all if isinstance(told, Partial)]
+
+    @property
+    def ready(self) -> list[Ready]:
+        return [told for told in self.all if isinstance(told, Ready)]
 
     @property
     def partials(self) -> list[tuple[int, int, str, str]]:
