@@ -11,6 +11,7 @@ from gateway.jobs import running
 from gateway.jobs.jobs import Jobs
 from gateway.jobs.record import JobRecord
 from gateway.jobs.webhooks import Webhooks
+from gateway.store.entries import Finish
 from providers import polling
 
 Death = Callable[[], None]
@@ -53,11 +54,11 @@ def before_the_end(*, flushed: bool) -> Callable[[Death], None]:
     def arrange(death: Death) -> None:
         original = JobRecord.finish
 
-        async def dies(record: JobRecord, *args: Any) -> None:
+        async def dies(self: JobRecord, finish: Finish) -> None:
             if flushed:
-                await record.links.journal.flush()
+                await self.links.journal.flush()
             death()
-            await original(record, *args)
+            await original(self, finish)
 
         JobRecord.finish = dies
 
