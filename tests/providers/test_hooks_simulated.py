@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from providers.base import Call, HookRefused, Hooks, Queued, Ticket
+from providers.base import Call, Hook, HookRefused, Hooks, Queued, Ticket, Traces
 from providers.fal.adapter import Fal
 from providers.polling import follow
 from providers.registry import BUILT_IN, CALLS_BACK, ProviderSettings, build_adapter
@@ -118,6 +118,29 @@ async def test_an_altered_message_is_refused(hooked: Hooked, slug: str, simulato
         await hooked.hooks.read_hook(message.headers, message.body, time.time())
     genuine = message.body.replace(b', "altered": true', b"")
     assert await hooked.hooks.read_hook(message.headers, genuine, time.time())
+
+
+@pytest.mark.parametrize("slug", SIGNED)
+async def test_a_lost_receipt_is_made_again_from_the_message(hooked: Hooked, slug: str) -> None:
+    ticket = await hooked.submit()
+    message = await hooked.message()
+    hook = await hooked.hooks.read_hook(message.headers, message.body, time.time())
+    assert isinstance(hooked.adapter, Traces)
+    assert hooked.adapter.trace(hook, hooked.call.upstream) == ticket
+    assert (await hooked.adapter.check(ticket)).done
+
+
+@pytest.mark.parametrize("upstream_id", ["fal-ai/flux/dev", "fal-ai/qwen-image-2/pro/text-to-image"])
+async def test_fals_urls_do_not_have_the_sub_path(simulators: Simulators, upstream_id: str) -> None:
+    at = simulators.addresses["fal"]
+    adapter = Fal(account_at(simulators, "fal"), queue_url=at["queue_url"], rest_url=at["rest_url"])
+    ticket = await adapter.submit(Call("req_0.0", upstream_id, "generate", {"prompt": "x"}, 1, "url"))
+    assert adapter.trace(Hook(ticket.id, "delivery"), upstream_id) == ticket
+    await adapter.close()
+
+
+def test_runware_finds_its_tasks_by_our_ids_and_believes_no_message() -> None:
+    assert not issubclass(Runware, Traces)
 
 
 def test_those_that_call_back_are_known() -> None:
