@@ -13,6 +13,7 @@ from gateway.flow.known import cacheable, keys_of
 from gateway.flow.order import Order
 from gateway.flow.picture import Picture, to_record
 from gateway.flow.record import Before, CallEnd, MadeBefore, SentCall
+from gateway.flow.sending import reason_of
 from gateway.flow.stop import Stop
 from gateway.jobs.before import before_of_leftover
 from gateway.jobs.events import Events
@@ -39,6 +40,7 @@ from gateway.store.journal import Journal
 from gateway.store.records import encode, record_name
 from normalizers.plan import Plan
 from providers.base import Partial, Progress, Ticket
+from providers.errors import ProviderError
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +129,20 @@ class JobRecord:
         await self._store_sources()
         if self.new is not None:
             self.new = replace(self.new, images=plan.n)
+        self.without_ticket.add(sent.number)  # already: a process that ends now must not leave it written and not sent
         try:
             await self._write(entry)
         except DatabaseError as away:
-            raise NotWritten(offer.provider) from away
+            error: ProviderError = NotWritten(offer.provider)
+            self.ended(sent, "failed", reason=reason_of(error))  # it may be written although nobody could say so
+            raise error from away
+        except BaseException:
+            self.without_ticket.discard(sent.number)
+            raise
         if self.before is not had:
-            made = MadeBefore(offer.provider)
-            self.ended(sent, "failed", reason=made.message)
-            raise made
-        self.without_ticket.add(sent.number)
+            error = MadeBefore(offer.provider)
+            self.ended(sent, "failed", reason=reason_of(error))
+            raise error
         return sent
 
     async def accepted(self, sent: SentCall, ticket: Ticket) -> None:
