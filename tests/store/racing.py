@@ -16,8 +16,8 @@ from gateway.store.journal import Journal
 from gateway.store.processes import take_queued
 from tests.store.writing import Told, event, note, opening
 
-MANY = 40
-WORKERS = 5
+MANY = 30
+WORKERS = 4
 
 
 async def for_keys(_database: Database, journal: Journal, me: str) -> object:

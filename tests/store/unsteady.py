@@ -14,11 +14,11 @@ Result = TypeVar("Result")
 
 
 class Unsteady:
-    """`line` is `up`, `down`, or `deaf`: what is asked for is done, and nobody hears of it."""
+    """`line` is `up`, `down`, or `breaks`: one more transaction is done, nobody hears of it, and the line is down."""
 
     def __init__(self, database: Database) -> None:
         self.dialect = database.dialect
-        self.line: Literal["up", "down", "deaf"] = "up"
+        self.line: Literal["up", "down", "breaks"] = "up"
         self._tried = asyncio.Event()
         self._database = database
 
@@ -35,7 +35,8 @@ class Unsteady:
             if self.line == "down":
                 raise DatabaseAway("the line is down")
             result = await self._database.write(work, *args, **named)
-            if self.line == "deaf":
+            if self.line == "breaks":
+                self.line = "down"
                 raise DatabaseAway("the line broke")
         finally:
             self._tried.set()
