@@ -9,6 +9,7 @@ import pytest
 from gateway.settings import Settings, read_settings
 from providers.registry import BUILT_IN
 from simulators.running import Simulators
+from tests.gateway.post_office import PostOffice
 from tests.gateway.running import ADMIN_KEY, RunningGateway
 
 Start = Callable[..., RunningGateway]
@@ -131,3 +132,16 @@ def easel(always_running: RunningGateway, simulators: Simulators) -> RunningGate
     """A gateway with the usual settings that all tests share, in front of simulators as new: it starts only once."""
     assert not simulators.calls()
     return always_running.forget_trouble()
+
+
+@pytest.fixture(scope="session")
+def always_open() -> Iterator[PostOffice]:
+    office = PostOffice()
+    yield office
+    office.close()
+
+
+@pytest.fixture
+def office(always_open: PostOffice) -> PostOffice:
+    """Where providers send their webhooks; empty, and keeping what comes."""
+    return always_open.renew()

@@ -9,69 +9,44 @@ from structlog.testing import capture_logs
 
 from gateway.settings import read_settings
 from simulators.running import Simulators
-from tests.gateway.conftest import everyone
 from tests.gateway.counted import counted
 from tests.gateway.drawn import asked, failed, served
+from tests.gateway.hooked import (
+    EVERY,
+    FIRST_LOOKS,
+    LAST_LOOKS,
+    SIGNED,
+    done_by_itself,
+    drawing,
+    looked_too_early,
+    looks,
+    tables,
+)
 from tests.gateway.job_client import begun, ended
 from tests.gateway.post_office import PostOffice, deliver
-from tests.gateway.running import ADMIN_KEY, RunningGateway
+from tests.gateway.running import RunningGateway
 from tests.gateway.until import until
 from tests.receiver import Received
 
-SIGNED = ["fal", "replicate"]
-EVERY = [*SIGNED, "runware"]
 SIGNATURES = {"fal": "x-fal-webhook-signature", "replicate": "webhook-signature"}
 DATES = {"fal": "x-fal-webhook-timestamp", "replicate": "webhook-timestamp"}
-FIRST_LOOKS = {"fal": 2, "replicate": 1, "runware": 1}  # requests: fal is asked by a stream, then without
-LAST_LOOKS = {"fal": 2, "replicate": 1, "runware": 2}  # where it stands, and what came of it
-LONG = {"retry-after": "600"}
-
-
-@pytest.fixture(scope="module")
-def office() -> Iterator[PostOffice]:
-    office = PostOffice()
-    yield office
-    office.close()
 
 
 @pytest.fixture(scope="module")
 def asking_to_call(
-    office: PostOffice, all_simulators: Simulators, tmp_path_factory: pytest.TempPathFactory
+    always_open: PostOffice, all_simulators: Simulators, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningGateway]:
-    providers = everyone(all_simulators)
-    for slug in EVERY:
-        providers[slug]["webhooks"] = True
-    providers["replicate"]["timeout"] = 2  # it holds a submission open for half of it
-    tables: dict[str, Any] = {
-        "server": {"data_dir": tmp_path_factory.mktemp("hooks"), "public_url": office.url},
-        "auth": {"admin_key": ADMIN_KEY},
-        "providers": providers,
-    }
-    with RunningGateway(read_settings(None, tables)) as running:
+    settings = tables(always_open, all_simulators, tmp_path_factory.mktemp("hooks"))
+    with RunningGateway(read_settings(None, settings)) as running:
         yield running
 
 
 @pytest.fixture
 def gateway(asking_to_call: RunningGateway, office: PostOffice, simulators: Simulators) -> RunningGateway:
     """Messages are kept until a test hands them on."""
-    office.renew()
+    assert not office.handed
     assert not simulators.calls()
     return asking_to_call.forget_trouble()
-
-
-def drawing(slug: str) -> dict[str, Any]:
-    return asked(model=f"{slug}/qwen-image", size="512x512")
-
-
-def done_by_itself(simulators: Simulators, slug: str) -> None:
-    """A job of it ends soon, and whoever looks too early is told to come back in ten minutes."""
-    simulators.set_pace(slug, seconds_per_image=1.2 if slug == "replicate" else 0.05)
-    told = {"provider": slug, "on": "status", "effect": "status", "status": 503, "headers": LONG}
-    simulators.set_faults([{**told, "times": FIRST_LOOKS[slug]}])
-
-
-def looks(simulators: Simulators, slug: str) -> int:
-    return len(simulators.calls(slug, "status")) + len(simulators.calls(slug, "result"))
 
 
 def hooks(gateway: RunningGateway, outcome: str, provider: str) -> float:
@@ -83,7 +58,7 @@ def test_a_message_ends_the_wait(
     gateway: RunningGateway, office: PostOffice, simulators: Simulators, slug: str
 ) -> None:
     office.to = gateway
-    office.before = lambda: until(lambda: looks(simulators, slug) >= FIRST_LOOKS[slug])
+    office.before = lambda: looked_too_early(simulators, slug)
     done_by_itself(simulators, slug)
     assert served(gateway.generate(drawing(slug)))["metadata"]["provider"] == slug
     until(lambda: simulators.posted(slug))
@@ -111,7 +86,7 @@ def test_a_message_counts_once(gateway: RunningGateway, office: PostOffice, simu
     done_by_itself(simulators, slug)
     job = begun(gateway, drawing(slug))
     message = office.message(job)
-    until(lambda: looks(simulators, slug) == FIRST_LOOKS[slug])
+    looked_too_early(simulators, slug)
     before = hooks(gateway, "duplicate", slug)
     first, *again = [deliver(message, gateway) for _time in range(4)]
     assert (first.status_code, first.json()) == (200, {"status": "accepted"})
@@ -145,7 +120,7 @@ def test_an_altered_message_is_refused_and_hastens_nothing(
     done_by_itself(simulators, slug)
     job = begun(gateway, drawing(slug))
     message = office.message(job)
-    until(lambda: looks(simulators, slug) == FIRST_LOOKS[slug])
+    looked_too_early(simulators, slug)
     taken, refused = hooks(gateway, "accepted", slug), hooks(gateway, "refused", slug)
     versions = spoilt(message, slug)
     for name, changed in versions.items():
@@ -230,7 +205,7 @@ def test_a_flood_of_forged_messages_asks_the_provider_once_at_most(
     done_by_itself(simulators, "fal")
     job = begun(gateway, drawing("fal"))
     message = office.message(job)
-    until(lambda: looks(simulators, "fal") == FIRST_LOOKS["fal"])
+    looked_too_early(simulators, "fal")
     for number in range(30):
         failed(deliver(message, gateway, body=b'{"number": %d}' % number), 403, "not_allowed")
     for number in range(30):

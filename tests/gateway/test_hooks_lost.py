@@ -11,44 +11,25 @@ import pytest
 from gateway.jobs import hooks
 from gateway.settings import read_settings
 from simulators.running import Simulators
-from tests.gateway.conftest import everyone
 from tests.gateway.counted import counted
-from tests.gateway.drawn import asked, failed, served
+from tests.gateway.drawn import failed, served
+from tests.gateway.hooked import SIGNED, drawing, tables
 from tests.gateway.job_client import ended, shown
 from tests.gateway.post_office import PostOffice, deliver
 from tests.gateway.processes import Process, Processes
-from tests.gateway.running import ADMIN_KEY, RunningGateway
+from tests.gateway.running import RunningGateway
 from tests.gateway.until import until
 
-SIGNED = ["fal", "replicate"]
 
-
-@pytest.fixture(scope="module")
-def office() -> Iterator[PostOffice]:
-    office = PostOffice()
-    yield office
-    office.close()
+@pytest.fixture
+def shared(office: PostOffice, simulators: Simulators, tmp_path: Path) -> dict[str, Any]:
+    """Gateways that take up at once what one of them leaves behind."""
+    return tables(office, simulators, tmp_path / "shared", jobs={"lease": 0.5})
 
 
 @pytest.fixture
-def tables(office: PostOffice, simulators: Simulators, tmp_path: Path) -> dict[str, Any]:
-    """Gateways that share everything, and take up at once what one of them leaves behind."""
-    office.renew()
-    providers = {
-        slug: {**address, "webhooks": True} for slug, address in everyone(simulators).items() if slug in SIGNED
-    }
-    providers["replicate"]["timeout"] = 2  # it holds a submission open for half of it
-    return {
-        "server": {"data_dir": tmp_path / "shared", "public_url": office.url},
-        "auth": {"admin_key": ADMIN_KEY},
-        "jobs": {"lease": 0.5},
-        "providers": providers,
-    }
-
-
-@pytest.fixture
-def gateway(tables: dict[str, Any]) -> Iterator[RunningGateway]:
-    with RunningGateway(read_settings(None, tables)) as running:
+def gateway(shared: dict[str, Any]) -> Iterator[RunningGateway]:
+    with RunningGateway(read_settings(None, shared)) as running:
         yield running
 
 
@@ -56,10 +37,6 @@ def gateway(tables: dict[str, Any]) -> Iterator[RunningGateway]:
 def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
     with Processes(tmp_path_factory.mktemp("processes")) as running:
         yield running
-
-
-def drawing(slug: str) -> dict[str, Any]:
-    return asked(model=f"{slug}/qwen-image", size="512x512")
 
 
 def sent_once(simulators: Simulators, slug: str) -> None:
@@ -94,9 +71,9 @@ def test_nobody_tells_of_it(gateway: RunningGateway, simulators: Simulators, mon
 
 
 @pytest.fixture
-def doomed(processes: Processes, tables: dict[str, Any], gateway: RunningGateway) -> Process:
+def doomed(processes: Processes, shared: dict[str, Any], gateway: RunningGateway) -> Process:
     """A second gateway, which is killed between a submission and its receipt."""
-    return processes.start(tables, dies="ticket lost")
+    return processes.start(shared, dies="ticket lost")
 
 
 def left_behind(doomed: Process, gateway: RunningGateway, slug: str) -> str:
@@ -121,7 +98,7 @@ def test_its_gateway_was_killed_and_another_one_is_told(
 
 
 def test_the_message_comes_while_it_is_sought(
-    gateway: RunningGateway, doomed: Process, tables: dict[str, Any], office: PostOffice, simulators: Simulators
+    gateway: RunningGateway, doomed: Process, shared: dict[str, Any], office: PostOffice, simulators: Simulators
 ) -> None:
     """And to a third gateway."""
     simulators.set_pace("fal", seconds_per_image=0.05)
@@ -129,7 +106,7 @@ def test_the_message_comes_while_it_is_sought(
     message = office.message(job)
     until(lambda: counted(gateway, "easel_jobs_resumed_total"))
     assert shown(gateway, job)["status"] == "running"
-    with RunningGateway(read_settings(None, tables)) as third:
+    with RunningGateway(read_settings(None, shared)) as third:
         assert deliver(message, third).json() == {"status": "accepted"}
         over = ended(gateway, job)
     assert over["status"] == "succeeded"
