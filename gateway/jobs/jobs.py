@@ -2,37 +2,38 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 import structlog
 
-from gateway.errors import GatewayError, IdempotencyMismatch, Overloaded, ProviderFailed
+from gateway.errors import IdempotencyMismatch, Overloaded
 from gateway.flow.candidates import candidates
 from gateway.flow.deps import Deps
 from gateway.flow.order import Order
-from gateway.flow.record import Before
 from gateway.jobs.addresses import check_address
-from gateway.jobs.answers import Kept, packed_error
-from gateway.jobs.before import before_of
+from gateway.jobs.answers import Kept
 from gateway.jobs.kept_sources import KeptSources
 from gateway.jobs.manner import SAME_REQUEST_SECONDS, Manner
 from gateway.jobs.record import JobRecord, Links
+from gateway.jobs.resumed import resumed
 from gateway.jobs.running import Running
-from gateway.jobs.stored_order import NotRunnable, body_hash, pack, unpack
+from gateway.jobs.stored_order import body_hash, pack
 from gateway.jobs.uploads import check_endpoint
 from gateway.store.database import Database, DatabaseError
-from gateway.store.entries import Finish, Lease, LeaseLost, NewJob
+from gateway.store.entries import Lease, LeaseLost, NewJob
 from gateway.store.idempotency import holder_of
-from gateway.store.jobs import JobRow, ask_to_cancel, find_resent, left_behind, mark_gone
+from gateway.store.jobs import JobRow, ask_to_cancel, find_resent, mark_gone
 from gateway.store.journal_rows import FIRST_ATTEMPT
 from gateway.store.pictures import PictureStoreError
-from gateway.store.processes import hand_over, queue_length, release, take_this
+from gateway.store.processes import queue_length, release, take_this
 from providers.guard import Guard
 
 log = structlog.stdlib.get_logger()
 
 WORTH_ANOTHER_TRY = frozenset({408, 409, 429, *range(500, 600)})  # as OpenAI's SDKs see it
+LOOK_SECONDS = 0.1  # between two looks, at the end, at what can be handed over by now
 DATABASE_AWAY = "the database, which holds the jobs, does not answer; nothing was started, try again in a moment"
 
 
@@ -208,48 +209,34 @@ class Jobs:
 
     async def resume(self, row: JobRow) -> None:
         """Goes on with a job that is this process's from now on. Raises DatabaseError."""
-        before = before_of(*await self.database.read(left_behind, row.id))
-        lease = Lease(self.owner, row.attempt)
-        record = JobRecord(self.links, lease=lease, job=row.id, team=row.team, before=before)
-        record.watched = True
-        if row.cancelling:
-            record.stop.give()
-        try:
-            record.order = replace(await unpack(row, record, self.at), record=record)
-        except PictureStoreError:
-            await self.database.write(release, self.owner, [row.id])
-            return
-        except (NotRunnable, GatewayError) as wrong:
-            await give_up(record, before, str(wrong))
-            return
-        self.at.telemetry.job_resumed()
-        log.info("job_resumed", request_id=row.id, attempt=row.attempt, calls=before.calls if before else 0)
-        self._run(record.order, record, ExitStack())
+        record = await resumed(row, self.owner, self.links, self.database)
+        if record is not None and record.order is not None:
+            self.at.telemetry.job_resumed()
+            self._run(record.order, record, ExitStack())
 
     async def close(self) -> None:
         """Jobs whose calls can be found again are handed over; a call that could not is waited for: it may be paid."""
         self.ending = True
-        handed_over: list[str] = []
         while self.running:
-            for running in [each for each in self.running.values() if not each.record.without_ticket]:
-                if running.record.opened:
-                    handed_over.append(running.id)
-                running.let_go()
-            await asyncio.wait([each.task for each in self.running.values()], return_when=asyncio.FIRST_COMPLETED)
-            await asyncio.sleep(0)
+            await self._hand_over([each for each in self.running.values() if not each.record.without_ticket])
+            if self.running:
+                tasks = [each.task for each in self.running.values()]
+                await asyncio.wait(tasks, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         await self.links.journal.close()
+
+    async def _hand_over(self, ready: Sequence[Running]) -> None:
+        """At once, not when the last of all jobs here is over; where that fails, their lease runs out."""
+        if not ready:
+            return
+        for running in ready:
+            running.let_go()
+        await asyncio.wait([running.task for running in ready])
+        ids = [running.id for running in ready if running.record.opened]
         try:
-            await self.database.write(hand_over, self.owner, handed_over)
+            await self.links.journal.flush()
+            await self.database.write(release, self.owner, ids)
         except DatabaseError as away:
-            log.warning("jobs_not_handed_over", jobs=len(handed_over), error=str(away))
-
-
-async def give_up(record: JobRecord, before: Before | None, why: str) -> None:
-    """A job that can no longer be run. What it has sent may have been paid."""
-    paid = before is not None and bool(before.open or before.pictures or before.lost)
-    error = ProviderFailed(f"the gateway that ran this job ended, and another one cannot go on: {why}", paid=paid)
-    made = record.kept
-    await record.finish(Finish("failed", time.time(), error=packed_error(error, made), leftover=bool(made)))
+            log.warning("jobs_not_handed_over", jobs=len(ids), error=str(away))
 
 
 def may_run_again(row: JobRow) -> bool:

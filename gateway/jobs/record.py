@@ -3,8 +3,9 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from gateway.flow.calling import NotWritten
 from gateway.flow.cost import NOTHING, UNKNOWN, Cost
@@ -60,6 +61,7 @@ Seen = Callable[[int, Picture | Progress | Partial], None]  # a picture's place,
 class JobRecord:
     """`new` is written with whatever comes first; for a job that was taken up there is none, but `before`.
 
+    `fields` are those of the body, for a job whose order cannot be made any more.
     Once `lost`, the job is another process's: nothing more may be sent for it here. `seen` is told what there is to
     see, `made` are the pictures so far, `left` those of an earlier job that failed, `charges` what the calls cost,
     `without_ticket` those that are out with nothing to find them by.
@@ -77,6 +79,7 @@ class JobRecord:
     ) -> None:
         self.links = links
         self.order: Order | None = None
+        self.fields: Mapping[str, Any] = {}
         self.seen: list[Seen] = []
         self.lease = lease
         self.job = job
@@ -223,7 +226,7 @@ class JobRecord:
             seen(place, news)
 
     def _field(self, name: str) -> str | None:
-        value = self.order.asked.fields.get(name) if self.order is not None else None
+        value = (self.fields if self.order is None else self.order.asked.fields).get(name)
         return value if isinstance(value, str) else None
 
     def _cache_key(self, index: int, plan: Plan) -> str | None:

@@ -122,7 +122,10 @@ class Running:
             self.record.pictured(index, picture, served.plan)
 
     async def _fail(self, error: GatewayError) -> None:
-        """A job of which nothing was sent, and that nobody was promised, leaves no trace."""
+        """A job of which nothing was sent, and that nobody was promised, leaves no trace.
+
+        Raises TakenAway: whoever has the job now may do better.
+        """
         if not self.record.opened:
             return
         made = self.record.kept
@@ -132,19 +135,25 @@ class Running:
         packed = packed_error(error, made)
         cost = self.record.charges.micros
         finish = Finish(status, time.time(), None, packed, provider=provider, cost_micros=cost, leftover=leftover)
-        await self._save(finish)
+        if not await self._save(finish):
+            raise TakenAway
 
-    async def _save(self, finish: Finish) -> None:
-        """A caller gets what was drawn for him even if it cannot be written down now: the journal goes on trying."""
+    async def _save(self, finish: Finish) -> bool:
+        """A caller gets what was drawn for him even if it cannot be written down now: the journal goes on trying.
+
+        False where another process goes on with the job.
+        """
         try:
             async with asyncio.timeout(SAVE_SECONDS):
                 await self.record.finish(finish)
             self._at.telemetry.job_ended(finish.status)
         except LeaseLost:
             log.info("job_taken_away", request_id=self.id)
+            return False
         except (DatabaseError, TimeoutError) as away:
             log.warning("job_end_not_written", request_id=self.id, error=str(away))
             self.record.finish_later(finish)
+        return True
 
     def _over(self, task: asyncio.Task[Ended]) -> None:
         self._resources.close()

@@ -90,6 +90,16 @@ async def unpack(row: JobRow, record: Record, at: Deps) -> Order:
     )
 
 
+def fields_of(row: JobRow) -> Mapping[str, Any]:
+    """What of the body can be read without knowing its model; nothing where it cannot be read at all."""
+    try:
+        kept: Any = orjson.loads(row.request or b"null")
+        fields: Any = kept["asked"]["fields"]
+    except (orjson.JSONDecodeError, LookupError, TypeError):
+        return {}
+    return cast("dict[str, Any]", fields) if isinstance(fields, dict) else {}
+
+
 def needed(record: Record) -> bool:
     return record.before is None or not record.before.open or any(not each.ticket for each in record.before.open)
 

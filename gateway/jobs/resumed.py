@@ -1,0 +1,66 @@
+"""A job that another process has begun, or that has waited for one: made ready to run here."""
+
+import time
+from dataclasses import replace
+
+import structlog
+
+from gateway.errors import GatewayError, ProviderFailed
+from gateway.flow.candidates import candidates
+from gateway.flow.record import Before
+from gateway.jobs.answers import packed_error
+from gateway.jobs.before import before_of
+from gateway.jobs.record import JobRecord, Links
+from gateway.jobs.stored_order import NotRunnable, fields_of, unpack
+from gateway.store.database import Database
+from gateway.store.entries import Finish, Lease, LeaseLost
+from gateway.store.jobs import JobRow, left_behind
+from gateway.store.pictures import PictureStoreError
+from gateway.store.processes import release
+
+log = structlog.stdlib.get_logger()
+
+# However long nobody looked after a job: what it has sent is asked about for so long at least, because it may be paid.
+LAST_LOOK_SECONDS = 60.0
+
+
+async def resumed(row: JobRow, owner: str, links: Links, database: Database) -> JobRecord | None:
+    """With its order. None where it cannot be run: it is ended then, or left to others. Raises DatabaseError."""
+    before = before_of(*await database.read(left_behind, row.id))
+    record = JobRecord(links, lease=Lease(owner, row.attempt), job=row.id, team=row.team, before=before)
+    record.watched = True
+    record.fields = fields_of(row)
+    if row.cancelling:
+        record.stop.give()
+    try:
+        order = await unpack(row, record, links.at)
+        if before is not None and before.open:
+            candidates(order, links.at)
+            order = replace(order, deadline=max(order.deadline, time.monotonic() + LAST_LOOK_SECONDS))
+    except PictureStoreError:
+        await database.write(release, owner, [row.id])
+        return None
+    except (NotRunnable, GatewayError) as wrong:
+        await give_up(record, before, str(wrong))
+        return None
+    except Exception as fault:
+        log.error("fault", request_id=row.id, error=type(fault).__name__, exc_info=fault)
+        await give_up(record, before, "what was kept of the request cannot be read")
+        return None
+    record.order = replace(order, record=record)
+    log.info("job_resumed", request_id=row.id, attempt=row.attempt, calls=before.calls if before else 0)
+    return record
+
+
+async def give_up(record: JobRecord, before: Before | None, why: str) -> None:
+    """A job that can no longer be run. What it has sent may have been paid. Raises DatabaseError."""
+    paid = before is not None and bool(before.open or before.pictures or before.lost)
+    told = "; what it has sent may have been paid" if paid else ""
+    error = ProviderFailed(f"the gateway that ran this job ended, and another cannot go on: {why}{told}", paid=paid)
+    for opened in before.open if before is not None else ():
+        record.ended(opened.sent, "unknown", reason=f"lost: {why}")
+    made = record.kept
+    try:
+        await record.finish(Finish("failed", time.time(), error=packed_error(error, made), leftover=bool(made)))
+    except LeaseLost:
+        log.info("job_taken_away", request_id=record.job)
