@@ -119,8 +119,9 @@ def error_event(error: GatewayError, delivered: Collection[int]) -> list[Buffer]
     body = error.body()
     if delivered:
         told = cast("dict[str, object]", body["error"])
-        before = ", ".join(map(str, sorted(delivered)))
-        body = {**body, "error": {**told, "message": f"{told['message']} (already delivered: picture {before})"}}
+        word = "picture" if len(delivered) == 1 else "pictures"
+        before = f"already delivered: {word} {', '.join(map(str, sorted(delivered)))}"
+        body = {**body, "error": {**told, "message": f"{told['message']} ({before})"}}
     return [text("error", body)]
 
 
