@@ -63,6 +63,8 @@ class Running:
 
     def outcome(self) -> Ended:
         """Of a job that is over. Raises the GatewayError that it ended in, or TakenAway."""
+        if self.task.cancelled():
+            raise TakenAway
         return self.task.result()
 
     def is_same_request(self, team: str, caller: str, body: str) -> bool:
