@@ -11,13 +11,14 @@ from simulators.running import Simulators
 from tests.gateway.conftest import Start
 from tests.gateway.counted import counted
 from tests.gateway.running import ADMIN_KEY, FOX, RunningGateway
+from tests.gateway.test_jobs_store_away import database_away
 
 
 def ready(gateway: RunningGateway) -> tuple[int, str, dict[str, str]]:
     """Asked without a key, as an orchestrator does."""
     answer = httpx.get(f"{gateway.url}/readyz")
     body = answer.json()
-    assert set(body["checks"]) == {"redis", "storage", "catalog", "providers"}
+    assert set(body["checks"]) == {"redis", "database", "storage", "catalog", "providers"}
     return answer.status_code, body["status"], body["checks"]
 
 
@@ -26,7 +27,7 @@ def test_a_gateway_that_runs_is_well_and_ready(easel: RunningGateway) -> None:
     assert (well.status_code, well.json()) == (200, {"status": "ok"})
     status, word, checks = ready(easel)
     assert (status, word) == (200, "ready")
-    assert (checks["redis"], checks["storage"]) == ("ok", "ok")
+    assert (checks["redis"], checks["database"], checks["storage"]) == ("ok", "ok", "ok")
 
 
 def test_checks_at_the_same_time_do_not_disturb_each_other(easel: RunningGateway) -> None:
@@ -47,6 +48,17 @@ def test_without_its_storage_it_is_not_ready_but_well(start: Start) -> None:
     assert httpx.get(f"{gateway.url}/healthz").status_code == 200
     images.unlink()
     images.with_name("gone").rename(images)
+    assert ready(gateway)[:2] == (200, "ready")
+
+
+def test_without_its_database_it_is_not_ready_but_well(start: Start) -> None:
+    gateway = start(jobs={"lease": 600})  # nothing else looks into the database meanwhile
+    with database_away(gateway):
+        status, word, checks = ready(gateway)
+        assert (status, word) == (503, "not_ready")
+        assert checks["database"] != "ok"
+        assert "easel.db" not in checks["database"]
+        assert httpx.get(f"{gateway.url}/healthz").status_code == 200
     assert ready(gateway)[:2] == (200, "ready")
 
 

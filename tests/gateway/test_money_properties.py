@@ -47,9 +47,10 @@ class World:
 
     def at_rest(self) -> None:
         """Nothing is being drawn, here or there."""
-        deps, stage = self.gateway.app.deps, self.simulators.stage
+        deps, side, stage = self.gateway.app.deps, self.gateway.app.jobs, self.simulators.stage
         assert deps is not None
-        until(lambda: deps.shared.running == 0 and deps.gate.running == 0 and len(stage.spans) == len(stage.calls))
+        assert side is not None
+        until(lambda: not (side.jobs.running or deps.gate.running) and len(stage.spans) == len(stage.calls))
 
     def paid(self) -> dict[str, int]:
         return {name: self.simulators.paid(name) for name in ROUTE}

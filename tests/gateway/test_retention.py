@@ -108,7 +108,7 @@ def test_a_picture_past_its_time_is_gone_and_its_job_says_so(gateway: RunningGat
     assert (picture["expired"], "url" in picture, picture["seed"]) == (True, False, 1)
     assert (job["status"], job["progress"]["images_done"]) == ("succeeded", 1)
     told = failed(gateway.generate(body, headers=key), 404, "not_found")
-    assert f"the pictures of job {id} are no longer kept" in told
+    assert f"the pictures of job {id} are not kept here, or no longer" in told
     assert gateway.generate(body).headers["x-easel-cache"] == "miss"
     assert simulators.paid("fal") == 2
     gateway.http.patch(TEAM, json={"image_ttl": None, "job_ttl": 60}).raise_for_status()
