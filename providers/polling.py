@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from providers.base import Answer, Call, Progress, Queued, Ticket, Waits
 from providers.errors import Kind, ProviderError
@@ -50,7 +50,7 @@ async def follow(
     `stop`: when it is set, the job is cancelled at the provider (`cancel_at_provider`) and its end waited for during
     `STOP_SECONDS` more. An answer that comes all the same is paid, and returned; else CANCELLED is raised.
     """
-    following = _Following(adapter, ticket, call, deadline, clock, sleep, on_progress, hint, stop)
+    following = _Following(adapter, ticket, call, deadline, clock, sleep, on_progress, hint, stop, _this_task())
     try:
         return await following.to_the_end()
     except ProviderError as error:
@@ -61,6 +61,13 @@ async def follow(
     finally:
         for ring in following.rings.values():
             ring.cancel()
+
+
+def _this_task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("only a task can follow a ticket")
+    return task
 
 
 async def cancel_at_provider(adapter: Queued, ticket: Ticket) -> None:
@@ -99,7 +106,10 @@ class _Following:
     on_progress: Callable[[Progress], None] | None
     hint: asyncio.Event | None
     stop: asyncio.Event | None
-    rings: dict[asyncio.Event, asyncio.Task[Literal[True]]] = field(default_factory=dict[Any, Any])
+    task: asyncio.Task[Any]
+    rings: dict[asyncio.Event, asyncio.Task[None]] = field(default_factory=dict[asyncio.Event, asyncio.Task[None]])
+    heard: list[asyncio.Event] = field(default_factory=list[asyncio.Event])
+    rung: bool = False
     stopped: bool = False
     unknown: int = 0
     broken: int = 0
@@ -174,21 +184,31 @@ class _Following:
             return await wait()
         if any(bell.is_set() for bell in heard):
             return None
-        rings = [self._ring_of(bell) for bell in heard]
-        waiting = asyncio.ensure_future(wait())
+        for bell in heard:
+            self._listen(bell)
+        self.heard, self.rung = heard, False
         try:
-            await asyncio.wait((waiting, *rings), return_when=asyncio.FIRST_COMPLETED)
-            return waiting.result() if waiting.done() else None
+            return await wait()
+        except asyncio.CancelledError:
+            if not self.rung or self.task.cancelling() > 1:  # somebody else wants it too
+                raise
+            return None
         finally:
-            if waiting.cancel():  # it was not done
-                await asyncio.gather(waiting, return_exceptions=True)
+            self.heard = []
+            if self.rung:
+                self.task.uncancel()
 
-    def _ring_of(self, bell: asyncio.Event) -> asyncio.Task[Literal[True]]:
-        """It serves for many waits: a task of its own for each would double what a look costs us."""
+    def _listen(self, bell: asyncio.Event) -> None:
+        """One task for many waits: another one for each would double what a look costs us."""
         ring = self.rings.get(bell)
         if ring is None or ring.done():
-            ring = self.rings[bell] = asyncio.ensure_future(bell.wait())
-        return ring
+            self.rings[bell] = asyncio.ensure_future(self._ring(bell))
+
+    async def _ring(self, bell: asyncio.Event) -> None:
+        await bell.wait()
+        if bell in self.heard and not self.rung:
+            self.rung = True
+            self.task.cancel()
 
     async def _in_time(self, asking: Awaitable[T]) -> T:
         try:

@@ -235,6 +235,26 @@ async def test_a_caller_that_is_cancelled_leaves_the_ticket_with_the_provider() 
     assert not queue.cancelled
 
 
+async def test_a_caller_that_is_cancelled_in_the_moment_of_a_hint_is_cancelled_all_the_same() -> None:
+    hanging, stop = asyncio.Event(), asyncio.Event()
+    queue = Queue(hang=hanging)
+    task = asyncio.create_task(followed(queue, Clock(), stop=stop))
+    await hanging.wait()
+    stop.set()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not queue.cancelled
+
+
+async def test_a_wait_that_is_cut_short_leaves_no_cancellation_behind() -> None:
+    hint, stop = asyncio.Event(), asyncio.Event()
+    queue = Queue([Progress(), Progress(done=True)], [ANSWER])
+    task = asyncio.create_task(followed(queue, Clock(awakened=hint), hint=hint, stop=stop))
+    assert await task is ANSWER
+    assert task.cancelling() == 0
+
+
 async def test_a_wish_beyond_the_deadline_is_met_by_half() -> None:
     clock = Clock()
     queue = Queue([Kind.RATE, Kind.RATE, Progress(done=True)], [ANSWER])
