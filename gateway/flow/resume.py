@@ -114,4 +114,5 @@ async def answer_of(opened: OpenCall, plan: Plan, order: Order, at: Deps) -> Ans
     call = make_call(plan.calls(sent.indexes)[0], plan, order)
     if opened.ticket is not None:
         return await ask(call, sent, order, at, ticket=opened.ticket)
-    return await ask(await with_wire_forms(call, plan, order, at), sent, order, at)
+    whole = await with_wire_forms(call, plan, order, at)
+    return await ask(replace(whole, webhook=order.record.webhook(sent)), sent, order, at)

@@ -111,3 +111,17 @@ def test_the_message_comes_while_it_is_sought(
         over = ended(gateway, job)
     assert over["status"] == "succeeded"
     sent_once(simulators, "fal")
+
+
+def test_a_call_under_our_own_id_is_sent_again_as_it_was(
+    gateway: RunningGateway, doomed: Process, office: PostOffice, simulators: Simulators
+) -> None:
+    """With the same address: a provider is asked for the same thing, or for nothing new."""
+    office.to = gateway
+    simulators.set_pace("runware", seconds_per_image=0.05)
+    job = ended(gateway, left_behind(doomed, gateway, "runware"))
+    assert job["status"] == "succeeded"
+    [first, again] = simulators.calls("runware", "submit")
+    assert first["body"] == again["body"]
+    assert f"/v1/hooks/runware/{job['id']}.0." in first["body"][0]["webhookURL"]
+    assert simulators.paid("runware") == 1
