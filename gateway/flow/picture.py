@@ -80,7 +80,7 @@ def from_record(record: Record) -> Picture:
     )
 
 
-def to_record(picture: Picture, created: int) -> Record:
+def to_record(picture: Picture, created: int, *, with_content: bool = True) -> Record:
     """What the cache keeps of it; a large picture that is here and not stored leads to no record."""
     in_hand = picture.hash is None and (picture.content is not None or picture.base64 is not None)
     here = in_hand and picture.size <= INLINE_BYTES
@@ -97,5 +97,5 @@ def to_record(picture: Picture, created: int) -> Record:
         url=picture.url if here or not in_hand else None,
         revised_prompt=picture.revised_prompt,
         differences=picture.differences,
-        content=picture.bytes() if here else None,
+        content=picture.bytes() if here and with_content else None,
     )

@@ -113,7 +113,7 @@ class JobRecord:
         that came with it cannot be kept.
         """
         await self._store_sources(needed=whole)
-        return await self._write(Entry(self.job, self.team))
+        return await self._write(Entry(self.job, self.team, lease=self.lease))
 
     async def sending(self, call: str, plan: Plan, indexes: tuple[int, ...]) -> SentCall:
         offer, now = plan.offer, time.time()
@@ -124,13 +124,14 @@ class JobRecord:
         entry = Entry(
             self.job,
             self.team,
+            lease=self.lease,
             started=now if begins else None,
             calls=(row_of(sent, "sending"),),
             events=started,
         )
         had = self.before
         await self._store_sources()
-        if self.new is not None:
+        if self.new is not None and self.new.images != plan.n:
             self.new = replace(self.new, images=plan.n)
         self.without_ticket.add(sent.number)  # already: a process that ends now must not leave it written and not sent
         try:
@@ -150,7 +151,8 @@ class JobRecord:
 
     async def accepted(self, sent: SentCall, ticket: Ticket) -> None:
         """While the database is away the ticket is followed all the same, and written as soon as it is back."""
-        entry = Entry(self.job, self.team, calls=(replace(row_of(sent, "accepted"), ticket=packed(ticket)),))
+        call = row_of(sent, "accepted", ticket=packed(ticket))
+        entry = Entry(self.job, self.team, lease=self.lease, calls=(call,))
         try:
             await self._write(entry)
         except DatabaseError:
@@ -162,26 +164,30 @@ class JobRecord:
     ) -> None:
         self.without_ticket.discard(sent.number)
         self.links.hooks.over(self.job, sent)
-        ended = replace(row_of(sent, end), images=images, reason=reason, finished=time.time())
         if end in ("unknown", "cancelled"):
             cost = UNKNOWN
         self.charges = self.charges.plus(cost)
-        if end == "done":
-            ended = replace(ended, cost_micros=cost.micros, cost_basis=cost.basis)
-        elif end == "failed":
-            ended = replace(ended, cost_micros=0)
-        self._later(Entry(self.job, self.team, calls=(ended,)))
+        ended = row_of(
+            sent,
+            end,
+            images=images,
+            cost_micros=cost.micros if end == "done" else 0 if end == "failed" else None,
+            cost_basis=cost.basis if end == "done" else None,
+            reason=reason,
+            finished=time.time(),
+        )
+        self._later(Entry(self.job, self.team, lease=self.lease, calls=(ended,)))
 
     def pictured(self, index: int, picture: Picture, plan: Plan) -> None:
         self.made[index] = picture
         now = time.time()
         name = picture.name if picture.hash else None
-        facts = encode(replace(to_record(picture, int(now)), content=None))
+        facts = encode(to_record(picture, int(now), with_content=False))
         row = PictureRow("image", index, name, facts, self._cache_key(index, plan))
         url = None if name else picture.url
         event = EventRow("image", now, {"index": index, "name": name, "url": url, "content_type": picture.content_type})
         sent = self._uploads(index, now) if name else ()
-        self._later(Entry(self.job, self.team, pictures=(row,), events=(event,), deliveries=sent))
+        self._later(Entry(self.job, self.team, lease=self.lease, pictures=(row,), events=(event,), deliveries=sent))
         self._show(index, picture)
 
     def progressed(self, sent: SentCall, news: Progress | Partial) -> None:
@@ -219,7 +225,7 @@ class JobRecord:
         event = EventRow("finished", finish.at, {"status": finish.status})
         address = self._field("webhook_url")
         told = (webhook(address, finish.at),) if address else ()
-        return Entry(self.job, self.team, events=(event,), deliveries=told, finish=finish)
+        return Entry(self.job, self.team, lease=self.lease, events=(event,), deliveries=told, finish=finish)
 
     def _show(self, place: int, news: Picture | Progress | Partial) -> None:
         for seen in self.seen:
@@ -249,7 +255,7 @@ class JobRecord:
         new, self.new = self.new, None
         try:
             if new is None:
-                return await self.links.journal.write(replace(entry, lease=self.lease))
+                return await self.links.journal.write(entry)
             accepted = EventRow("accepted", new.created, {"model": new.model, "images": new.images})
             written = await self.links.journal.write(
                 replace(
@@ -272,10 +278,20 @@ class JobRecord:
 
     def _later(self, entry: Entry) -> None:
         if not self.lost and self.opened:
-            self.links.journal.later(replace(entry, lease=self.lease))
+            self.links.journal.later(entry)
 
 
-def row_of(sent: SentCall, state: CallState) -> CallRow:
+def row_of(
+    sent: SentCall,
+    state: CallState,
+    *,
+    ticket: str | None = None,
+    images: int = 0,
+    cost_micros: int | None = None,
+    cost_basis: str | None = None,
+    reason: str | None = None,
+    finished: float | None = None,
+) -> CallRow:
     return CallRow(
         number=sent.number,
         provider=sent.provider,
@@ -284,4 +300,10 @@ def row_of(sent: SentCall, state: CallState) -> CallRow:
         indexes=sent.indexes,
         state=state,
         started=sent.started,
+        ticket=ticket,
+        images=images,
+        cost_micros=cost_micros,
+        cost_basis=cost_basis,
+        reason=reason,
+        finished=finished,
     )
