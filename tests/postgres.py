@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -63,7 +64,7 @@ class PostgresServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        self.stop(signal.SIGQUIT)  # at once: nobody needs its data any more
         shutil.rmtree(self._folder)
 
     def start(self) -> None:
@@ -77,22 +78,30 @@ class PostgresServer:
         ready.wait()
         assert self._server.poll() is None, "".join(self._log)
 
-    def stop(self) -> None:
-        """Every session ends, whatever it is doing."""
-        self._server.send_signal(signal.SIGINT)  # "fast" shutdown (PostgreSQL 18 documentation, 18.5)
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Every session ends, whatever it is doing (SIGINT is "fast", PostgreSQL 18 documentation, 18.5)."""
+        self._server.send_signal(how)
         self._server.wait()
         self._reader.join()
 
     def new_database(self, like: str = "template1") -> str:
         """The URL of a database of its own, empty or a copy of another one (its URL) that nobody is connected to."""
         name = next(self._names)
-        template = like.partition("?")[0].rpartition("/")[2]
-        self.run_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self.run_sql(f"CREATE DATABASE {name} TEMPLATE {name_of(like)}")
         return f"postgresql://easel@/{name}?host={self._folder}"
 
-    def run_sql(self, statement: str) -> str:
-        """As the server's owner, beside all tests; what it answers."""
-        command = [self._programs / "psql", "-h", self._folder, "-U", "easel", "-d", "postgres", "-qAtXc", statement]
+    def empty(self, url: str, tables: Iterable[str]) -> None:
+        """Of all rows in these tables; whoever is still connected is thrown out."""
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        self.run_sql(
+            f"{others} AND pid <> pg_backend_pid()", f"TRUNCATE {', '.join(tables)} RESTART IDENTITY", database=url
+        )
+
+    def run_sql(self, *statements: str, database: str = "postgres") -> str:
+        """As the owner of the server, each in a transaction of its own; what it answers."""
+        each = [word for statement in statements for word in ("-c", statement)]
+        where = ("-h", self._folder, "-U", "easel", "-d", name_of(database))
+        command = [self._programs / "psql", *where, "-qAtX", "-v", "ON_ERROR_STOP=1", *each]
         told = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         assert told.returncode == 0, told.stdout
         return told.stdout
@@ -130,6 +139,11 @@ class PostgresServer:
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+
+def name_of(url: str) -> str:
+    """`easel_1` of `postgresql://easel@/easel_1?host=/tmp/easel-pg-1`; a name is its own."""
+    return url.partition("?")[0].rpartition("/")[2]
 
 
 def installed_programs() -> Path:
