@@ -13,11 +13,13 @@ from gateway.api.manner import read_manner
 from gateway.api.orders import Orders, truth
 from gateway.api.picture_events import Asked
 from gateway.api.waiting import Waiting
+from gateway.errors import GatewayError
 from gateway.flow.candidates import candidates, consider, first_asked
 from gateway.flow.deps import Deps
 from gateway.flow.order import Order
 from gateway.flow.quoting import quoted
 from gateway.flow.room import Held
+from gateway.jobs.jobs import Joined
 from gateway.rows.plans import plan_answer
 from gateway.telemetry import Outcome
 
@@ -43,8 +45,8 @@ class Draw:
                 await send_json(200, estimate(plan, await quoted(plan, order, self.at)), send)
                 return
             with self.at.gate.admit():
-                shown = Asked.of(order, candidates(order, self.at)[0]) if manner.stream else None
                 job = await self.waiting.jobs.take(order, manner, resources.pop_all())
+                shown = asked(order, self.at, known=isinstance(job, Joined)) if manner.stream else None
                 del order
                 await self.waiting.answer(job, manner, scope, receive, send, shown=shown)
 
@@ -64,6 +66,16 @@ class PlanRoute:
         read_manner(scope, order.asked.fields, self.at.settings)
         rows = [candidate_row(entry, self.at) for entry in consider(order, self.at)]
         await send_json(200, plan_answer(order.found.entry.facts.id, order.operation, rows), send)
+
+
+def asked(order: Order, at: Deps, *, known: bool) -> Asked:
+    """`known`: the job was there before, and is told although nobody may serve such a request today."""
+    try:
+        return Asked.of(order, candidates(order, at)[0])
+    except GatewayError:
+        if not known:
+            raise
+        return Asked.of(order, None)
 
 
 def arriving(scope: Scope, receive: Receive, held: Held, at: Deps) -> Receive:

@@ -42,16 +42,18 @@ class Asked:
     base_url: str
 
     @classmethod
-    def of(cls, order: Order, plan: Plan) -> "Asked":
-        rows = {row.name: row for row in plan.decisions}
+    def of(cls, order: Order, plan: Plan | None) -> "Asked":
+        """`plan` is that of any offer: what a caller asked is the same for all. None where nobody serves it now."""
+        rows = {row.name: row for row in plan.decisions} if plan else {}
         quality, background = rows.get("quality"), rows.get("background")
         known = [word for word in (quality.asked, quality.sent) if word in WORDS] if quality else []
+        response_format = plan.response_format if plan else order.options.response_format
         return cls(
             kind="image_generation" if order.operation == "generate" else "image_edit",
-            n=plan.n,
+            n=plan.n if plan else 1,
             quality=known[0] if known else "auto",
             background=background.asked if background and background.asked else "auto",
-            urls=plan.response_format != "b64_json",
+            urls=response_format != "b64_json",
             strict=order.options.strict,
             base_url=order.base_url,
         )

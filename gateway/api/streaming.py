@@ -6,6 +6,7 @@ SDKs may try again. Later it is an event, and the body ends.
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pybase64
 from starlette.types import Receive, Scope, Send
@@ -54,9 +55,6 @@ class EventAnswer:
             await self._send({"type": "http.response.start", "status": 200, "headers": [*HEADERS, *self.headers]})
         await send_chunks(pieces, self._send)
         self.due = time.monotonic() + COMMENT_SECONDS
-
-    async def comment(self) -> None:
-        await self.tell([HEARTBEAT])
 
     async def end(self) -> None:
         await self._send({"type": "http.response.body", "body": b""})
@@ -136,14 +134,17 @@ class ToldStream:
                     unseen.busy = False
                 elif running.task.done():
                     break
-                else:
-                    await self.nothing_yet()
+                if not running.task.done():
+                    await self.go_on()
         await self.finish(outcome_of(running, replayed=self.replayed))
 
-    async def nothing_yet(self) -> None:
-        if time.monotonic() >= self.until:
+    async def go_on(self) -> None:
+        """Raises DeadlinePassed."""
+        now = time.monotonic()
+        if now >= self.until:
             raise not_over_yet(self.id, self.manner)
-        await self.out.comment()
+        if now >= self.out.due:
+            await self.out.tell([HEARTBEAT])
 
     async def show(self, index: int, sight: Sight, running: Running) -> None:
         """The last picture waits for the end of the job: with it comes what only then is known of all."""
@@ -195,7 +196,7 @@ class ToldStream:
                     return kept
                 if over_or_let_go:
                     raise not_over_yet(self.id, self.manner)
-                await self.nothing_yet()
+                await self.go_on()
         except DatabaseError as away:
             raise Overloaded(DATABASE_AWAY) from away
 
@@ -206,6 +207,7 @@ class ToldStream:
         if kept.head is None or None in names or None in there:
             raise no_longer_kept(self.id, replayed=self.replayed)
         self.out.headers += as_headers(kept.headers)
+        self.asked = replace(self.asked, n=len(names))
         left = [index for index in range(len(names)) if index not in self.delivered]
         for index in left:
             await self.tell_stored(index, kept, kept.head if index == left[-1] else None)

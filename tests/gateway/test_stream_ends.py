@@ -1,17 +1,21 @@
 """How a stream ends: with its last picture, with an error, or with a client that leaves."""
 
 import base64
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import pybase64
 import pytest
+from PIL import Image
 
 from gateway.settings import read_settings
 from simulators.running import Simulators
 from tests.gateway.conftest import GoOn, Start
 from tests.gateway.drawn import asked, failed
 from tests.gateway.job_client import ended, shown
+from tests.gateway.photos import encoded
 from tests.gateway.running import ADMIN_KEY, RunningGateway
 from tests.gateway.scripted_worker import ScriptedWorker
 from tests.gateway.stream_client import Told, events, streamed
@@ -221,3 +225,19 @@ def test_a_deadline_in_the_middle_names_the_job_which_goes_on(start: Start, go_o
     assert id in error["message"]
     go_on()
     assert ended(gateway, id)["status"] == "succeeded"
+
+
+def test_a_client_that_takes_nothing_is_kept_the_latest_preview(
+    gateway: RunningGateway, worker: ScriptedWorker
+) -> None:
+    noise = Image.frombytes("RGB", (512, 512), secrets.token_bytes(3 * 512 * 512))
+    large = pybase64.b64encode(encoded(noise, "PNG")).decode()
+    previews = 40  # of a megabyte: more than sockets hold
+    with streamed(gateway, SKETCH, partial_images=1) as answer:
+        for _each in range(previews):
+            worker.tell("partial_image", b64_json=large, partial_image_index=0)
+        made = worker.draws(0)
+        assert ended(gateway, answer.headers["x-request-id"])["status"] == "succeeded"
+        *partials, last = events(answer)
+    assert (brief(last), picture(last)) == (("completed", None), made)
+    assert 1 <= len(partials) < previews

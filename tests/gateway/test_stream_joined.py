@@ -95,14 +95,15 @@ def test_a_request_that_an_sdk_sends_again_joins_the_stream(
 
 @pytest.fixture
 def pair(start: Start, tmp_path: Path) -> tuple[RunningGateway, RunningGateway]:
-    """Two gateways on one database."""
-    return start(data_dir=tmp_path / "both"), start(data_dir=tmp_path / "both")
+    """Two gateways on one database; the second one has no key for fal."""
+    return start(data_dir=tmp_path / "both"), start(data_dir=tmp_path / "both", providers={"fal": {}})
 
 
 def test_a_job_of_another_process_is_waited_for(
     pair: tuple[RunningGateway, RunningGateway], simulators: Simulators, go_on: GoOn
 ) -> None:
-    body, under = asked(n=2), key()
+    body, under = asked(model="fal/qwen-image", n=2), key()
+    failed(pair[1].generate(body), 503, "no_provider")
     with streamed(pair[0], body, headers=under) as here, streamed(pair[1], body, headers=under) as there:
         lines = there.iter_lines()
         assert [next(lines), next(lines)] == [STILL_HERE, ""]
