@@ -13,6 +13,7 @@ from gateway.flow.calling import ask
 from gateway.flow.deps import Deps
 from gateway.flow.drawn import Drawn, Found, may_be_completed_elsewhere, outcome_of
 from gateway.flow.hand_over import with_wire_forms
+from gateway.flow.intake import handed_on
 from gateway.flow.order import Order
 from gateway.flow.picture import Picture
 from gateway.flow.record import Before, OpenCall, SentCall
@@ -55,18 +56,21 @@ async def use(order: Order, candidates: Sequence[Found], before: Before, drawn: 
     for index, picture in before.pictures.items():
         if index >= drawn.plan.n or not (picture.offer == drawn.plan.offer.id or may_be_completed_elsewhere(order)):
             continue
+        its = by_offer.get(picture.offer, candidates[0])
         if picture.cache == "miss":
             drawn.pictures[index] = picture
-        elif await still_stored(picture, order, at):
-            its = by_offer.get(picture.offer, candidates[0])
+        elif await still_there(picture, its.plan, order, at):
             drawn.pictures[index] = its.pictures.get(index, picture)
             order.record.pictured(index, drawn.pictures[index], its.plan)
 
 
-async def still_stored(picture: Picture, order: Order, at: Deps) -> bool:
-    """Raises Overloaded where nobody can say."""
+async def still_there(picture: Picture, plan: Plan, order: Order, at: Deps) -> bool:
+    """In the form that is wanted: of one that is not stored, only its provider's URL is left.
+
+    Raises Overloaded where nobody can say.
+    """
     if picture.hash is None:
-        return True
+        return handed_on(plan, order)
     try:
         return await at.pictures.head(order.caller.team, picture.name) is not None
     except PictureStoreError as away:
