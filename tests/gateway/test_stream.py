@@ -144,10 +144,11 @@ def test_several_pictures_of_a_worker(sketching: RunningGateway) -> None:
     assert (rows["partial_images"]["behavior"], rows["partial_images"]["sent"]) == ("passthrough", 1)
 
 
-def test_an_edit_is_streamed_under_its_own_name(sketching: RunningGateway) -> None:
-    form = {"model": "sketch", "prompt": "snow", "stream": "true", "partial_images": "1", "num_inference_steps": "4"}
+@pytest.mark.parametrize(("route", "asked"), [("edits", {"prompt": "snow"}), ("variations", {})])
+def test_an_edit_is_streamed_under_its_own_name(sketching: RunningGateway, route: str, asked: dict[str, str]) -> None:
+    form = {"model": "sketch", **asked, "stream": "true", "partial_images": "1", "num_inference_steps": "4"}
     files = {"image": ("a.png", photo(), "image/png")}
-    with sketching.http.stream("POST", "/v1/images/edits", data=form, files=files) as answer:
+    with sketching.http.stream("POST", f"/v1/images/{route}", data=form, files=files) as answer:
         told = list(events(answer))
     assert {event.name.partition(".")[0] for event in told} == {"image_edit"}
     assert [event.name for event in told if not event.name.endswith("progress")] == [
