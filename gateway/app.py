@@ -36,7 +36,7 @@ from gateway.store.database import Database
 from gateway.store.pictures import Pictures
 from gateway.store.records import Records
 from gateway.store.redis import RedisConnection, connect
-from gateway.store.runs import Runs
+from gateway.store.runs import Runs, lease_ms
 from gateway.store.secrets import Secrets, load_or_create
 from gateway.telemetry import Telemetry
 from providers.guard import Guard
@@ -128,7 +128,8 @@ async def build(
     stack.callback(finisher.close)
     redis = await connect(settings.redis.url, settings.server.data_dir)
     stack.push_async_callback(redis.close)
-    runs = Runs(redis)
+    run_lease = lease_ms(settings.jobs.lease)
+    runs = Runs(redis, run_lease)
     stack.push_async_callback(runs.close)
     events = Events(database, redis)
     stack.push_async_callback(events.close)
@@ -142,7 +143,7 @@ async def build(
         foreign=foreign,
         finisher=finisher,
         pictures=Pictures.open(settings.storage.url, settings.server.data_dir),
-        claims=Claims(redis),
+        claims=Claims(redis, run_lease),
         records=Records(redis),
         runs=runs,
         shared=SharedRuns(),

@@ -9,7 +9,7 @@ from typing import cast
 
 from gateway.store.records import Record, decode, encode, record_name
 from gateway.store.redis import RedisConnection
-from gateway.store.runs import LEASE_MS, RELEASED, lease_name
+from gateway.store.runs import RELEASED, SHORTEST_LEASE_MS, lease_name
 
 # KEYS: the lease, then the records of each candidate in turn. ARGV: owner, milliseconds, records per candidate.
 _CLAIM = """
@@ -47,8 +47,9 @@ class Claim:
 class Claims:
     """`run` names what is being drawn; `owner` is any text that no other run has."""
 
-    def __init__(self, redis: RedisConnection) -> None:
+    def __init__(self, redis: RedisConnection, lease_ms: int = SHORTEST_LEASE_MS) -> None:
         self._redis = redis
+        self._lease_ms = lease_ms
 
     async def claim(self, team: str, run: str, owner: str, keys: Sequence[str], each: int) -> Claim:
         """`keys` are the records of all candidates, `each` a candidate. With Redis down: nothing known, and held.
@@ -56,7 +57,7 @@ class Claims:
         Values that cannot be read are forgotten: Redis takes them for known pictures, for which it grants no lease.
         """
         names = [record_name(team, key) for key in keys]
-        answer = await self._redis.script(_CLAIM, [lease_name(run), *names], [owner, LEASE_MS, each])
+        answer = await self._redis.script(_CLAIM, [lease_name(run), *names], [owner, self._lease_ms, each])
         if answer is None:
             return Claim(True, [None] * len(keys))
         state, values = cast("tuple[int, list[bytes | None]]", answer)

@@ -1,7 +1,8 @@
 """Identical requests in several processes share one run: whoever holds its lease in Redis draws, the others wait.
 
-The lease saves money, it does not guard it: with Redis away every process runs for itself. A lease lives fifteen
-seconds and is renewed while its holder works, so that a killed holder frees it by itself.
+The lease saves money, it does not guard it: with Redis away every process runs for itself. A lease lives for fifteen
+seconds or more and is renewed while its holder works, so that a killed holder frees it by itself, but not before
+another process had time to go on with his job, and with the lease.
 """
 
 import asyncio
@@ -11,12 +12,14 @@ from typing import cast
 
 from gateway.store.redis import RedisConnection
 
-LEASE_MS = 15_000
+SHORTEST_LEASE_MS = 15_000
 RENEW_SECONDS = 5.0
 FIRST_POLL_SECONDS = 0.02
 LONGEST_POLL_SECONDS = 0.25
 RECONNECT_SECONDS = 1.0
 RELEASED = "easel:runs:released"  # the channel on which a released run's key is told
+
+TAKEN_UP_SECONDS = 3.0  # from the end of a process' lease until somebody goes on with its jobs
 
 _AWAY = object()  # what `acquire` gets instead of an answer
 _RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
@@ -31,19 +34,20 @@ return 1
 class Runs:
     """The leases of shared runs. `owner` is any text that no other run has; `key` names what is being drawn."""
 
-    def __init__(self, redis: RedisConnection) -> None:
+    def __init__(self, redis: RedisConnection, lease_ms: int = SHORTEST_LEASE_MS) -> None:
         self._redis = redis
+        self._lease_ms = lease_ms
         self._hints: dict[str, set[asyncio.Event]] = {}
         self._listener: asyncio.Task[None] | None = None
 
     async def acquire(self, key: str, owner: str) -> bool:
         """Whether this owner is to run it. True as well while Redis is down: then processes do not share."""
-        words = ("SET", lease_name(key), owner, "NX", "PX", LEASE_MS)
+        words = ("SET", lease_name(key), owner, "NX", "PX", self._lease_ms)
         return await self._redis.command(*words, otherwise=_AWAY) is not None
 
     async def renew(self, key: str, owner: str) -> bool:
-        """Another fifteen seconds; False when the lease is no longer this owner's (or Redis is down)."""
-        return bool(await self._redis.script(_RENEW, [lease_name(key)], [owner, LEASE_MS]))
+        """From now on again; False when the lease is no longer this owner's (or Redis is down)."""
+        return bool(await self._redis.script(_RENEW, [lease_name(key)], [owner, self._lease_ms]))
 
     async def release(self, key: str, owner: str) -> bool:
         """Give the lease back and tell those who wait; False when it was not this owner's any more."""
@@ -83,6 +87,11 @@ class Runs:
             self._hints[key].discard(hint)
             if not self._hints[key]:
                 del self._hints[key]
+
+    @property
+    def waiting(self) -> int:
+        """How many runs of other processes are waited for here."""
+        return len(self._hints)
 
     async def close(self) -> None:
         """Stop listening for hints; leases that are still held expire by themselves."""
@@ -149,6 +158,11 @@ class Heartbeat:
         loop = asyncio.get_running_loop()
         self._renewal = loop.create_task(self._runs.renew(self._key, self._owner), name="lease heartbeat")
         self._timer = loop.call_later(RENEW_SECONDS, self._beat)
+
+
+def lease_ms(process_lease: float) -> int:
+    """How long a run's lease lives where a process is taken for dead after so many seconds."""
+    return max(SHORTEST_LEASE_MS, round(1000 * (1.25 * process_lease + RENEW_SECONDS + TAKEN_UP_SECONDS)))
 
 
 def lease_name(key: str) -> str:

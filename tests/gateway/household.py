@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import redis
 from sqlalchemy import Connection, select, update
 
 from gateway.job_side import JobSide
@@ -31,8 +32,9 @@ RESPOND_ASYNC = {"prefer": "respond-async"}
 class Household:
     """`tables` are the settings that all share."""
 
-    def __init__(self, tables: Json, processes: Processes, survivor: RunningGateway) -> None:
+    def __init__(self, tables: Json, processes: Processes, survivor: RunningGateway, store: Any) -> None:
         self.tables = tables
+        self._store = store
         self.survivor = survivor
         self._processes = processes
 
@@ -83,6 +85,17 @@ class Household:
 
         self.survivor.run(look())
 
+    def leader(self) -> str | None:
+        """The job that draws what is being drawn, of one request."""
+        [lease] = self._store.keys("easel:run:*") or [None]
+        holder = None if lease is None else self._store.get(lease)
+        return None if holder is None else holder.decode()
+
+    def end_runs(self) -> None:
+        """Fifteen seconds pass."""
+        for lease in self._store.keys("easel:run:*"):
+            self._store.delete(lease)
+
     @property
     def side(self) -> JobSide:
         assert self.survivor.app.jobs is not None
@@ -122,4 +135,6 @@ def household(
         for table, values in overrides.items():
             tables[table] = {**tables.get(table, {}), **values}
         survivor = stack.enter_context(RunningGateway(read_settings(None, tables)))
-        yield Household(tables, processes, survivor)
+        store: Any = redis.from_url(valkey.url)  # redis-py leaves too much untyped
+        stack.callback(store.close)
+        yield Household(tables, processes, survivor, store)
