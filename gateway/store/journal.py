@@ -160,7 +160,7 @@ class Journal:
         Raises DatabaseAway, when what is left in the batch is not written.
         """
         try:
-            await self._transaction(batch, again=self._away)
+            await self._transaction(batch, again=False)
         except DatabaseAway:
             raise
         except Exception as refused:

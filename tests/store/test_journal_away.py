@@ -59,6 +59,20 @@ async def test_who_waits_is_told_and_what_can_wait_is_kept(
     assert await database.read(read_job, other) is None
 
 
+async def test_what_is_kept_keeps_its_order(database: Database, line: Unsteady, journal: Journal) -> None:
+    """Also before what is handed over while it is tried in vain."""
+    id = new_id()
+    await journal.write(opening(id))
+    line.line = "down"
+    line.meanwhile = lambda: journal.later(note(id, events=(event("image", index=1),)))
+    journal.later(note(id, events=(event("image", index=0),)))
+    with pytest.raises(DatabaseError):
+        await journal.flush()
+    line.line = "up"
+    await journal.flush()
+    assert await indexes_told(database, id) == [0, 1]
+
+
 async def test_it_is_tried_again_without_being_asked(database: Database, line: Unsteady, journal: Journal) -> None:
     id = new_id()
     await journal.write(opening(id))

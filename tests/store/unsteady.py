@@ -19,6 +19,7 @@ class Unsteady:
     def __init__(self, database: Database) -> None:
         self.dialect = database.dialect
         self.line: Literal["up", "down", "breaks"] = "up"
+        self.meanwhile: Callable[[], None] | None = None  # called once, while the next transaction is under way
         self._tried = asyncio.Event()
         self._database = database
 
@@ -31,6 +32,9 @@ class Unsteady:
     async def write(
         self, work: Callable[Concatenate[Connection, P], Result], *args: P.args, **named: P.kwargs
     ) -> Result:
+        if self.meanwhile is not None:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            meanwhile()
         try:
             if self.line == "down":
                 raise DatabaseAway("the line is down")
