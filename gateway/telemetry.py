@@ -26,7 +26,7 @@ class Outcome:
     """What one request came to, filled in on its way; its metrics and its log line are read from it.
 
     `started` is an instant of `time.monotonic()`, `route` the name of its endpoint, `cost` in micro-dollars; `model`
-    and `provider` are empty where it did not come that far, `job` where the request is a job of its own.
+    and `provider` are empty where it did not come that far, `job` is the one that it is or joined.
     """
 
     request_id: str
@@ -107,7 +107,7 @@ class Telemetry:
             self.child(self._bytes, "out").inc(outcome.bytes_out)
         log.info(
             "request",
-            request_id=outcome.request_id,
+            request_id=outcome.job or outcome.request_id,
             route=outcome.route,
             status=outcome.status,
             code=outcome.code or None,

@@ -30,7 +30,7 @@ PLAIN: dict[str, frozenset[type]] = {
     "array": frozenset({list}),
     "any": frozenset(),
 }
-ARTICLE = {"integer": "an integer", "object": "an object", "array": "a list"}
+ARTICLE = {"integer": "an integer", "boolean": "true or false", "object": "an object", "array": "a list"}
 
 
 def is_type(value: object, kind: Type) -> bool:

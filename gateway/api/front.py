@@ -18,7 +18,7 @@ log = structlog.stdlib.get_logger()
 
 EXPOSED = (
     b"x-request-id, x-easel-provider, x-easel-model, x-easel-cost, x-easel-cache, "
-    b"retry-after, retry-after-ms, x-should-retry"
+    b"retry-after, retry-after-ms, x-should-retry, location, preference-applied, idempotent-replayed"
 )
 MAX_AGE = b"86400"  # seconds that a browser may remember a preflight's answer
 SENDABLE = re.compile(rb"[A-Za-z0-9-, ]{1,4000}")

@@ -138,7 +138,7 @@ class Jobs:
 
     def _existing(self, id: str, its_body: str | None, body: str) -> Joined:
         if its_body != body:
-            message = f"this Idempotency-Key was used for another request ({id}); send a new key with a new request"
+            message = f"it was used for another request ({id}); send a new key with a new request"
             raise IdempotencyMismatch(f"Idempotency-Key: {message}", param="Idempotency-Key")
         return Joined(id, replayed=True)
 
