@@ -16,9 +16,6 @@ from providers.replicate.explain import explain, explain_end
 from providers.replicate.hooks import Hooks
 
 QUESTION_SECONDS = 60.0  # no single exchange takes longer; the prediction itself may
-# A creation is held open so long (1 to 60): quick models then answer in one exchange, and slow ones give their ticket
-# while it is early. Until it is here, a connection that breaks loses it: Replicate takes no id of ours.
-WAIT_SECONDS = 5
 REMEMBERED = 256  # finished predictions whose result was not asked for yet
 
 OVER = frozenset({"succeeded", "failed", "canceled", "aborted"})
@@ -33,14 +30,17 @@ class Replicate:
 
     def __init__(self, account: Account) -> None:
         self.http = account.open(self.name, longest=QUESTION_SECONDS)
-        self._wait = max(1, min(WAIT_SECONDS, int(self.http.timeout / 2)))
         self._over: OrderedDict[str, Json] = OrderedDict()
         self._hooks = Hooks(self.http)
 
     async def submit(self, call: Call) -> Ticket:
-        """Creates the prediction; from the reply on it may cost. Raises `ProviderError`, LOST without a reply."""
+        """Creates the prediction; from the reply on it may cost. Raises `ProviderError`, LOST without a reply.
+
+        Without `Prefer: wait`, which saves a quick model's second exchange: Replicate takes no id of ours, so until
+        its own is here whatever breaks loses the prediction.
+        """
         path, body = _creation(call)
-        answer = await self.http.post(path, json=body, headers={"prefer": f"wait={self._wait}"})
+        answer = await self.http.post(path, json=body)
         if answer.status >= 300:
             raise explain(answer, call, "submission")
         prediction = answer.json_object()

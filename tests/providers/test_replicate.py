@@ -37,22 +37,14 @@ async def replicate(upstream: Upstream) -> AsyncGenerator[Replicate]:
     await adapter.close()
 
 
-async def test_submit_sends_the_input_and_waits_a_little(upstream: Upstream, replicate: Replicate) -> None:
+async def test_submit_sends_the_input_and_waits_for_the_id_alone(upstream: Upstream, replicate: Replicate) -> None:
     upstream.replies = [Reply(202, prediction("starting"))]
     assert await replicate.submit(call()) == TICKET
     [asked] = upstream.asked
     assert (asked.method, asked.path) == ("POST", "/v1/models/qwen/qwen-image/predictions")
     assert asked.json == {"input": {"prompt": PROMPT}}
     assert asked.headers["authorization"] == f"Bearer {KEY}"
-    assert asked.headers["prefer"] == "wait=5"
-
-
-async def test_a_short_timeout_shortens_the_wait(upstream: Upstream) -> None:
-    adapter = Replicate(Account(f"{upstream.url}/v1", KEY, timeout=4))
-    upstream.replies = [Reply(202, prediction("starting"))]
-    await adapter.submit(call())
-    await adapter.close()
-    assert upstream.asked[0].headers["prefer"] == "wait=2"
+    assert "prefer" not in asked.headers, "what is held open can be lost"
 
 
 @pytest.mark.parametrize("body", [{}, {"id": "../account"}, {"id": None}, [7], b"<html>"])
@@ -61,7 +53,7 @@ async def test_an_answer_without_an_id_is_broken(body: Any, upstream: Upstream, 
     assert (await failure(replicate.submit(call()))).kind is Kind.BROKEN
 
 
-async def test_what_finished_during_the_wait_is_not_asked_for_again(upstream: Upstream, replicate: Replicate) -> None:
+async def test_what_was_finished_at_once_is_not_asked_for_again(upstream: Upstream, replicate: Replicate) -> None:
     upstream.replies = [Reply(201, prediction("succeeded"))]
     ticket = await replicate.submit(call())
     assert await replicate.check(ticket) == Progress(done=True)

@@ -40,10 +40,14 @@ async def test_from_submission_to_the_bytes(replicate: Replicate, simulators: Si
     assert (len(answer.images), simulators.paid("replicate")) == (2, 2)
 
 
-async def test_what_is_done_within_the_wait_takes_one_exchange(replicate: Replicate, simulators: Simulators) -> None:
-    simulators.set_pace("replicate", seconds_per_image=0.001)
-    assert len((await drawn(replicate, SCHNELL)).images) == 2
-    assert [call["step"] for call in simulators.calls("replicate")] == ["submit"]
+async def test_the_id_is_there_long_before_the_picture(replicate: Replicate, simulators: Simulators) -> None:
+    """A creation that Replicate held open could be lost for as long, and nothing would lead back to it."""
+    simulators.set_pace("replicate", queue_seconds=3600)
+    ticket = await replicate.submit(SCHNELL)
+    assert not (await replicate.check(ticket)).done
+    simulators.set_pace("replicate")
+    assert len((await followed(replicate, ticket, SCHNELL)).images) == 2
+    assert len(simulators.calls("replicate", "submit")) == 1
 
 
 @pytest.mark.parametrize(
