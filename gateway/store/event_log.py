@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, insert, text
+from sqlalchemy import Connection, func, insert, select, text
 
 from gateway.store.entries import Committed, EventRow
 from gateway.store.prepared import Prepared
@@ -17,6 +17,7 @@ NEXT = Prepared(
         "SELECT nextval('events_seq_seq') FROM pg_advisory_xact_lock(:lock), generate_series(1, :count)"
     )
 )
+HOLD = select(func.pg_advisory_xact_lock(EVENTS_LOCK))
 LAST = Prepared(lambda _dialect: text("SELECT seq FROM sqlite_sequence WHERE name = 'events'"))
 
 
@@ -38,6 +39,12 @@ def append(connection: Connection, rows: Sequence[JobEvent]) -> list[Committed]:
     ]
     INSERT.run(connection, [as_row(each) for each in told])
     return told
+
+
+def wait_for_others(connection: Connection) -> None:
+    """Until whoever is appending has committed, or given up."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(HOLD)
 
 
 def numbers(connection: Connection, count: int) -> Sequence[int]:

@@ -160,7 +160,7 @@ class Journal:
         Raises DatabaseAway, when what is left in the batch is not written.
         """
         try:
-            await self._transaction(batch, again=False)
+            await self._transaction(batch)
         except DatabaseAway:
             raise
         except Exception as refused:
@@ -169,7 +169,7 @@ class Journal:
             return
         for each in list(batch):
             try:
-                await self._transaction([each], again=True)
+                await self._transaction([each])
             except DatabaseAway:
                 raise
             except DatabaseError as refused:
@@ -179,11 +179,11 @@ class Journal:
                 self._refuse(each, DatabaseError(f"it cannot be written: {type(broken).__name__}"))
             batch.remove(each)
 
-    async def _transaction(self, batch: Sequence[Waiting], *, again: bool) -> None:
+    async def _transaction(self, batch: Sequence[Waiting]) -> None:
         entries = [Numbered(each.number, each.entry) for each in batch if each.entry is not None]
         outcome = Outcome([], [])
         if entries:
-            outcome = await self._database.write(write_batch, entries, time.time(), again=again)
+            outcome = await self._database.write(write_batch, entries, time.time())
         self._tell(outcome.committed)
         answers = iter(outcome.answers)
         for each in batch:

@@ -53,12 +53,12 @@ class Outcome:
     committed: list[Committed]
 
 
-def write_batch(connection: Connection, batch: Sequence[Numbered], now: float, *, again: bool = False) -> Outcome:
-    """`again`: it was tried before, and may have been committed although the try ended in an error."""
+def write_batch(connection: Connection, batch: Sequence[Numbered], now: float) -> Outcome:
+    """What is written already, by a try that seemed to fail, is not written again."""
     new = [entry.new for _number, entry in batch if entry.new is not None]
     holders = idempotency.claim_keys(connection, new)
-    known = standing(connection, [entry.job for _number, entry in batch if again or entry.new is None])
-    admission = Admission(connection, Rows(now), holders, known)
+    known = standing(connection, [entry.job for _number, entry in batch if entry.new is None])
+    admission = Admission(Rows(now), holders, known)
     answers = [admission.answer(number, entry) for number, entry in batch]
     admission.rows.open(connection)
     left = leftovers.take(connection, list(admission.rows.new.values()))
@@ -82,7 +82,6 @@ def standing(connection: Connection, ids: Sequence[str]) -> dict[str, Standing]:
 class Admission:
     """Which entries of a batch go into `rows`: each is seen after those before it."""
 
-    connection: Connection
     rows: Rows
     holders: Mapping[str, Holder]
     known: dict[str, Standing]
@@ -94,10 +93,7 @@ class Admission:
         holder = self.holders.get(entry.job)
         if holder is not None and holder.job != entry.job:
             return Written(existing=holder.job, existing_body=holder.body)
-        before = self.known.get(entry.job)
         attempt = 0 if new.owner is None else FIRST_ATTEMPT
-        if before is not None and (before.owner, before.attempt) == (new.owner, attempt):
-            return Written(leftovers.taken_before(self.connection, new))
         finished = entry.finish.at if entry.finish else None
         self.known[entry.job] = Standing(new.owner, attempt, number, finished)
         self.rows.add(number, entry)

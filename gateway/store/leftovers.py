@@ -32,9 +32,6 @@ COPY = insert(pictures).from_select(
         bindparam("now", type_=Double),
     ).where(pictures.c.job == bindparam("failed"), pictures.c.role == "image"),
 )
-INHERITED = select(jobs.c.id).where(
-    jobs.c.team == bindparam("of"), jobs.c.body == bindparam("hash"), jobs.c.heir == bindparam("to")
-)
 
 
 def take(connection: Connection, new: Sequence[NewJob]) -> dict[str, Leftover]:
@@ -59,9 +56,3 @@ def pass_on(connection: Connection, job: NewJob, failed: str) -> Leftover | None
         return None
     connection.execute(COPY, {"failed": failed, "to": job.id, "now": job.created})
     return Leftover(failed, pictures_of(connection, job.id, "image"))
-
-
-def taken_before(connection: Connection, job: NewJob) -> Leftover | None:
-    """What `take` found for a job that turns out to be there already."""
-    failed = connection.scalar(INHERITED, {"of": job.team, "hash": job.body, "to": job.id})
-    return None if failed is None else Leftover(failed, pictures_of(connection, job.id, "image"))

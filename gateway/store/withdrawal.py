@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, delete, update
 
+from gateway.store import event_log
 from gateway.store.entries import NewJob
 from gateway.store.journal_rows import FIRST_ATTEMPT
 from gateway.store.tables import idempotency, jobs
@@ -33,6 +34,7 @@ RESTORE_LEFTOVER = (
 
 def withdraw(connection: Connection, new: Sequence[tuple[int, NewJob]]) -> None:
     """With what they took: their keys are free again, and pictures that failed jobs left can be used by the next."""
+    event_log.wait_for_others(connection)  # the transaction that nobody waited for may be committing just now
     for number, job in new:
         began = {"its_owner": job.owner, "its_attempt": 0 if job.owner is None else FIRST_ATTEMPT}
         if connection.execute(REMOVE, {"job": job.id, "number": number, **began}).one_or_none() is not None:

@@ -12,7 +12,6 @@ from gateway.store.tables import metadata
 FOUND_BY: dict[str, tuple[ClauseElement | Prepared, str]] = {
     "the jobs of a batch": (journal_transaction.STANDING, "sqlite_autoindex_jobs_1 (id=?)"),
     "what failures left": (leftovers.FAILED, "jobs_leftover (body=?)"),
-    "who was left something": (leftovers.INHERITED, "jobs_by_body (team=? AND body=?)"),
     "what is left again": (withdrawal.RESTORE_LEFTOVER, "jobs_by_body (team=? AND body=?)"),
     "whose a key is": (idempotency.HOLDER, "sqlite_autoindex_idempotency_1 (team=? AND key=?)"),
     "a request cut off": (jobs.FORSAKEN, "jobs_by_body (team=? AND body=?)"),
