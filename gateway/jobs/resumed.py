@@ -1,6 +1,7 @@
 """A job that another process has begun, or that has waited for one: made ready to run here."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
@@ -13,10 +14,10 @@ from gateway.jobs.before import before_of
 from gateway.jobs.record import JobRecord, Links
 from gateway.jobs.stored_order import NotRunnable, fields_of, unpack
 from gateway.store.database import Database
-from gateway.store.entries import Finish, Lease, LeaseLost
+from gateway.store.entries import CallRow, Finish, Lease, LeaseLost, PictureRow
 from gateway.store.jobs import JobRow, left_behind
 from gateway.store.pictures import PictureStoreError
-from gateway.store.processes import release
+from gateway.store.processes import MOST_DEATHS, release
 
 log = structlog.stdlib.get_logger()
 
@@ -26,13 +27,19 @@ LAST_LOOK_SECONDS = 60.0
 
 async def resumed(row: JobRow, owner: str, links: Links, database: Database) -> JobRecord | None:
     """With its order. None where it cannot be run: it is ended then, or left to others. Raises DatabaseError."""
-    before = before_of(*await database.read(left_behind, row.id))
+    left = await database.read(left_behind, row.id)
+    before = known_before(row, left)
     record = JobRecord(links, lease=Lease(owner, row.attempt), job=row.id, team=row.team, before=before)
     record.watched = True
     record.fields = fields_of(row)
     if row.cancelling:
         record.stop.give()
+    if before is None and left[0]:
+        await give_up(record, None, "what was kept of its calls cannot be read", paid=True)
+        return None
     try:
+        if row.deaths >= MOST_DEATHS:
+            raise NotRunnable(f"{row.deaths} gateways ended while they worked on it, perhaps because of it")
         order = await unpack(row, record, links.at)
         if before is not None and before.open:
             candidates(order, links.at)
@@ -52,9 +59,18 @@ async def resumed(row: JobRow, owner: str, links: Links, database: Database) -> 
     return record
 
 
-async def give_up(record: JobRecord, before: Before | None, why: str) -> None:
+def known_before(row: JobRow, left: tuple[Sequence[CallRow], Sequence[PictureRow]]) -> Before | None:
+    """None as well for what cannot be read, such as what a later version has written."""
+    try:
+        return before_of(*left)
+    except Exception as fault:
+        log.error("fault", request_id=row.id, error=type(fault).__name__, exc_info=fault)
+        return None
+
+
+async def give_up(record: JobRecord, before: Before | None, why: str, *, paid: bool = False) -> None:
     """A job that can no longer be run. What it has sent may have been paid. Raises DatabaseError."""
-    paid = before is not None and bool(before.open or before.pictures or before.lost)
+    paid = paid or (before is not None and bool(before.open or before.pictures or before.lost))
     told = "; what it has sent may have been paid" if paid else ""
     error = ProviderFailed(f"the gateway that ran this job ended, and another cannot go on: {why}{told}", paid=paid)
     for opened in before.open if before is not None else ():

@@ -25,6 +25,7 @@ class JobRow:
     status: Status
     owner: str | None
     attempt: int
+    deaths: int
     body: str
     request: bytes | None = field(repr=False)
     images: int

@@ -121,6 +121,7 @@ class Rows:
             "status": new.status if started is None else "running",
             "owner": new.owner,
             "attempt": 0 if new.owner is None else FIRST_ATTEMPT,
+            "deaths": 0,
             "written": self.written[new.id],
             "body": new.body,
             "request": new.request,

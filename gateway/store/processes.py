@@ -2,6 +2,9 @@
 
 A process renews its beat; the jobs of one whose beat is older than the lease are taken up by others, under the next
 attempt's number, which shuts out whatever the former owner still wants to write.
+
+A request may kill whoever works on it. So deaths are counted, and before the last that a job may cause it is alone with
+its suspicion: no process has two such jobs at once, and others that died along with the culprit outlive it.
 """
 
 import time
@@ -15,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from gateway.store.jobs import JOB, OPEN, JobRow
 from gateway.store.tables import jobs, processes
 
+MOST_DEATHS = 5  # of processes that had a job, before it is given up
 FORGOTTEN_AFTER = 3600.0  # seconds without a beat, when nothing is left of a process but its row
 
 
@@ -25,12 +29,21 @@ def oldest(which: ColumnElement[bool]) -> Select[Any]:
 
 
 OWNER_ALIVE = exists().where(processes.c.id == jobs.c.owner, processes.c.beat >= bindparam("since"))
-ORPHANS = oldest(and_(jobs.c.owner.is_not(None), jobs.c.owner != bindparam("me"), ~OWNER_ALIVE))
+ORPHANED = and_(jobs.c.owner.is_not(None), jobs.c.owner != bindparam("me"), ~OWNER_ALIVE)
+ORPHANS = oldest(and_(ORPHANED, jobs.c.deaths != MOST_DEATHS - 2))
+SUSPECTS = oldest(and_(ORPHANED, jobs.c.deaths == MOST_DEATHS - 2))
+HAS_SUSPECT = select(exists().where(OPEN, jobs.c.owner == bindparam("me"), jobs.c.deaths == MOST_DEATHS - 1))
 QUEUED = oldest(jobs.c.owner.is_(None))
 TAKE = (
     update(jobs)
     .where(jobs.c.id.in_(bindparam("ids", expanding=True)))
-    .values(owner=bindparam("me"), attempt=jobs.c.attempt + 1, written=0, status="running")
+    .values(
+        owner=bindparam("me"),
+        attempt=jobs.c.attempt + 1,
+        deaths=jobs.c.deaths + bindparam("died"),
+        written=0,
+        status="running",
+    )
 )
 THIS_QUEUED = select(*JOB).where(OPEN, jobs.c.owner.is_(None), jobs.c.id == bindparam("job")).with_for_update()
 RELEASE = (
@@ -71,8 +84,10 @@ def claim(connection: Connection, owner: str, now: float, lease: float, limit: i
     """
     wanted = {"me": owner, "since": now - lease, "most": limit}
     orphans = [JobRow(*row) for row in connection.execute(ORPHANS, wanted)]
+    if len(orphans) < limit and not connection.scalar(HAS_SUSPECT, {"me": owner}):
+        orphans += [JobRow(*row) for row in connection.execute(SUSPECTS, {**wanted, "most": 1})]
     connection.execute(FORGET_OLD, {"before": now - max(FORGOTTEN_AFTER, lease)})
-    return taken(connection, owner, orphans) + take_queued(connection, owner, limit - len(orphans))
+    return taken(connection, owner, orphans, died=1) + take_queued(connection, owner, limit - len(orphans))
 
 
 def take_queued(connection: Connection, owner: str, limit: int) -> list[JobRow]:
@@ -88,10 +103,12 @@ def take_this(connection: Connection, owner: str, job: str) -> JobRow | None:
     return next(iter(taken(connection, owner, rows)), None)
 
 
-def taken(connection: Connection, owner: str, rows: Sequence[JobRow]) -> list[JobRow]:
+def taken(connection: Connection, owner: str, rows: Sequence[JobRow], *, died: int = 0) -> list[JobRow]:
     if rows:
-        connection.execute(TAKE, {"me": owner, "ids": [row.id for row in rows]})
-    return [replace(row, owner=owner, attempt=row.attempt + 1, status="running") for row in rows]
+        connection.execute(TAKE, {"me": owner, "ids": [row.id for row in rows], "died": died})
+    return [
+        replace(row, owner=owner, attempt=row.attempt + 1, deaths=row.deaths + died, status="running") for row in rows
+    ]
 
 
 def release(connection: Connection, owner: str, jobs: Sequence[str]) -> None:

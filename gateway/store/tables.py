@@ -49,7 +49,8 @@ processes = Table(
     Column("beat", Double, nullable=False),
 )
 
-# `owner` is a process, `attempt` grows with each new owner: together they are the lease. `caller` is the key's id,
+# `owner` is a process, `attempt` grows with each new owner: together they are the lease. `deaths` is how many owners
+# died with it. `caller` is the key's id,
 # `body` a hash of the request. `written` is the number of the journal's last entry about it, so that none is written
 # twice. `gone`: whoever asked has left. `leftover`: it failed, and pictures that it made may still be used; `heir` is
 # the job that uses them. `result` is the answer without its pictures, `error` the answer of a failed job.
@@ -64,6 +65,7 @@ jobs = Table(
     Column("status", Text, nullable=False),
     Column("owner", Text),
     Column("attempt", Integer, nullable=False),
+    Column("deaths", Integer, nullable=False),
     Column("written", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
     Column("request", LargeBinary),

@@ -22,6 +22,7 @@ ROW = JobRow(
     status="running",
     owner="prc_1",
     attempt=1,
+    deaths=0,
     body="hash",
     request=b"a secret prompt",
     images=2,

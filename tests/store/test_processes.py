@@ -10,6 +10,7 @@ from gateway.store.entries import Entry, Lease, LeaseLost
 from gateway.store.jobs import ask_to_cancel, read_job
 from gateway.store.processes import (
     FORGOTTEN_AFTER,
+    MOST_DEATHS,
     alive,
     beat,
     cancelled,
@@ -183,3 +184,34 @@ async def test_an_owner_hears_of_what_is_to_be_cancelled(database: Database) -> 
     await written(database, ending(over, Lease("prc_1", 1)))
     assert await database.read(cancelled, "prc_1") == [mine]
     assert await database.read(cancelled, "prc_2") == [others]
+
+
+async def test_deaths_are_counted_and_what_is_handed_over_caused_none(database: Database) -> None:
+    id = new_id()
+    await written(database, running(id, "prc_0"))
+    for number in range(1, MOST_DEATHS):
+        owner = f"prc_{number}"
+        [row] = await database.write(claim, owner, NOW, LEASE, 10)
+        assert (row.attempt, row.deaths) == (2 * number, number)
+        await database.write(release, owner, [id])
+        [row] = await database.write(take_queued, owner, 10)
+        assert (row.attempt, row.deaths) == (2 * number + 1, number)
+    [row] = await database.write(claim, "prc_last", NOW, LEASE, 10)
+    assert row.deaths == MOST_DEATHS
+
+
+async def test_what_died_along_with_a_culprit_is_not_given_up_with_it(database: Database) -> None:
+    """Before its last chance a job is in no process with another one that is as suspect."""
+    culprit, other, third = ids = [new_id() for _each in range(3)]
+    await written(database, *(running(id, "prc_0", AT + place) for place, id in enumerate(ids)))
+
+    async def dies_with(owner: str) -> dict[str, int]:
+        return {row.id: row.deaths for row in await database.write(claim, owner, NOW, LEASE, 10)}
+
+    for deaths in range(1, MOST_DEATHS - 1):
+        assert await dies_with(f"prc_{deaths}") == dict.fromkeys(ids, deaths)
+    assert await dies_with("prc_alone") == {culprit: MOST_DEATHS - 1}
+    assert await dies_with("prc_free") == {culprit: MOST_DEATHS, other: MOST_DEATHS - 1}
+    assert await dies_with("prc_free") == {}, "until the other one is over"
+    await written(database, ending(other, Lease("prc_free", MOST_DEATHS)))
+    assert await dies_with("prc_free") == {third: MOST_DEATHS - 1}

@@ -64,6 +64,7 @@ def jobs() -> None:
         Column("status", Text, nullable=False),
         Column("owner", Text),
         Column("attempt", Integer, nullable=False),
+        Column("deaths", Integer, nullable=False),
         Column("written", BigInteger, nullable=False),
         Column("body", Text, nullable=False),
         Column("request", LargeBinary),
