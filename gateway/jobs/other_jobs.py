@@ -45,6 +45,8 @@ class OtherJobs:
             return
         if row is not None and row.finished is None:
             raise deadline_passed(order)
-        kept = None if row is None else Kept.of(row)
+        if row is None or row.status == "cancelled":  # which only its own caller wanted
+            return
+        kept = Kept.of(row)
         if kept is not None and kept.error is not None and kept.headers.get("x-should-retry") == "false":
             raise AsItEnded(kept.status, kept.headers, kept.error)
