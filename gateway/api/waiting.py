@@ -25,7 +25,6 @@ from gateway.jobs.manner import Manner
 from gateway.jobs.running import Ended, Running, TakenAway
 from gateway.jobs.shown import ShownJobs
 from gateway.store.database import Database, DatabaseError
-from gateway.store.jobs import read_job
 from gateway.telemetry import Outcome
 
 UNWATCHED_SECONDS = 0.25  # most answers are there by then; a client that has left is noticed afterwards
@@ -97,6 +96,8 @@ class Waiting:
         return await self.ended_elsewhere(job, manner, until, receive)
 
     async def over(self, running: Running, manner: Manner, until: float, receive: Receive) -> bool:
+        if manner.respond_async and not manner.wait:
+            return running.task.done()
         running.present += 1
         try:
             if await running.wait(min(until, time.monotonic() + UNWATCHED_SECONDS)):
@@ -150,9 +151,7 @@ class Waiting:
 
     async def job(self, id: str, scope: Scope) -> dict[str, Any]:
         try:
-            row = await self.database.read(read_job, id)
-            base_url = self.at.settings.server.public_url or address(scope)
-            job = None if row is None else await self.shown.one(row.team, id, base_url)
+            job = await self.shown.one(None, id, self.at.settings.server.public_url or address(scope))
         except DatabaseError as away:
             raise Overloaded(DATABASE_AWAY) from away
         if job is None:

@@ -20,8 +20,11 @@ class ShownJobs:
         self._events = events
         self.public_url = at.settings.server.public_url
 
-    async def one(self, team: str, id: str, base_url: str, *, base64: bool = False) -> dict[str, Any] | None:
-        """None where that team has no such job. With `base64`, pictures that were asked for so have it."""
+    async def one(self, team: str | None, id: str, base_url: str, *, base64: bool = False) -> dict[str, Any] | None:
+        """None where that team has no such job. With `base64`, pictures that were asked for so have it.
+
+        Without a team, whoever's it is: for a job that was just made for the one who is told.
+        """
         details = await self._database.read(read_details, id, team)
         return await self._show(details, base_url, base64=base64) if details is not None else None
 

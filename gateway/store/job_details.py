@@ -39,8 +39,8 @@ class JobDetails:
     images_done: int
 
 
-def read_details(connection: Connection, id: str, team: str) -> JobDetails | None:
-    """None for a job that is not there, or not that team's."""
+def read_details(connection: Connection, id: str, team: str | None) -> JobDetails | None:
+    """None for a job that is not there, or not that team's; without a team, whoever's it is."""
     row = read_job(connection, id, team)
     return details_of(connection, [row])[0] if row is not None else None
 
