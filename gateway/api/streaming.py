@@ -82,7 +82,9 @@ class Streaming:
         except Exception as wrong:
             await told.failed(as_gateway_error(wrong, job.id, scope))
         finally:
-            if running is not None and (not here or not running.task.done()):
+            if running is None and not here:
+                await self.jobs.left_elsewhere(job.id)
+            elif running is not None and (not here or not running.task.done()):
                 await self.jobs.left(running, cancel=manner.cancel_on_disconnect and not here)
         if not here:
             outcome.code = "client_gone"

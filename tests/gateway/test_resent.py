@@ -111,6 +111,14 @@ def test_another_gateway_finds_it_too(pair: Pair, simulators: Simulators, go_on:
     assert simulators.paid("fal") == 1
 
 
+def test_a_stream_that_is_left_there_is_found_again(pair: Pair, simulators: Simulators, go_on: GoOn) -> None:
+    body = asked(stream=True)
+    id = left(pair[0], simulators, body)
+    with sdk(pair[1], body, 1):
+        until(lambda: not abandoned(pair[0], body))
+    until(lambda: abandoned(pair[0], body) == [id])
+
+
 def test_what_failed_for_nothing_is_tried_anew(easel: RunningGateway, simulators: Simulators, go_on: GoOn) -> None:
     body = {**asked(), "model": "fal/qwen-image"}
     simulators.set_faults([BUSY])
