@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.settings import Settings, read_settings
+from gateway.store import redis
 from providers.registry import BUILT_IN
 from simulators.running import Simulators
 from tests.gateway.post_office import PostOffice
@@ -14,6 +15,14 @@ from tests.gateway.running import ADMIN_KEY, RunningGateway
 
 Start = Callable[..., RunningGateway]
 GoOn = Callable[[], None]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient_redis() -> Iterator[None]:
+    """On a busy machine a gateway that waits 50 ms for Redis would often do without what a test is about."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redis, "LOCAL_LIMIT", 3.0)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,8 @@ import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
-import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +13,8 @@ from simulators.running import Simulators
 from tests.cli.running import served as easel_serve
 from tests.gateway.conftest import GoOn, Start, simulated_settings
 from tests.gateway.drawn import asked, each, served
-from tests.gateway.running import ADMIN_KEY, RunningGateway
+from tests.gateway.job_client import ended
+from tests.gateway.running import RunningGateway
 from tests.gateway.schedules import ASKING
 from tests.gateway.test_two_gateways import draw_at, provider_environment
 from tests.gateway.until import until
@@ -30,10 +28,12 @@ ASKS = {"fal": "submit", "lumenfall": "generate"}
     ("provider", "step"),
     [("fal", "submit"), ("fal", "status"), ("fal", "result"), ("fal", "download"), ("lumenfall", "generate")],
 )
+@pytest.mark.parametrize("whose", ["server", "jobs"])
 def test_a_deadline_at_any_step_ends_in_one_payment(
-    start: Start, simulators: Simulators, provider: str, step: str
+    start: Start, simulators: Simulators, provider: str, step: str, whose: str
 ) -> None:
-    gateway = start(server={"deadline": 0.4})
+    """That of the waiting, after which the work goes on, and that of the work."""
+    gateway = start(**{whose: {"deadline": 0.4}})
     simulators.set_faults([{"provider": provider, "on": step, "effect": "delay", "seconds": 0.6, "times": -1}])
     answer = gateway.generate(asked(n=2, seed=1, model=f"{provider}/qwen-image"))
     assert (answer.status_code, answer.headers["x-should-retry"]) == (504, "false")
@@ -85,34 +85,27 @@ def test_whatever_the_store_does_what_is_told_as_drawn_is_what_was_paid(
             valkey.kill()
 
 
-def test_a_killed_gateway_that_is_started_again_sends_nothing_by_itself(
-    simulators: Simulators, go_on: GoOn, tmp_path: Path
+def test_a_killed_gateway_that_is_started_again_follows_its_tickets(
+    start: Start, simulators: Simulators, go_on: GoOn, tmp_path: Path
 ) -> None:
-    """The tickets of a process that is killed are lost, with what they cost: three pictures here, and no more."""
+    """Three pictures are paid, and nothing is sent a second time."""
     body = asked(seed=1, n=3, model="fal/qwen-image")
-    environment = provider_environment(simulators)
-    with ThreadPoolExecutor() as threads:
-        with easel_serve(tmp_path / "own", env=environment) as child:
-            lost = threads.submit(draw_at, child, body)
-            until(lambda: simulators.paid("fal") == 3)
-            child.process.kill()
-            lost.result()
-        go_on()
-        calls = len(simulators.calls())
-        with easel_serve(tmp_path / "own", env=environment) as child:
-            client = httpx.Client(base_url=child.url, headers={"authorization": f"Bearer {ADMIN_KEY}"}, timeout=60)
-            with client:
-                assert client.get("/readyz").status_code == 200
-                assert len(simulators.calls()) == calls
-                forget_leases(tmp_path / "own")
-                again = served(client.post("/v1/images/generations", json=body))
-    assert (each(again, "cache"), each(again, "seed")) == (["miss"] * 3, [1, 2, 3])
-    assert simulators.paid("fal") == 6
+    with ThreadPoolExecutor() as threads, easel_serve(tmp_path / "own", env=provider_environment(simulators)) as child:
+        lost = threads.submit(draw_at, child, body)
+        until(lambda: len(tickets_followed(simulators)) == 3)
+        child.process.kill()
+        lost.result()
+    go_on()
+    gateway = start(data_dir=tmp_path / "own", jobs={"lease": 0.5})
+    [begun] = gateway.http.get("/v1/jobs").json()["data"]
+    job = ended(gateway, begun["id"])
+    assert (job["status"], job["cost"], job["attempts"][0]["outcome"]) == ("succeeded", 0.06, "ok")
+    assert [image["seed"] for image in job["result"]["data"]] == [1, 2, 3]
+    again = served(gateway.generate(body))
+    assert (each(again, "cache"), again["metadata"]["cost"]) == (["hit"] * 3, 0)
+    assert (len(simulators.calls("fal", "submit")), simulators.paid("fal")) == (3, 3)
 
 
-def forget_leases(data_dir: Path) -> None:
-    """Fifteen seconds pass."""
-    store: Any = redis.Redis(unix_socket_path=str(data_dir / "valkey" / "valkey.sock"))
-    for lease in store.keys("easel:run:*"):
-        store.delete(lease)
-    store.close()
+def tickets_followed(simulators: Simulators) -> set[str]:
+    """Whoever asks about one has written it down."""
+    return {call["path"] for call in simulators.calls("fal", "status")}

@@ -8,12 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from gateway.store import redis
 from simulators.running import Simulators
 from tests.gateway.conftest import GoOn, Start
 from tests.gateway.drawn import asked, content_of, served
 from tests.gateway.running import RunningGateway
 from tests.gateway.until import until
 from tests.gateway.valkey import Valkey
+
+LIMIT = 0.05  # seconds, as outside of tests
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis, "LOCAL_LIMIT", LIMIT)
 
 
 @pytest.fixture
@@ -24,7 +32,7 @@ def valkey(tmp_path: Path) -> Iterator[Valkey]:
 
 
 @pytest.fixture
-def gateway(start: Start, valkey: Valkey) -> RunningGateway:
+def gateway(start: Start, valkey: Valkey, impatient: None) -> RunningGateway:
     return start(redis={"url": valkey.url})
 
 

@@ -7,6 +7,7 @@ import pytest
 from simulators.running import Simulators
 from tests.gateway.conftest import Start
 from tests.gateway.drawn import asked, content_of, each, failed, served
+from tests.gateway.job_client import ended, shown
 from tests.gateway.running import RunningGateway
 
 OTHER = {"fal": "lumenfall", "lumenfall": "vllm-omni", "vllm-omni": "fal"}
@@ -124,21 +125,28 @@ def test_a_wrong_size_is_told_as_it_is(easel: RunningGateway, simulators: Simula
     assert simulators.paid("fal") == 1
 
 
-@pytest.mark.parametrize("provider", ["fal", "vllm-omni"])
-def test_a_deadline_ends_the_waiting_and_not_the_work(start: Start, simulators: Simulators, provider: str) -> None:
+@pytest.mark.parametrize(("provider", "seconds"), [("fal", 3600), ("vllm-omni", 1.5)])
+def test_a_deadline_ends_the_waiting_and_not_the_work(
+    start: Start, simulators: Simulators, provider: str, seconds: float
+) -> None:
     gateway = start(server={"deadline": 0.3})
-    simulators.set_pace(provider, queue_seconds=3600)
+    simulators.set_pace(provider, queue_seconds=seconds)
     answer = gateway.generate(asked(seed=1, model=f"{provider}/qwen-image"))
     message = failed(answer, 504, "timeout")
     assert answer.headers["x-request-id"] in message
     assert answer.headers["x-should-retry"] == "false"
+    assert shown(gateway, answer.headers["x-request-id"])["status"] == "running"
+    simulators.set_pace(provider)
+    job = ended(gateway, answer.headers["x-request-id"])
+    assert (job["status"], len(job["result"]["data"])) == ("succeeded", 1)
     assert simulators.calls("fal", "cancel") == []
     assert len([call for call in simulators.calls(provider) if call["step"] in {"submit", "generate"}]) == 1
     assert [call for call in simulators.calls() if call["provider"] != provider] == []
+    assert simulators.paid(provider) == 1
 
 
 def test_a_picture_whose_download_never_works_ends_with_the_deadline(start: Start, simulators: Simulators) -> None:
-    gateway = start(server={"deadline": 1})
+    gateway = start(jobs={"deadline": 1})
     simulators.set_faults([{"provider": "fal", "on": "download", "effect": "status", "status": 503, "times": -1}])
     answer = gateway.generate(asked(seed=1))
     failed(answer, 504, "timeout")

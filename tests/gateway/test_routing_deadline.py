@@ -3,6 +3,8 @@
 import os
 import signal
 
+import pytest
+
 from simulators.running import Simulators
 from tests.gateway.conftest import Start
 from tests.gateway.drawn import asked, content_of, each, failed, opened, served
@@ -16,8 +18,10 @@ def finishing_processes(gateway: RunningGateway) -> list[int]:
     return [] if pool is None else list(pool._processes)  # pyright: ignore[reportPrivateUsage]
 
 
-def test_a_picture_that_is_finished_too_late_is_kept(start: Start, simulators: Simulators) -> None:
-    gateway = start(server={"deadline": 1})
+@pytest.mark.parametrize("whose", ["server", "jobs"])
+def test_a_picture_that_is_finished_too_late_is_kept(start: Start, simulators: Simulators, whose: str) -> None:
+    """Too late for who waits, or for the job itself."""
+    gateway = start(**{whose: {"deadline": 1}})
     until(lambda: gateway.generate(asked(output_format="webp")).status_code == 200)  # the processes are there
     paid = simulators.paid("fal")
     body = asked(seed=1, output_format="webp")

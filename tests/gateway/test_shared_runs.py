@@ -140,8 +140,12 @@ def test_a_forced_provider_does_not_share_the_failover_of_others(
     assert simulators.paid("lumenfall") == 1
 
 
-def test_each_is_told_his_own_request_when_the_deadline_passes(start: Start, simulators: Simulators) -> None:
-    gateway = start(server={"deadline": 0.5})
+@pytest.mark.parametrize("whose", ["server", "jobs"])
+def test_each_is_told_his_own_request_when_the_deadline_passes(
+    start: Start, simulators: Simulators, whose: str
+) -> None:
+    """That of the waiting, and that of the work."""
+    gateway = start(**{whose: {"deadline": 0.5}})
     simulators.set_pace("fal", queue_seconds=3600)
     try:
         with ThreadPoolExecutor(3) as threads:
