@@ -94,5 +94,5 @@ def test_numbers_are_those_of_the_code() -> None:
     assert (Cache().ttl, "`cache.ttl`, a day" in page) == (DAY, True)
     assert (Storage().url_ttl, "`storage.url_ttl`, an hour" in page) == (3600, True)
     assert (IDEMPOTENCY_KEPT, "24 hours" in page) == (DAY, True)
-    assert (SAME_REQUEST_SECONDS, "within 15 minutes" in page) == (900, True)
+    assert (SAME_REQUEST_SECONDS, "for 15 minutes after" in page) == (900, True)
     assert f"up to {LONGEST_KEY} characters" in page
