@@ -93,14 +93,14 @@ class Listener:
         batch: list[Event] = []
         if self._first is None:
             return batch
-        place, room = self._first, BATCH_BYTES
-        while place < self._ring.end and room > 0:
+        place, end, room = self._first, self._ring.end, BATCH_BYTES
+        while place < end and room > 0:
             event = self._ring.at(place)
             place += 1
             if self._is_new(event):
                 batch.append(event)
                 room -= size_of(event)
-        self._first = place if place < self._ring.end else None
+        self._first = place if place < end else None
         return batch
 
     def _is_new(self, event: Event) -> bool:
