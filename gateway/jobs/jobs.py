@@ -23,8 +23,8 @@ from gateway.jobs.stored_order import body_hash, pack
 from gateway.jobs.uploads import check_endpoint
 from gateway.store.database import Database, DatabaseError
 from gateway.store.entries import Lease, LeaseLost, NewJob
-from gateway.store.idempotency import holder_of
-from gateway.store.jobs import JobRow, ask_to_cancel, find_resent, mark_gone
+from gateway.store.idempotency import free_key, holder_of
+from gateway.store.jobs import JobRow, ask_to_cancel, find_resent, mark_gone, read_job
 from gateway.store.journal_rows import FIRST_ATTEMPT
 from gateway.store.pictures import PictureStoreError
 from gateway.store.processes import queue_length, release, take_this
@@ -83,7 +83,7 @@ class Jobs:
         joined = await self._known(order, manner, body)
         if joined is not None:
             return joined
-        if manner.at_once:
+        if manner.at_once or manner.resent:
             await self._check(order, manner)
         waits = manner.respond_async and not self.free
         if waits:
@@ -98,7 +98,7 @@ class Jobs:
         return self._run(order, record, resources.pop_all(), body=None if manner.idempotency_key else body)
 
     async def _check(self, order: Order, manner: Manner) -> None:
-        """What is wrong is said before anything is promised. Raises a GatewayError."""
+        """What is wrong is said before anything is promised, or written down. Raises a GatewayError."""
         images = candidates(order, self.at)[0].n
         if manner.webhook_url is not None:
             await check_address(manner.webhook_url, "webhook_url", self.guard)
@@ -145,12 +145,19 @@ class Jobs:
     async def _known(self, order: Order, manner: Manner, body: str) -> Joined | None:
         """The job that the request is about already, whatever else would be wrong with it by now.
 
-        A key of its own decides that alone.
+        A key of its own decides that alone; one whose job was never begun, because there was no room, is free again.
         """
         if manner.idempotency_key is None:
             return await self._resent(order, body) if manner.resent else None
         holder = await self.database.read(holder_of, order.caller.team, manner.idempotency_key, time.time())
-        return None if holder is None else self._existing(holder.job, holder.body, body)
+        if holder is None:
+            return None
+        joined = self._existing(holder.job, holder.body, body)
+        row = await self.database.read(read_job, holder.job)
+        if row is None or not found_no_room(row):
+            return joined
+        await self.database.write(free_key, holder.job)
+        return None
 
     async def _resent(self, order: Order, body: str) -> Joined | None:
         """The job of an SDK's earlier try; None where there is none, or it failed without having cost anything.
@@ -247,6 +254,12 @@ def may_run_again(row: JobRow) -> bool:
     if kept is None or kept.error is None or kept.status not in WORTH_ANOTHER_TRY:
         return False
     return kept.headers.get("x-should-retry") != "false" and "x-easel-cost" not in kept.headers
+
+
+def found_no_room(row: JobRow) -> bool:
+    """It is over, and nothing of it was sent: its caller was told to come back."""
+    kept = Kept.of(row)
+    return kept is not None and kept.status == Overloaded.status
 
 
 def images_asked(order: Order) -> int:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-SAME_REQUEST_SECONDS = 900.0  # an SDK sends a request again within seconds, twice, after ten minutes each at most
+SAME_REQUEST_SECONDS = 900.0  # that a finished job is still found by a request that an SDK sends again
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store.entries import NewJob
@@ -29,6 +29,8 @@ HOLDER = select(idempotency.c.job, idempotency.c.body).where(
     idempotency.c.created >= bindparam("since"),
 )
 
+FREE = delete(idempotency).where(idempotency.c.job == bindparam("its"))
+
 
 class Holder(NamedTuple):
     """The job that a key belongs to, and the hash of its request."""
@@ -41,6 +43,11 @@ def holder_of(connection: Connection, team: str, key: str, now: float) -> Holder
     """Whose a key is; None where it is free, or was taken more than a day ago."""
     found = connection.execute(HOLDER, {"of": team, "under": key, "since": now - KEPT_SECONDS}).one_or_none()
     return None if found is None else Holder(*found)
+
+
+def free_key(connection: Connection, job: str) -> None:
+    """The next request under the job's key is a new one."""
+    connection.execute(FREE, {"its": job})
 
 
 def claim_keys(connection: Connection, jobs: Sequence[NewJob]) -> dict[str, Holder]:

@@ -9,7 +9,7 @@ import pytest
 
 from simulators.running import Simulators
 from tests.gateway import written
-from tests.gateway.conftest import GoOn, Start
+from tests.gateway.conftest import GoOn, Start, simulated_providers
 from tests.gateway.drawn import asked, failed, served
 from tests.gateway.job_client import ended
 from tests.gateway.running import RunningGateway
@@ -177,3 +177,25 @@ def test_without_a_store_urls_alone_come_again(
         assert "not kept here" in message
         assert "another Idempotency-Key" in message
     assert simulators.paid("fal") == 1
+
+
+def test_what_found_no_room_leaves_its_key_free(
+    start: Start, simulators: Simulators, go_on: GoOn, threads: ThreadPoolExecutor
+) -> None:
+    providers = simulated_providers(simulators)
+    providers["fal"]["max_concurrency"] = 1
+    gateway = start(providers=providers, models={"qwen-image": {"route": ["fal"]}})
+    assert gateway.app.deps is not None
+    gateway.app.deps.routing.places.last_patience = 0.05
+    drawing = threads.submit(gateway.generate, asked())
+    until(lambda: simulators.calls("fal", "submit"))
+    body, under = asked(), key()
+    refused = gateway.generate(body, headers=under)
+    assert "nothing was sent" in failed(refused, 503, "overloaded")
+    go_on()
+    served(drawing.result())
+    first = gateway.generate(body, headers=under)
+    served(first)
+    assert_replayed(first, gateway.generate(body, headers=under))
+    failed(gateway.generate(asked(), headers=under), 422, "idempotency_mismatch")
+    assert simulators.paid("fal") == 2
