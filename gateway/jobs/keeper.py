@@ -34,12 +34,12 @@ class Keeper:
         self._lease = lease
         self._tasks: list[asyncio.Task[None]] = []
         self._taken: deque[JobRow] = deque()  # jobs that are ours since then, and do not run yet
-        self._beaten = 0.0
+        self._beaten: float | None = None
         self._steady_from = 0.0
 
     async def start(self) -> None:
         """Returns when this process is known to the others. Raises DatabaseError."""
-        self._beaten = await self._database.write(beat_now, self._jobs.owner)
+        self.beaten(await self._database.write(beat_now, self._jobs.owner))
         self._tasks = [
             asyncio.create_task(self._keep_alive(), name="job lease"),
             asyncio.create_task(self._keep_taking(), name="job keeper"),
@@ -85,13 +85,13 @@ class Keeper:
         """Whoever could not say in time that it is alive, because the database was away, the machine slept or its clock
         was set, is not alone with that: the others have a lease's time to say so before any of them is taken for dead.
         """
-        if not 0 <= now - self._beaten <= self._lease / 2:
+        if self._beaten is not None and not self._in_time(now):
             self._steady_from = now + self._lease
             log.warning("lease_renewed_late", seconds=round(now - self._beaten, 1))
         self._beaten = now
 
-    def _steady(self, now: float) -> bool:
-        return now >= self._steady_from and 0 <= now - self._beaten <= self._lease / 2
+    def _in_time(self, now: float) -> bool:
+        return self._beaten is not None and 0 <= now - self._beaten <= self._lease / 2
 
     async def round(self) -> None:
         """Raises DatabaseError; jobs that are this process' by then are taken up in the next round."""
@@ -100,7 +100,7 @@ class Keeper:
         for id in await self._database.read(cancelled, owner):
             await self._jobs.cancel(id)
         most = min(MOST_AT_ONCE, self._jobs.free) - len(self._taken)
-        if most > 0 and self._steady(now):
+        if most > 0 and now >= self._steady_from and self._in_time(now):
             rows = await self._database.write(claim, owner, now, self._lease, most)
             # What was begun comes first: equal requests wait for it, if they find it at work.
             self._taken.extend(sorted(rows, key=lambda row: row.started is None))

@@ -11,11 +11,10 @@ from typing import Any
 
 import httpx
 import redis
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, update
 
 from gateway.job_side import JobSide
 from gateway.settings import read_settings
-from gateway.store.processes import forget
 from gateway.store.tables import deliveries
 from gateway.store.tables import processes as alive
 from simulators.running import Simulators
@@ -66,14 +65,13 @@ class Household:
 
     def take_up(self) -> None:
         """The leases of all others run out, and the survivor looks after their jobs."""
+        self.forget_the_dead()
+        self.survivor.run(self.side.keeper.round())
+
+    def forget_the_dead(self, beat: float = 0.0) -> None:
+        """All but the survivor were heard of for the last time at that moment."""
         side = self.side
-
-        async def look() -> None:
-            for id in await side.database.read(others, side.jobs.owner):
-                await side.database.write(forget, id)
-            await side.keeper.round()
-
-        self.survivor.run(look())
+        self.survivor.run(side.database.write(silence, side.jobs.owner, beat))
 
     def deliver(self) -> None:
         """What the dead were just delivering comes due again, at the survivor."""
@@ -109,8 +107,8 @@ class Household:
         return told
 
 
-def others(connection: Connection, me: str) -> list[str]:
-    return list(connection.scalars(select(alive.c.id).where(alive.c.id != me)))
+def silence(connection: Connection, me: str, beat: float) -> None:
+    connection.execute(update(alive).where(alive.c.id != me).values(beat=beat))
 
 
 def come_due(connection: Connection) -> None:

@@ -1,6 +1,7 @@
 """Processes that are asked to end, that stand still for longer than their lease, and those who wait for a dead one."""
 
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,11 +10,12 @@ import httpx
 import pytest
 from sqlalchemy import Connection, select
 
+from gateway.jobs.keeper import Keeper
 from gateway.store.tables import processes as alive
 from simulators.running import Simulators
 from tests.gateway.conftest import everyone
 from tests.gateway.drawn import content_of, each, failed, served
-from tests.gateway.household import RESPOND_ASYNC, Household, household
+from tests.gateway.household import LEASE, RESPOND_ASYNC, Household, household
 from tests.gateway.job_client import ended, shown
 from tests.gateway.processes import Process, Processes
 from tests.gateway.until import until
@@ -166,6 +168,29 @@ def test_a_call_that_outlived_its_lease_still_reaches_its_caller(
     gateway.send(signal.SIGCONT)
     assert len(served(waiting.result())["data"]) == 1
     assert len(simulators.calls("lumenfall", "generate")) == 1
+
+
+def test_who_was_cut_off_himself_takes_nobody_for_dead_at_once(home: Household, simulators: Simulators) -> None:
+    """An outage of the database, or a clock that was set, is the same for all; what nobody has can be taken."""
+    simulators.set_pace("fal", queue_seconds=3600)
+    gateway = home.start(jobs={"max_running": 1})
+    first, second = (begun_at(gateway, model=FAL, prompt=name) for name in ("begun", "waits"))
+    until(lambda: simulators.calls("fal", "submit"))
+    gateway.kill()
+    lease = LEASE / 2
+    late, steady = (Keeper(home.side.jobs, home.side.events, home.side.database, lease) for _time in range(2))
+    now = time.time()
+    home.forget_the_dead(beat=now - lease)  # which the survivor's own keeper bears for longer
+    late.beaten(now - lease)
+    late.beaten(now)
+    steady.beaten(now)
+    simulators.set_pace("fal")
+    home.survivor.run(late.round())
+    assert ended(home.survivor, second)["status"] == "succeeded"
+    assert shown(home.survivor, first)["status"] == "running"
+    home.survivor.run(steady.round())
+    assert ended(home.survivor, first)["status"] == "succeeded"
+    assert len(simulators.calls("fal", "submit")) == simulators.paid("fal") == 2
 
 
 @pytest.mark.parametrize("expired", [False, True])
