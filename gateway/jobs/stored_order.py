@@ -125,6 +125,8 @@ def without_pictures(value: Any) -> Taken:
     found: list[tuple[Path, Source]] = []
 
     def plain(part: Any, path: Path) -> Any:
+        if part is None or isinstance(part, (str, int, float)):
+            return part
         if isinstance(part, Source):
             found.append((path, part))
             return None
