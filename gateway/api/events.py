@@ -14,7 +14,7 @@ from gateway.api.event_text import HEARTBEAT, RETRY, event_text
 from gateway.api.job_route import JobRoute, base_url, job_id
 from gateway.api.leaving import watched
 from gateway.api.query import Query
-from gateway.errors import InvalidValue
+from gateway.errors import InvalidValue, Overloaded
 from gateway.flow.deps import Deps
 from gateway.flow.order import Caller
 from gateway.jobs.events import Events
@@ -27,6 +27,7 @@ from gateway.store.pictures import PictureStoreError
 
 HEARTBEAT_SECONDS = 15.0  # proxies cut a connection on which nothing comes for 60
 FAREWELL_SECONDS = 1.0
+MOST_STREAMS = 5_000  # of one process; whoever opened more would leave no room for requests
 SHOWN_SECONDS = 1.0  # for which a job that ended is not read again
 SEQ = re.compile(rb"[0-9]{1,18}")
 HEADERS = [
@@ -43,6 +44,7 @@ class EventStreams:
         self._at = at
         self._events = events
         self._shown = shown
+        self._open = 0
         self._ended: dict[tuple[str, str], asyncio.Task[dict[str, Any] | None]] = {}
 
     async def serve(
@@ -50,9 +52,12 @@ class EventStreams:
     ) -> None:
         """Until the client leaves, the gateway ends or, of a job's own stream, the job is over (`over`: it is already).
 
-        One that has seen all of a job that is over gets a 204, which keeps it from coming back.
+        One that has seen all of a job that is over gets a 204, which keeps it from coming back. Raises Overloaded.
         """
+        self._open += 1
         try:
+            if self._open > MOST_STREAMS:
+                raise Overloaded(f"{MOST_STREAMS:,} event streams are open here already; close some", retry_after=10)
             batch = await listener.next(0)
             if over and not batch:
                 await send_answer(204, [], b"", send)
@@ -65,6 +70,7 @@ class EventStreams:
                     goes_on = await self._tell_next(listener, scope, send, over=over)
             await end_answer(send)
         finally:
+            self._open -= 1
             self._events.leave(listener)
 
     async def _tell_next(self, listener: Listener, scope: Scope, send: Send, *, over: bool) -> bool:

@@ -27,6 +27,8 @@ class Query:
             if name not in known:
                 told = f"is not known here; there is {', '.join(known)}" if known else "is not known here"
                 raise InvalidValue(f"{name[:100]}: {told}", param=name[:100])
+            if "\0" in value:  # which Postgres takes in no text
+                raise InvalidValue(f"{name}: holds a NUL character; send text without it", param=name)
             self._fields.setdefault(name, []).append(value)
 
     def word(self, name: str) -> str | None:

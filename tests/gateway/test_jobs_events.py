@@ -188,3 +188,13 @@ def test_a_client_that_takes_nothing_holds_nobody_up(start: Start, monkeypatch: 
     gateway.stop()
     assert gateway.ended
     stuck.close()
+
+
+def test_so_many_streams_and_no_more(easel: RunningGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "MOST_STREAMS", 1)
+    with streaming(easel, "/v1/events") as first:
+        assert next(first.iter_lines()) == "retry: 1000"
+        refused = easel.http.get("/v1/events")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "overloaded")
+        assert refused.headers["retry-after"] == "10"
+    until(lambda: easel.http.get(f"/v1/jobs/{drawn(easel)}/events").status_code == 200)

@@ -75,3 +75,7 @@ def test_what_is_refused(text: str, known: str, message: str) -> None:
 def test_nothing_is_known_where_nothing_is_asked() -> None:
     with pytest.raises(InvalidValue, match="after: is not known here"):
         query("after=7")
+
+
+def test_what_no_database_takes_in_a_text() -> None:
+    assert "NUL" in refused("model=a%00b", "model").message

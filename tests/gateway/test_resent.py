@@ -314,3 +314,15 @@ def test_what_its_caller_cancelled_stays_so(easel: RunningGateway, simulators: S
     assert (answer.status, answer.id, answer.headers["x-should-retry"]) == (409, id, "false")
     assert answer.body["error"]["code"] == "job_cancelled"
     assert len(simulators.calls("fal", "submit")) == 1
+
+
+def test_what_nobody_could_draw_is_refused_before_it_is_written_down(
+    easel: RunningGateway, simulators: Simulators
+) -> None:
+    """More pictures than a column can count, too."""
+    answers = [easel.generate(asked(n=n), headers={"x-stainless-retry-count": "1"}) for n in (11, 2**40, 2**64 - 1)]
+    assert [answer.status_code for answer in answers] == [400] * 3
+    assert {answer.json()["error"]["message"] for answer in answers} == {"n: must be from 1 to 10"}
+    ids = [answer.headers["x-request-id"] for answer in answers]
+    assert [easel.http.get(f"/v1/jobs/{id}").status_code for id in ids] == [404] * 3
+    assert simulators.calls() == []
