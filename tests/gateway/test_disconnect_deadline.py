@@ -9,7 +9,7 @@ from tests.gateway import written
 from tests.gateway.conftest import GoOn, simulated_settings
 from tests.gateway.drawn import asked, content_of, failed
 from tests.gateway.job_client import ended, shown
-from tests.gateway.leaving_caller import sdk
+from tests.gateway.leaving_caller import LeavingCaller, sdk
 from tests.gateway.running import RunningGateway
 
 
@@ -55,15 +55,19 @@ def test_who_finds_it_again_may_try_again(impatient: RunningGateway, simulators:
 
 
 def test_a_job_has_its_own_end(impatient: RunningGateway, simulators: Simulators, go_on: GoOn) -> None:
-    body = asked()
-    first = sdk(impatient, body).answer()
-    assert first.status == 504
-    job = ended(impatient, first.id)
-    assert (job["status"], job["error"]["code"], job["result"]) == ("failed", "timeout", None)
-    assert "may be paid" in job["error"]["message"]
-    assert [call["state"] for call in written.calls(impatient, first.id)] == ["unknown"]
+    """Whoever asks for it again, by a key or as an SDK does, is told the same."""
+    requests = [(asked(), {"idempotency_key": "late 1"}), (asked(), {"x_stainless_retry_count": "1"})]
+    callers = [LeavingCaller(impatient, body, **headers) for body, headers in requests]
+    ids = [caller.answer().id for caller in callers]
+    jobs = [ended(impatient, id) for id in ids]
+    for job in jobs:
+        assert (job["status"], job["error"]["code"], job["result"]) == ("failed", "timeout", None)
+        assert "may be paid" in job["error"]["message"]
+        assert [call["state"] for call in written.calls(impatient, job["id"])] == ["unknown"]
     go_on()
-    again = sdk(impatient, body, 1).answer()
-    assert (again.status, again.id, again.headers["x-should-retry"]) == (504, first.id, "false")
-    assert again.body["error"] == job["error"]
-    assert len(simulators.calls("fal", "submit")) == 1
+    for job, (body, headers) in zip(jobs, requests, strict=True):
+        again = LeavingCaller(impatient, body, **headers).answer()
+        assert (again.status, again.id, again.headers["x-should-retry"]) == (504, job["id"], "false")
+        assert again.body["error"] == job["error"]
+        assert again.headers.get("idempotent-replayed") == ("true" if "idempotency_key" in headers else None)
+    assert len(simulators.calls("fal", "submit")) == 2
