@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.jobs.called import outcome_and_reason
 from gateway.jobs.steps import Steps
+from gateway.rows.address import shown_address
 from gateway.rows.plans import in_dollars
 from gateway.store.entries import CallRow
 from gateway.store.job_details import JobDetails
@@ -88,17 +89,10 @@ def delivery(row: DeliveryRow) -> dict[str, Any]:
     """Without the address's query, which may hold a key."""
     return {
         "id": row.id,
-        "url": shown(row.url),
+        "url": shown_address(row.url),
         "state": row.state,
         "tries": row.tries,
         "last_status": row.last_status,
         "last_error": row.last_error,
         "next_at": int(row.due) if row.state == "pending" else None,
     }
-
-
-def shown(url: str) -> str:
-    """`https://user:password@host/path?token=x` -> `https://host/path`."""
-    scheme, _separator, rest = url.partition("://")
-    host, slash, path = rest.partition("#")[0].partition("?")[0].partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"

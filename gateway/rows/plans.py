@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
+from gateway.rows.address import shown_address
 from normalizers.offer import Offer, Operation
 from normalizers.plan import Plan
 from normalizers.price import MICROS, Price
 from normalizers.price_formula import formula_of
 from normalizers.rules import Decision, Default
+
+ADDRESSES = frozenset({"webhook_url", "upload_endpoint"})
 
 
 def plan_answer(model: str, operation: Operation, candidates: list[dict[str, Any]]) -> dict[str, Any]:
@@ -65,7 +68,15 @@ def named(offer: Offer, title: str) -> dict[str, Any]:
 
 
 def rows(decided: Sequence[Decision] | Sequence[Default]) -> list[dict[str, Any]]:
-    return [row._asdict() for row in decided]
+    return [row_of(each) for each in decided]
+
+
+def row_of(decided: Decision | Default) -> dict[str, Any]:
+    """An address may hold what opens it, and the row is kept with the job, and sent with its webhook."""
+    row = decided._asdict()
+    if decided.name in ADDRESSES and isinstance(row.get("asked"), str):
+        row["asked"] = shown_address(row["asked"])
+    return row
 
 
 def price_row(price: Price) -> dict[str, Any]:
