@@ -4,18 +4,18 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 
-from gateway.errors import IdempotencyMismatch, Overloaded
+from gateway.errors import Overloaded
 from gateway.flow.candidates import candidates
 from gateway.flow.deps import Deps
 from gateway.flow.order import Order
 from gateway.jobs.addresses import check_address
-from gateway.jobs.answers import Kept
+from gateway.jobs.asked_again import AskedAgain, Joined, under_its_key
 from gateway.jobs.kept_sources import KeptSources
-from gateway.jobs.manner import SAME_REQUEST_SECONDS, Manner
+from gateway.jobs.manner import Manner
 from gateway.jobs.record import JobRecord, Links
 from gateway.jobs.resumed import resumed
 from gateway.jobs.running import Running
@@ -23,8 +23,11 @@ from gateway.jobs.stored_order import body_hash, pack
 from gateway.jobs.uploads import check_endpoint
 from gateway.store.database import Database, DatabaseError
 from gateway.store.entries import Lease, LeaseLost, NewJob
-from gateway.store.idempotency import free_key, holder_of
-from gateway.store.jobs import JobRow, ask_to_cancel, find_resent, mark_gone, read_job
+from gateway.store.jobs import (
+    JobRow,
+    ask_to_cancel,
+    mark_gone,
+)
 from gateway.store.journal_rows import FIRST_ATTEMPT
 from gateway.store.pictures import PictureStoreError
 from gateway.store.processes import queue_length, release, take_this
@@ -32,20 +35,8 @@ from providers.guard import Guard
 
 log = structlog.stdlib.get_logger()
 
-WORTH_ANOTHER_TRY = frozenset({408, 409, 429, *range(500, 600)})  # as OpenAI's SDKs see it
 LOOK_SECONDS = 0.1  # between two looks, at the end, at what can be handed over by now
 DATABASE_AWAY = "the database, which holds the jobs, does not answer; nothing was started, try again in a moment"
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """A job that this process need not run for this request: it was there before, or waits for room.
-
-    `replayed`: it is that of the request's own idempotency key.
-    """
-
-    id: str
-    replayed: bool = False
 
 
 class Jobs:
@@ -58,6 +49,7 @@ class Jobs:
         self.guard = guard
         self.owner = owner
         self.running: dict[str, Running] = {}
+        self.asked_again = AskedAgain(database, self.running)
         self.most = at.settings.server.max_in_flight + at.settings.jobs.max_running
         self.ending = False
 
@@ -80,7 +72,7 @@ class Jobs:
         if len(self.running) >= self.most:
             raise Overloaded(f"{self.most} jobs are running here already; try again in a moment")
         body = body_hash(order)
-        joined = await self._known(order, manner, body)
+        joined = await self.asked_again.job(order, manner, body)
         if joined is not None:
             return joined
         if manner.at_once or manner.resent:
@@ -92,7 +84,7 @@ class Jobs:
         if manner.at_once or manner.resent:
             written = await record.open(whole=manner.at_once)
             if written.existing is not None:
-                return self._existing(written.existing, written.existing_body, body)
+                return under_its_key(written.existing, written.existing_body, body)
         if waits:
             return Joined(order.id)
         return self._run(order, record, resources.pop_all(), body=None if manner.idempotency_key else body)
@@ -135,42 +127,6 @@ class Jobs:
         if order.options.keep and len(order.sent):
             record.sources = KeptSources(order, self.at.pictures)
         return record.order, record
-
-    def _existing(self, id: str, its_body: str | None, body: str) -> Joined:
-        if its_body != body:
-            message = f"it was used for another request ({id}); send a new key with a new request"
-            raise IdempotencyMismatch(f"Idempotency-Key: {message}", param="Idempotency-Key")
-        return Joined(id, replayed=True)
-
-    async def _known(self, order: Order, manner: Manner, body: str) -> Joined | None:
-        """The job that the request is about already, whatever else would be wrong with it by now.
-
-        A key of its own decides that alone; one whose job was never begun, because there was no room, is free again.
-        """
-        if manner.idempotency_key is None:
-            return await self._resent(order, body) if manner.resent else None
-        holder = await self.database.read(holder_of, order.caller.team, manner.idempotency_key, time.time())
-        if holder is None:
-            return None
-        joined = self._existing(holder.job, holder.body, body)
-        row = await self.database.read(read_job, holder.job)
-        if row is None or not found_no_room(row):
-            return joined
-        await self.database.write(free_key, holder.job)
-        return None
-
-    async def _resent(self, order: Order, body: str) -> Joined | None:
-        """The job of an SDK's earlier try; None where there is none, or it failed without having cost anything.
-
-        Two equal ones that run are found by one try each: one whose asker has left before any other, then one that as
-        few as possible wait for.
-        """
-        team, caller = order.caller.team, order.caller.key
-        row = await self.database.write(find_resent, team, caller, body, time.time() - SAME_REQUEST_SECONDS)
-        here = [each for each in self.running.values() if each.is_same_request(team, caller, body)]
-        if here and not (row is not None and row.gone):
-            return Joined(min(here, key=lambda each: each.present).id)
-        return None if row is None or may_run_again(row) else Joined(row.id)
 
     def _run(self, order: Order, record: JobRecord, resources: ExitStack, *, body: str | None = None) -> Running:
         running = self.running[order.id] = Running(order, record, self.at, resources, body)
@@ -244,22 +200,6 @@ class Jobs:
             await self.database.write(release, self.owner, ids)
         except DatabaseError as away:
             log.warning("jobs_not_handed_over", jobs=len(ids), error=str(away))
-
-
-def may_run_again(row: JobRow) -> bool:
-    """It is over, brought nothing, cost nothing, and may go better now."""
-    if row.cancelling or row.status == "cancelled":
-        return not row.gone  # cancelled because its asker left, who is back
-    kept = Kept.of(row)
-    if kept is None or kept.error is None or kept.status not in WORTH_ANOTHER_TRY:
-        return False
-    return kept.headers.get("x-should-retry") != "false" and "x-easel-cost" not in kept.headers
-
-
-def found_no_room(row: JobRow) -> bool:
-    """It is over, and nothing of it was sent: its caller was told to come back."""
-    kept = Kept.of(row)
-    return kept is not None and kept.status == Overloaded.status
 
 
 def images_asked(order: Order) -> int:

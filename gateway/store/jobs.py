@@ -95,7 +95,15 @@ SAME_REQUEST = and_(
 )
 FORSAKEN = select(*JOB).where(SAME_REQUEST, jobs.c.gone).order_by(jobs.c.created, jobs.c.id).limit(1)
 FREE_OR_HELD = (FORSAKEN.with_for_update(of=jobs, skip_locked=True), FORSAKEN.with_for_update(of=jobs))
-ADOPT = update(jobs).where(jobs.c.id == bindparam("job")).values(gone=False)
+FOUND = update(jobs).where(jobs.c.id == bindparam("job")).values(gone=False, found=jobs.c.found + 1)
+LEAST_FOUND = (
+    select(*JOB)
+    .where(SAME_REQUEST, jobs.c.finished.is_(None))
+    .order_by(jobs.c.found, jobs.c.created.desc(), jobs.c.id.desc())
+    .limit(1)
+    .with_for_update(of=jobs, skip_locked=True)
+)
+RUNS_FOR_ANOTHER = select(exists().where(SAME_REQUEST, jobs.c.finished.is_(None), ~jobs.c.gone))
 NEWEST = select(*JOB).where(SAME_REQUEST).order_by(jobs.c.created.desc(), jobs.c.id.desc()).limit(1)
 
 
@@ -169,20 +177,40 @@ def ask_to_cancel(connection: Connection, team: str, id: str) -> JobRow | None:
     return None if asked is None else JobRow(*asked)
 
 
-def find_resent(connection: Connection, team: str, caller: str, body: str, since: float) -> JobRow | None:
-    """The job that a request sent again is about, among those that run or ended since then; whoever asks first gets it.
-
-    That is the oldest one whose asker has left: it counts as asked for again from now on, though the row returned still
-    says `gone`. Where none was left, it is the newest, whatever became of it.
-    """
+def find_left(connection: Connection, team: str, caller: str, body: str, since: float) -> JobRow | None:
+    """As `find_resent`, of jobs whose askers have left alone."""
     wanted = {"of": team, "by": caller, "hash": body, "since": since}
     for forsaken in FREE_OR_HELD:  # first one that nobody else is just asking for
         found = connection.execute(forsaken, wanted).one_or_none()
         if found is not None:
-            connection.execute(ADOPT, {"job": found.id})
+            connection.execute(FOUND, {"job": found.id})
             return JobRow(*found)
+    return None
+
+
+def find_resent(connection: Connection, team: str, caller: str, body: str, since: float) -> JobRow | None:
+    """The job that a request sent again is about, among those that run or ended since then; whoever asks first gets it.
+
+    That is the oldest one whose asker has left: it counts as asked for again from now on, though the row returned still
+    says `gone`. Where none was left, it is the newest, whatever became of it; of several that run, one that as few as
+    possible were led to, because their process may have died with the connections of all who had asked.
+    """
+    left = find_left(connection, team, caller, body, since)
+    if left is not None:
+        return left
+    wanted = {"of": team, "by": caller, "hash": body, "since": since}
     newest = connection.execute(NEWEST, wanted).one_or_none()
-    return JobRow(*newest) if newest is not None else None
+    if newest is None or newest.finished is not None:
+        return JobRow(*newest) if newest is not None else None
+    found = connection.execute(LEAST_FOUND, wanted).one_or_none() or newest
+    connection.execute(FOUND, {"job": found.id})
+    return JobRow(*found)
+
+
+def runs_for_another(connection: Connection, team: str, caller: str, body: str) -> bool:
+    """Whether such a request runs whose asker, as far as is known, has not left."""
+    wanted = {"of": team, "by": caller, "hash": body, "since": 0.0}
+    return bool(connection.scalar(RUNS_FOR_ANOTHER, wanted))
 
 
 def mark_gone(connection: Connection, ids: Sequence[str]) -> None:

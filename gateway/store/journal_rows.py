@@ -127,6 +127,7 @@ class Rows:
             "request": new.request,
             "images": new.images,
             "gone": False,
+            "found": 0,
             "leftover": False,
             "cancelling": False,
             "deleting": False,

@@ -50,10 +50,10 @@ processes = Table(
 )
 
 # `owner` is a process, `attempt` grows with each new owner: together they are the lease. `deaths` is how many owners
-# died with it. `caller` is the key's id,
-# `body` a hash of the request. `written` is the number of the journal's last entry about it, so that none is written
-# twice. `gone`: whoever asked has left. `leftover`: it failed, and pictures that it made may still be used; `heir` is
-# the job that uses them. `result` is the answer without its pictures, `error` the answer of a failed job.
+# died with it. `caller` is the key's id, `body` a hash of the request. `written` is the number of the journal's last
+# entry about it, so that none is written twice. `gone`: whoever asked has left; `found` is how often a request sent
+# again has led here. `leftover`: it failed, and pictures that it made may still be used; `heir` is the job that uses
+# them. `result` is the answer without its pictures, `error` the answer of a failed job.
 jobs = Table(
     "jobs",
     metadata,
@@ -71,6 +71,7 @@ jobs = Table(
     Column("request", LargeBinary),
     Column("images", Integer, nullable=False),
     Column("gone", Boolean, nullable=False),
+    Column("found", Integer, nullable=False),
     Column("leftover", Boolean, nullable=False),
     Column("heir", Text),
     Column("cancelling", Boolean, nullable=False),

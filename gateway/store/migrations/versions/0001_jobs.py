@@ -70,6 +70,7 @@ def jobs() -> None:
         Column("request", LargeBinary),
         Column("images", Integer, nullable=False),
         Column("gone", Boolean, nullable=False),
+        Column("found", Integer, nullable=False),
         Column("leftover", Boolean, nullable=False),
         Column("heir", Text),
         Column("cancelling", Boolean, nullable=False),
