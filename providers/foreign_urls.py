@@ -55,6 +55,8 @@ def check_foreign(url: URL, *, ports: Container[int], permits: Callable[[Address
     except ValueError:
         if not _HOST.fullmatch(host.removesuffix(".")) or looks_numeric(host):
             raise RefusedURL("its host is no ordinary name") from None
+        if f".{host.removesuffix('.')}".endswith(".localhost"):  # loopback wherever names are resolved (RFC 6761)
+            raise RefusedURL("its address is not public") from None
         return
     if not permits(address):
         raise RefusedURL("its address is not public")
