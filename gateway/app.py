@@ -81,6 +81,7 @@ class App:
 
     async def start(self) -> None:
         """Raises what `easel check` would report: a bad table, a store that cannot run."""
+        kept = load_or_create(self.settings.server.data_dir)  # first: it names a directory that cannot be
         try:
             database = await open_jobs_database(self.settings, self._stack)
             self.deps, events, redis = await build(self.settings, self.telemetry, database, self._stack)
@@ -89,7 +90,6 @@ class App:
         except BaseException:
             await self._stack.aclose()
             raise
-        kept = load_or_create(self.settings.server.data_dir)
         self.router.routes[:] = routes(self.deps, self.jobs, redis, keys_of(self.settings, kept))
 
     def end(self) -> None:

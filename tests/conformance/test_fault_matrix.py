@@ -4,6 +4,7 @@ Exactly one, and delivered, wherever there is a ticket to follow or the id of th
 """
 
 import io
+import itertools
 from collections.abc import Iterator
 from typing import Any, NamedTuple, get_args
 
@@ -36,6 +37,7 @@ TRANSPORT: list[dict[str, Any]] = [
     {"effect": "drop_after"},
     {"effect": "delay", "seconds": 1.6 * PATIENCE},
 ]
+_numbers = itertools.count(1)
 
 
 class Point(NamedTuple):
@@ -118,8 +120,11 @@ def of_a_proxy(point: Point) -> dict[str, Any]:
 
 
 def ask(gateway: RunningGateway, running: Simulators, model: str, n: int = 1) -> tuple[int, str | None, int]:
-    """The status, whether an SDK may send it again, and how many pictures came."""
-    answer = gateway.generate({"model": model, "prompt": "a fox in the snow", "n": n, "cache": "off"})
+    """The status, whether an SDK may send it again, and how many pictures came.
+
+    No other request is the same: what is left of one that failed would be used by the next.
+    """
+    answer = gateway.generate({"model": model, "prompt": f"fox number {next(_numbers)}", "n": n, "cache": "off"})
     until(lambda: len(running.stage.spans) == len(running.stage.calls))  # the provider works on what was given up
     pictures = len(answer.json()["data"]) if answer.status_code == 200 else 0
     return answer.status_code, answer.headers.get("x-should-retry"), pictures
