@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import Any
 
 from starlette.types import Receive
 
@@ -33,6 +34,17 @@ async def still_there(receive: Receive, work: Awaitable[None]) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+async def arrives(receive: Receive, sending: Coroutine[Any, Any, None]) -> bool:
+    """Whether the client was still there when the last of the answer was handed to its connection."""
+    watching = asyncio.ensure_future(disconnected(receive))
+    try:
+        await asyncio.sleep(0)  # one that has left before is noticed now: after the answer, all look as if they had
+        await sending
+        return not watching.done()
+    finally:
+        watching.cancel()
 
 
 async def disconnected(receive: Receive) -> None:

@@ -10,7 +10,7 @@ from gateway.api.answer import as_headers, images_answer
 from gateway.api.asgi import send_json
 from gateway.api.ended import REPLAYED, no_longer_kept, not_over_yet, note, outcome_of, read_ended
 from gateway.api.job_route import no_such_job
-from gateway.api.leaving import still_there
+from gateway.api.leaving import arrives, still_there
 from gateway.api.orders import address
 from gateway.api.picture_events import Asked
 from gateway.api.pieces import send_pieces
@@ -79,10 +79,16 @@ class Waiting:
         elif isinstance(ended, Ended):
             note(outcome, ended)
         if isinstance(ended, Ended):
-            await self.send_drawn(ended, headers, send)
+            sending = self.send_drawn(ended, headers, send)
         else:
             body = await self.rendered(job, ended, scope)
-            await send_json(200, body, send, [*as_headers(ended.headers), *headers])
+            sending = send_json(200, body, send, [*as_headers(ended.headers), *headers])
+        del ended  # a picture is held no longer than it takes to send it
+        if not manner.sdk:
+            await sending
+        elif not await arrives(receive, sending):
+            outcome.code = "client_gone"
+            await self.jobs.left_elsewhere(job.id)
 
     async def ended(self, job: Running | Joined, manner: Manner, until: float, receive: Receive) -> Ended | Kept | None:
         """None when it is not over by then. Raises the GatewayError that it ended in, ClientGone."""
