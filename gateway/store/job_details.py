@@ -5,23 +5,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, func, select
+from sqlalchemy import Connection, func, literal_column, select
 
 from gateway.store.entries import CallRow
 from gateway.store.jobs import CALL, DELIVERY, DeliveryRow, JobRow, call_row, list_jobs, read_job
+from gateway.store.prepared import Prepared, one_of, several
 from gateway.store.tables import calls, deliveries, pictures
 
-SOME: BindParameter[Any] = bindparam("ids", expanding=True)
-CALLS = select(calls.c.job.label("of_job"), *CALL).where(calls.c.job.in_(SOME)).order_by(calls.c.job, calls.c.number)
-DELIVERIES = (
-    select(*DELIVERY)
-    .where(deliveries.c.job.in_(SOME))
-    .order_by(deliveries.c.job, deliveries.c.kind, deliveries.c.place)
+CALLS = Prepared(
+    lambda dialect: (
+        select(calls.c.job, *CALL).where(one_of(dialect, calls.c.job, "ids")).order_by(calls.c.job, calls.c.number)
+    )
 )
-IMAGES = (
-    select(pictures.c.job, func.count().label("done"))
-    .where(pictures.c.job.in_(SOME), pictures.c.role == "image")
-    .group_by(pictures.c.job)
+DELIVERIES = Prepared(
+    lambda dialect: (
+        select(*DELIVERY)
+        .where(one_of(dialect, deliveries.c.job, "ids"))
+        .order_by(deliveries.c.job, deliveries.c.kind, deliveries.c.place)
+    )
+)
+IMAGES = Prepared(
+    lambda dialect: (
+        select(pictures.c.job, func.count())
+        .where(one_of(dialect, pictures.c.job, "ids"), pictures.c.role == literal_column("'image'"))
+        .group_by(pictures.c.job)
+    )
 )
 
 
@@ -56,12 +64,13 @@ def details_of(connection: Connection, rows: Sequence[JobRow]) -> list[JobDetail
     """In the order of the rows."""
     if not rows:
         return []
-    some = {"ids": [row.id for row in rows]}
+    ids = several(connection, [row.id for row in rows])
     called: defaultdict[str, list[CallRow]] = defaultdict(list)
-    for each in connection.execute(CALLS, some):
-        called[each.of_job].append(call_row(each))
+    for job, *call in CALLS.fetch(connection, ids=ids):
+        called[job].append(call_row(call))
     delivered: defaultdict[str, list[DeliveryRow]] = defaultdict(list)
-    for each in connection.execute(DELIVERIES, some):
-        delivered[each.job].append(DeliveryRow(*each))
-    made: dict[str, int] = {row.job: row.done for row in connection.execute(IMAGES, some)}
+    for values in DELIVERIES.fetch(connection, ids=ids):
+        delivery = DeliveryRow(*values)
+        delivered[delivery.job].append(delivery)
+    made: dict[str, int] = dict(tuple(row) for row in IMAGES.fetch(connection, ids=ids))
     return [JobDetails(row, tuple(called[row.id]), tuple(delivered[row.id]), made.get(row.id, 0)) for row in rows]

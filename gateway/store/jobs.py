@@ -7,9 +7,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, exists, or_, select, true, tuple_, update
+from sqlalchemy import Boolean, Connection, and_, bindparam, exists, or_, select, true, tuple_, update
 
 from gateway.store.entries import CallRow, DeliveryKind, PictureRow, Status
+from gateway.store.prepared import Prepared
 from gateway.store.tables import calls, deliveries, idempotency, jobs, pictures
 
 
@@ -62,11 +63,13 @@ class DeliveryRow:
 
 
 JOB = [jobs.c[each.name] for each in fields(JobRow)]
-CALL = [calls.c[each.name] for each in fields(CallRow)]
+CALL_FIELDS = [each.name for each in fields(CallRow)]
+CALL = [calls.c[name] for name in CALL_FIELDS]
 PICTURE = [pictures.c[each.name] for each in fields(PictureRow)]
 DELIVERY = [deliveries.c[each.name] for each in fields(DeliveryRow)]
 
-READ = select(*JOB).where(jobs.c.id == bindparam("id"), ~jobs.c.deleting)
+READ = Prepared(lambda _dialect: select(*JOB).where(jobs.c.id == bindparam("id"), ~jobs.c.deleting))
+BOOLEANS = [isinstance(column.type, Boolean) for column in JOB]
 CALLS = select(*CALL).where(calls.c.job == bindparam("job")).order_by(calls.c.number)
 PICTURES = (
     select(*PICTURE)
@@ -109,8 +112,15 @@ NEWEST = select(*JOB).where(SAME_REQUEST).order_by(jobs.c.created.desc(), jobs.c
 
 def read_job(connection: Connection, id: str, team: str | None = None) -> JobRow | None:
     """None for one that is not there, or not that team's."""
-    row = connection.execute(READ, {"id": id}).one_or_none()
-    return JobRow(*row) if row is not None and team in (None, row.team) else None
+    found = READ.fetch(connection, id=id)
+    row = job_row(found[0]) if found else None
+    return row if row is not None and team in (None, row.team) else None
+
+
+def job_row(values: Sequence[Any]) -> JobRow:
+    """From what a prepared statement gives, with SQLite's 0 and 1 as the booleans that they stand for."""
+    told: list[Any] = [bool(value) if boolean else value for value, boolean in zip(values, BOOLEANS, strict=True)]
+    return JobRow(*told)
 
 
 def list_jobs(
@@ -150,8 +160,8 @@ def calls_of(connection: Connection, job: str) -> tuple[CallRow, ...]:
     return tuple(call_row(row) for row in connection.execute(CALLS, {"job": job}))
 
 
-def call_row(row: Any) -> CallRow:
-    values = {column.name: row._mapping[column] for column in CALL}
+def call_row(row: Sequence[Any]) -> CallRow:
+    values = dict(zip(CALL_FIELDS, row, strict=True))
     values["indexes"] = tuple(int(index) for index in values["indexes"].split(",") if index)
     return CallRow(**values)
 
