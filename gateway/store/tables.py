@@ -1,7 +1,7 @@
 """The tables of the SQL database: what must outlive a process. Times are Unix seconds, money integer micro-dollars.
 
-No column holds a picture or a key. `jobs.request` holds the prompt as long as the job runs, `jobs.result` as long as it is
-kept: its rows say what was asked.
+No column holds a picture or a key. `jobs.request` holds the prompt as long as the job runs, `jobs.result` as long as
+it is kept: its rows say what was asked.
 """
 
 from sqlalchemy import (

@@ -144,4 +144,12 @@ EXCHANGES = (
 )
 
 # A request; what needs a fault of ours, several clients at once or a key of another kind is provoked by tests/gateway.
-NOT_PROVOKED = {"TeamChange", "InternalError", "Overloaded", "JobCancelled", "DatabaseAway", "NotAnAdmin", "HookRefused"}
+NOT_PROVOKED = {
+    "TeamChange",
+    "InternalError",
+    "Overloaded",
+    "JobCancelled",
+    "DatabaseAway",
+    "NotAnAdmin",
+    "HookRefused",
+}

@@ -81,7 +81,14 @@ def test_a_browser_may_read_what_matters_of_an_answer_and_of_an_error(for_browse
         answer = for_browsers.generate(body, headers={"origin": PAGE})
         assert answer.headers["access-control-allow-origin"] == PAGE
         exposed = set(answer.headers["access-control-expose-headers"].split(", "))
-        assert exposed >= {"x-request-id", "x-easel-cost", "retry-after", "x-should-retry", "location", "idempotent-replayed"}
+        assert exposed >= {
+            "x-request-id",
+            "x-easel-cost",
+            "retry-after",
+            "x-should-retry",
+            "location",
+            "idempotent-replayed",
+        }
         assert "access-control-allow-credentials" not in answer.headers
 
 
