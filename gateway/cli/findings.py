@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from gateway.jobs.hooks import is_callable
+from gateway.jobs.hook_tokens import is_callable
 from gateway.settings import Settings
 from normalizers.errors import TableError
 from providers.base_urls import check_base_url

@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from providers.base_urls import check_base_url
+
 _TOKEN = re.compile(r"(req_[0-9a-f]{24})\.(0|[1-9][0-9]{0,5})\.([A-Za-z0-9_-]{43})", re.ASCII)
 
 
@@ -43,3 +45,12 @@ def _proof(call: HookedCall, key: bytes) -> str:
     parts = [part.encode() for part in ("easel hook", call.provider, call.job, str(call.number))]
     message = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
     return base64.urlsafe_b64encode(hmac.digest(key, message, "sha256")).rstrip(b"=").decode()
+
+
+def is_callable(public_url: str) -> bool:
+    """https, or http on this machine alone: the path of an address is a secret."""
+    try:
+        check_base_url(public_url)
+    except ValueError:
+        return False
+    return True

@@ -16,13 +16,12 @@ from gateway.flow.deps import Deps
 from gateway.flow.record import SentCall
 from gateway.flow.stop import Stop
 from gateway.jobs.channel import Channel
-from gateway.jobs.hook_tokens import HookedCall, call_of, token_of
+from gateway.jobs.hook_tokens import HookedCall, call_of, is_callable, token_of
 from gateway.jobs.lost_calls import LostCalls
 from gateway.store.database import Database, DatabaseError
 from gateway.store.redis import RedisConnection
 from gateway.store.seen import Seen
 from providers.base import Hook, Hooks, Ticket, Traces
-from providers.base_urls import check_base_url
 
 PATH = "/v1/hooks"
 CHANNEL = "easel:hooks"
@@ -168,12 +167,3 @@ def hook_desk(at: Deps, database: Database, redis: RedisConnection) -> HookDesk:
     readers = {name: each for name, each in at.adapters.items() if name in wanted and isinstance(each, Hooks)}
     tracers = {name: each for name, each in readers.items() if isinstance(each, Traces)}
     return HookDesk(readers, LostCalls(database, tracers, at.catalog), base_url, at.signing_keys, redis)
-
-
-def is_callable(public_url: str) -> bool:
-    """https, or http on this machine alone: the path of an address is a secret."""
-    try:
-        check_base_url(public_url)
-    except ValueError:
-        return False
-    return True

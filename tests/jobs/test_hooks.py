@@ -9,8 +9,8 @@ import pytest
 
 from gateway.flow.record import SentCall
 from gateway.flow.stop import Stop
-from gateway.jobs.hook_tokens import HookedCall, token_of
-from gateway.jobs.hooks import CHANNEL, HookDesk, is_callable
+from gateway.jobs.hook_tokens import HookedCall, is_callable, token_of
+from gateway.jobs.hooks import CHANNEL, HookDesk
 from gateway.jobs.lost_calls import LostCalls
 from gateway.store.database import DatabaseError, SQLite
 from gateway.store.redis import RedisConnection
