@@ -45,6 +45,13 @@ TAKE = (
         status="running",
     )
 )
+# Whoever asked was connected to the process that died, unless a request sent again has led somebody else here.
+FORSAKE = (
+    update(jobs)
+    .where(jobs.c.id.in_(bindparam("ids", expanding=True)), jobs.c.found == 0)
+    .values(gone=True)
+    .returning(jobs.c.id)
+)
 THIS_QUEUED = select(*JOB).where(OPEN, jobs.c.owner.is_(None), jobs.c.id == bindparam("job")).with_for_update()
 RELEASE = (
     update(jobs)
@@ -104,10 +111,22 @@ def take_this(connection: Connection, owner: str, job: str) -> JobRow | None:
 
 
 def taken(connection: Connection, owner: str, rows: Sequence[JobRow], *, died: int = 0) -> list[JobRow]:
-    if rows:
-        connection.execute(TAKE, {"me": owner, "ids": [row.id for row in rows], "died": died})
+    ids = [row.id for row in rows]
+    forsaken: set[str] = set()
+    if ids:
+        connection.execute(TAKE, {"me": owner, "ids": ids, "died": died})
+    if ids and died:
+        forsaken = set(connection.scalars(FORSAKE, {"ids": ids}))
     return [
-        replace(row, owner=owner, attempt=row.attempt + 1, deaths=row.deaths + died, status="running") for row in rows
+        replace(
+            row,
+            owner=owner,
+            attempt=row.attempt + 1,
+            deaths=row.deaths + died,
+            status="running",
+            gone=row.gone or row.id in forsaken,
+        )
+        for row in rows
     ]
 
 

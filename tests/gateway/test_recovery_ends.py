@@ -8,9 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from gateway.jobs.keeper import Keeper
+from gateway.store.tables import jobs
 from gateway.store.tables import processes as alive
 from simulators.running import Simulators
 from tests.gateway.conftest import everyone
@@ -175,7 +176,7 @@ def test_who_was_cut_off_himself_takes_nobody_for_dead_at_once(home: Household, 
     simulators.set_pace("fal", queue_seconds=3600)
     gateway = home.start(jobs={"max_running": 1})
     first, second = (begun_at(gateway, model=FAL, prompt=name) for name in ("begun", "waits"))
-    until(lambda: simulators.calls("fal", "submit"))
+    until(lambda: simulators.calls("fal", "status"))
     gateway.kill()
     lease = LEASE / 2
     late, steady = (Keeper(home.side.jobs, home.side.events, home.side.database, lease) for _time in range(2))
@@ -221,3 +222,35 @@ def test_who_waits_for_a_dead_process_pays_nothing(
         assert [each(served(answer), "cache") for answer in answers] == [["shared"]] * 2
         assert [answer.headers["x-easel-cost"] for answer in answers] == ["0", "0"]
     assert len(simulators.calls("fal", "submit")) == simulators.paid("fal") == 1
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_equal_requests_of_a_dead_process_are_told_apart(
+    home: Household, simulators: Simulators, threads: ThreadPoolExecutor, *, late: bool
+) -> None:
+    """Nobody could write down that their callers had left; their SDKs send all of them again, to another process."""
+    simulators.set_pace("fal", queue_seconds=3600)
+    gateway = home.start()
+    body = {"model": FAL, "prompt": "the same", "response_format": "b64_json"}
+    lost = [threads.submit(generate, gateway, **body) for _copy in range(3)]
+    until(lambda: len(simulators.calls("fal", "status")) >= 3 and len(simulators.calls("fal", "submit")) == 3)
+    gateway.kill()
+    assert all(isinstance(request.exception(), httpx.TransportError) for request in lost)
+    again = {"x-stainless-retry-count": "1"}
+    if late:
+        home.take_up()
+    resent = [threads.submit(home.survivor.generate, body, headers=again) for _copy in range(3)]
+    until(lambda: waited_for(home) == 3)
+    home.take_up()
+    simulators.set_pace("fal")
+    assert len({image["b64_json"] for request in resent for image in served(request.result())["data"]}) == 3
+    assert len(simulators.calls("fal", "submit")) == simulators.paid("fal") == 3
+
+
+def waited_for(home: Household) -> int:
+    """How many jobs a request sent again has been led to."""
+
+    def read(connection: Connection) -> int:
+        return connection.scalar(select(func.count()).where(jobs.c.found > 0, jobs.c.finished.is_(None))) or 0
+
+    return home.survivor.run(home.side.database.read(read))
