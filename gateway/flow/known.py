@@ -194,6 +194,9 @@ async def remember(order: Order, plans: Sequence[Plan], drawn: Drawn, run: str, 
 
 
 def as_shared(drawn: Drawn) -> Drawn:
-    """What another request's run brought: it cost this one nothing."""
-    pictures = {index: replace(picture, cache="shared") for index, picture in drawn.pictures.items()}
+    """What another request's run drew cost this one nothing. What that run knew already is a hit for this one too."""
+    pictures = {
+        index: replace(picture, cache="shared") if picture.cache == "miss" else picture
+        for index, picture in drawn.pictures.items()
+    }
     return Drawn(drawn.plan, pictures, list(drawn.attempts))

@@ -108,7 +108,7 @@ async def pictures(order: Order, plans: Sequence[Plan], at: Deps) -> tuple[Drawn
         await at.others.ended(str(lost), order)  # another process goes on with the run that this request waited for
         return await pictures(order, plans, at)
     if shared:
-        return for_follower(as_shared(drawn), plans), "shared"
+        drawn = for_follower(as_shared(drawn), plans)
     return drawn, summary(drawn)
 
 

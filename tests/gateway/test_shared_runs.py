@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from simulators.running import Simulators
+from tests.gateway import written
 from tests.gateway.conftest import GoOn, Start
 from tests.gateway.drawn import asked, content_of, each, failed, served
 from tests.gateway.running import ADMIN_KEY, RunningGateway
@@ -63,6 +64,32 @@ def test_each_gets_his_own_form_and_his_own_decisions(
     assert content_of(first["data"][0]) == content_of(second["data"][0])
     assert "user" not in [row["name"] for row in first["metadata"]["parameters"]]
     assert "user" in [row["name"] for row in second["metadata"]["parameters"]]
+
+
+def test_what_was_known_before_the_run_is_nobodys_share_of_it(
+    easel: RunningGateway, simulators: Simulators, send: Send, go_on: GoOn
+) -> None:
+    body = asked(seed=1)
+    go_on()
+    served(easel.generate(body))
+    simulators.set_pace("fal", queue_seconds=3600)
+    requests = [send({**body, "n": 2}) for _each in range(2)]
+    until(lambda: running(easel) == 2)
+    go_on()
+    answers = sorted((request.result() for request in requests), key=lambda each: each.headers["x-easel-cache"])
+    assert [answer.headers["x-easel-cache"] for answer in answers] == ["partial", "shared"]
+    assert [each(served(answer), "cache") for answer in answers] == [["hit", "miss"], ["hit", "shared"]]
+    assert simulators.paid("fal") == 2
+
+
+def test_hits_are_not_written_down_however_many_come_at_once(easel: RunningGateway, send: Send, go_on: GoOn) -> None:
+    go_on()
+    body = asked(seed=1)
+    served(easel.generate(body))
+    before = len(written.rows(easel, "SELECT id FROM jobs"))
+    answers = [request.result() for request in [send(body) for _each in range(AT_ONCE)]]
+    assert {answer.headers["x-easel-cache"] for answer in answers} == {"hit"}
+    assert len(written.rows(easel, "SELECT id FROM jobs")) == before
 
 
 def test_without_a_seed_nothing_is_shared(
