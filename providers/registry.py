@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from providers.replicate.adapter import Replicate
 from providers.runware.adapter import Runware
 
 HERE = Path(__file__).parent
+DIALECTS = "providers/openai_compatible/models.toml"
 
 # The order in which providers are asked when the configuration names no route: what costs nothing first.
 BUILT_IN = ("local", "fal", "openai", "lumenfall", "alibaba", "replicate", "runware", "civitai", "oxen")
@@ -109,19 +111,37 @@ class ProviderSettings:
 
 def read_catalog(settings: Mapping[str, ProviderSettings], routes: Mapping[str, tuple[str, ...]]) -> Catalog:
     """Every offer of every provider, configured or not: an unconfigured one is named when a model lacks a provider."""
-    path = HERE / "models.toml"
-    models = read_models(path.read_bytes(), "providers/models.toml")
+    models = known_models()
     offers = [offer for provider in settings.values() for offer in offers_of(provider, models)]
     return make_catalog(offers, models, routes)
 
 
+# The tables are part of the program: each is read once, however often it is asked for while a gateway starts.
+
+
+@cache
+def known_models() -> Mapping[str, ModelFacts]:
+    """What is so of a model, whoever draws with it."""
+    return read_models((HERE / "models.toml").read_bytes(), "providers/models.toml")
+
+
+@cache
+def built_in_offers(kind: str, name: str) -> tuple[Offer, ...]:
+    """Those of the table of one kind of provider, which is called `name` here. Raises TableError."""
+    content = (HERE / kind / "models.toml").read_bytes()
+    return read_offers(content, f"providers/{kind}/models.toml", name, known_models())
+
+
+@cache
+def dialects() -> Mapping[str, Any]:
+    """The table of servers of the user's own, as it is written."""
+    return parse((HERE / "openai_compatible" / "models.toml").read_bytes(), DIALECTS)
+
+
 def offers_of(provider: ProviderSettings, models: Mapping[str, ModelFacts]) -> Iterable[Offer]:
     """The offers of one provider, with the configuration's prices over the table's. Raises TableError."""
-    if provider.kind == "openai_compatible":
-        offers = dialect_offers(provider, models)
-    else:
-        path = HERE / provider.kind / "models.toml"
-        offers = read_offers(path.read_bytes(), f"providers/{provider.kind}/models.toml", provider.name, models)
+    own = provider.kind == "openai_compatible"
+    offers = dialect_offers(provider, models) if own else built_in_offers(provider.kind, provider.name)
     unpriced = set(provider.prices) - {offer.model for offer in offers}
     if unpriced:
         raise TableError(f"providers.{provider.name}.prices.{min(unpriced)}", f"{provider.name} offers no such model")
@@ -144,8 +164,7 @@ def dialect_offers(provider: ProviderSettings, models: Mapping[str, ModelFacts])
 
     A model is offered for every operation that the dialect documents, or for those of `operations` in the user's table.
     """
-    path = "providers/openai_compatible/models.toml"
-    document = parse((HERE / "openai_compatible" / "models.toml").read_bytes(), path)
+    path, document = DIALECTS, dialects()
     dialect = next(row for row in document["dialect"] if row["name"] == provider.dialect)
     shared = {key: value for key, value in dialect.items() if key not in {"name", *DIALECT_OPERATIONS}}
     common = merge(document["common"], shared)

@@ -12,9 +12,6 @@ import uvicorn
 from gateway.app import App, create_app
 from gateway.cli.server import OrderlyServer
 from gateway.settings import Settings
-from tests.tables_read import remember_tables
-
-remember_tables()
 
 ADMIN_KEY = "ek_test_admin"
 FOX = {"model": "qwen-image", "prompt": "a fox in the snow"}

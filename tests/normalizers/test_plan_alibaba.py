@@ -62,7 +62,7 @@ REFUSED: list[tuple[str, str, Any, type[NormalizerError], str]] = [
     (TWO, "negative_prompt", "x" * 501, Refused, "at most 500"),
     (QWEN, "seed", -1, Refused, "from 0 to 2147483647"),
     (QWEN, "seed", 2147483648, Refused, "from 0 to 2147483647"),
-    (QWEN, "watermark", "yes", Refused, "a boolean"),
+    (QWEN, "watermark", "yes", Refused, "must be true or false"),
     (QWEN, "prompt_extend", "maybe", BadValue, "on, off"),
     (QWEN, "loras", [{"path": "a"}], Refused, "LoRAs"),
     (QWEN, "background", "transparent", Refused, "opaque"),

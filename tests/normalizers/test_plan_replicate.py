@@ -111,7 +111,7 @@ OUTSIDE: list[tuple[str, str, Any, str]] = [
     ("qwen-image", "cfg_scale", 11, "from 0 to 10"),
     ("qwen-image", "image_size", "1024x1024", "optimize_for_quality, optimize_for_speed"),
     ("qwen-image", "acceleration", "high", "none, regular"),
-    ("qwen-image", "go_fast", 1, "a boolean"),
+    ("qwen-image", "go_fast", 1, "must be true or false"),
     ("qwen-image", "seed", 2147483648, "from 0 to 2147483647"),
     ("qwen-image", "extra_lora_weights", URL, "a list"),
     ("qwen-image", "loras", [5], "path"),
