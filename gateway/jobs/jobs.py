@@ -1,10 +1,10 @@
 """The jobs of one process: taken on, joined, resumed, cancelled, and handed over at the end."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
@@ -15,14 +15,16 @@ from gateway.flow.order import Order
 from gateway.jobs.addresses import check_address
 from gateway.jobs.asked_again import AskedAgain, Joined, under_its_key
 from gateway.jobs.kept_sources import KeptSources
+from gateway.jobs.links import Links
 from gateway.jobs.manner import Manner
-from gateway.jobs.record import JobRecord, Links
+from gateway.jobs.new_job import new_job
+from gateway.jobs.record import JobRecord
 from gateway.jobs.resumed import resumed
 from gateway.jobs.running import Running
-from gateway.jobs.stored_order import body_hash, pack
+from gateway.jobs.stored_order import body_hash
 from gateway.jobs.uploads import check_endpoint
 from gateway.store.database import Database, DatabaseError
-from gateway.store.entries import Lease, LeaseLost, NewJob
+from gateway.store.entries import Lease, LeaseLost
 from gateway.store.jobs import (
     JobRow,
     ask_to_cancel,
@@ -106,20 +108,7 @@ class Jobs:
             raise Overloaded("too many jobs are waiting already; try again in a moment")
 
     def _recorded(self, order: Order, manner: Manner, body: str, *, owner: str | None) -> tuple[Order, JobRecord]:
-        new = NewJob(
-            id=order.id,
-            team=order.caller.team,
-            caller=order.caller.key,
-            operation=order.operation,
-            model=order.found.entry.facts.id,
-            body=body,
-            request=pack(order),
-            images=images_asked(order),
-            created=time.time() - (time.monotonic() - order.started),
-            owner=owner,
-            status="queued" if owner is None else "running",
-            idempotency_key=manner.idempotency_key,
-        )
+        new = partial(new_job, order, manner, body, owner)
         lease = Lease(self.owner, FIRST_ATTEMPT)
         record = JobRecord(self.links, lease=lease, job=order.id, team=order.caller.team, new=new)
         record.watched = manner.watched
@@ -200,9 +189,3 @@ class Jobs:
             await self.database.write(release, self.owner, ids)
         except DatabaseError as away:
             log.warning("jobs_not_handed_over", jobs=len(ids), error=str(away))
-
-
-def images_asked(order: Order) -> int:
-    """As far as it can be said without a plan."""
-    n = order.asked.fields.get("n")
-    return n if isinstance(n, int) and n > 0 else 1

@@ -4,12 +4,11 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from gateway.flow.calling import NotWritten
 from gateway.flow.cost import NOTHING, UNKNOWN, Cost
-from gateway.flow.deps import Deps
 from gateway.flow.known import cacheable, keys_of
 from gateway.flow.order import Order
 from gateway.flow.picture import Picture, to_record
@@ -17,16 +16,14 @@ from gateway.flow.record import Before, CallEnd, MadeBefore, SentCall
 from gateway.flow.sending import reason_of
 from gateway.flow.stop import Stop
 from gateway.jobs.before import before_of_leftover
-from gateway.jobs.events import Events
-from gateway.jobs.hooks import HookDesk
+from gateway.jobs.called import row_of
 from gateway.jobs.kept_sources import KeptSources
+from gateway.jobs.links import Links
 from gateway.jobs.tickets import packed
 from gateway.jobs.uploads import uploads
 from gateway.jobs.webhooks import webhook
 from gateway.store.database import DatabaseError
 from gateway.store.entries import (
-    CallRow,
-    CallState,
     Delivery,
     Entry,
     EventRow,
@@ -37,29 +34,17 @@ from gateway.store.entries import (
     PictureRow,
     Written,
 )
-from gateway.store.journal import Journal
 from gateway.store.records import encode, record_name
 from normalizers.plan import Plan
 from providers.base import Partial, Progress, Ticket
 from providers.errors import ProviderError
 
-
-@dataclass(frozen=True, slots=True)
-class Links:
-    """What every job of a process is connected to; `wake` says that there is something to deliver."""
-
-    at: Deps
-    journal: Journal
-    events: Events
-    hooks: HookDesk
-    wake: Callable[[], None]
-
-
 Seen = Callable[[int, Picture | Progress | Partial], None]  # a picture's place, and what there is of it
 
 
 class JobRecord:
-    """`new` is written with whatever comes first; for a job that was taken up there is none, but `before`.
+    """`new` gives the job's own row, which is written with whatever comes first, for so many planned pictures (None
+    without a plan); for a job that was taken up there is none, but `before`.
 
     `fields` are those of the body, for a job whose order cannot be made any more.
     Once `lost`, the job is another process's: nothing more may be sent for it here. `seen` is told what there is to
@@ -74,7 +59,7 @@ class JobRecord:
         lease: Lease,
         job: str,
         team: str,
-        new: NewJob | None = None,
+        new: Callable[[int | None], NewJob] | None = None,
         before: Before | None = None,
     ) -> None:
         self.links = links
@@ -89,6 +74,7 @@ class JobRecord:
         self.watched = False
         self.lost = False
         self.new = new
+        self.planned: int | None = None
         self.sources: KeptSources | None = None
         known = before.pictures.items() if before is not None else ()
         self.made = {index: picture for index, picture in known if picture.cache == "miss"}
@@ -131,8 +117,7 @@ class JobRecord:
         )
         had = self.before
         await self._store_sources()
-        if self.new is not None and self.new.images != plan.n:
-            self.new = replace(self.new, images=plan.n)
+        self.planned = plan.n
         self.without_ticket.add(sent.number)  # already: a process that ends now must not leave it written and not sent
         try:
             await self._write(entry)
@@ -252,10 +237,11 @@ class JobRecord:
         """With the job itself where that is not written yet; what others left to it becomes `before`."""
         if self.lost:
             raise LeaseLost(self.job)
-        new, self.new = self.new, None
+        make, self.new = self.new, None
         try:
-            if new is None:
+            if make is None:
                 return await self.links.journal.write(entry)
+            new = make(self.planned)
             accepted = EventRow("accepted", new.created, {"model": new.model, "images": new.images})
             written = await self.links.journal.write(
                 replace(
@@ -269,7 +255,7 @@ class JobRecord:
             self.lost = True
             raise LeaseLost(self.job) from None
         except DatabaseError:
-            self.new = new
+            self.new = make
             raise
         if written.leftover is not None and self.before is None:
             self.before = before_of_leftover(written.leftover, self.links.at.settings.cache.ttl)
@@ -279,31 +265,3 @@ class JobRecord:
     def _later(self, entry: Entry) -> None:
         if not self.lost and self.opened:
             self.links.journal.later(entry)
-
-
-def row_of(
-    sent: SentCall,
-    state: CallState,
-    *,
-    ticket: str | None = None,
-    images: int = 0,
-    cost_micros: int | None = None,
-    cost_basis: str | None = None,
-    reason: str | None = None,
-    finished: float | None = None,
-) -> CallRow:
-    return CallRow(
-        number=sent.number,
-        provider=sent.provider,
-        offer=sent.offer,
-        call=sent.id,
-        indexes=sent.indexes,
-        state=state,
-        started=sent.started,
-        ticket=ticket,
-        images=images,
-        cost_micros=cost_micros,
-        cost_basis=cost_basis,
-        reason=reason,
-        finished=finished,
-    )
