@@ -14,7 +14,7 @@ from gateway.jobs.events import Events
 from gateway.jobs.hooks import HookDesk, hook_desk
 from gateway.jobs.jobs import Jobs
 from gateway.jobs.keeper import Keeper
-from gateway.jobs.record import Links
+from gateway.jobs.links import Links
 from gateway.jobs.retention import Retention
 from gateway.jobs.shown import ShownJobs
 from gateway.jobs.uploads import Uploads

@@ -1,7 +1,8 @@
-"""How a call that is written down ended, in the words of `metadata.attempts`."""
+"""A call as it is written down, and how it ended in the words of `metadata.attempts`."""
 
 from collections.abc import Mapping
 
+from gateway.flow.record import SentCall
 from gateway.store.entries import CallRow, CallState
 from providers.errors import Kind
 
@@ -23,3 +24,31 @@ def outcome_and_reason(call: CallRow) -> tuple[str, str | None]:
     if not separator or kind not in KINDS:
         return outcome, call.reason
     return kind if call.state == "failed" else outcome, rest
+
+
+def row_of(
+    sent: SentCall,
+    state: CallState,
+    *,
+    ticket: str | None = None,
+    images: int = 0,
+    cost_micros: int | None = None,
+    cost_basis: str | None = None,
+    reason: str | None = None,
+    finished: float | None = None,
+) -> CallRow:
+    return CallRow(
+        number=sent.number,
+        provider=sent.provider,
+        offer=sent.offer,
+        call=sent.id,
+        indexes=sent.indexes,
+        state=state,
+        started=sent.started,
+        ticket=ticket,
+        images=images,
+        cost_micros=cost_micros,
+        cost_basis=cost_basis,
+        reason=reason,
+        finished=finished,
+    )

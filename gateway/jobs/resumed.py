@@ -11,7 +11,8 @@ from gateway.flow.candidates import candidates
 from gateway.flow.record import Before
 from gateway.jobs.answers import packed_error
 from gateway.jobs.before import before_of
-from gateway.jobs.record import JobRecord, Links
+from gateway.jobs.links import Links
+from gateway.jobs.record import JobRecord
 from gateway.jobs.stored_order import NotRunnable, fields_of, unpack
 from gateway.store.database import Database
 from gateway.store.entries import CallRow, Finish, Lease, LeaseLost, PictureRow
