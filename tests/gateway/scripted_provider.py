@@ -34,6 +34,14 @@ class Hostile:
         self.fetched: list[str] = []
         self.url = ""
 
+    def reset(self) -> Self:
+        """As new."""
+        self.answer = lambda _body: Reply()
+        self.pictures.clear()
+        self.asked.clear()
+        self.fetched.clear()
+        return self
+
     def __enter__(self) -> Self:
         hostile = self
 

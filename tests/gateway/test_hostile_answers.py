@@ -31,44 +31,62 @@ def encoded(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
-@pytest.fixture
-def hostile() -> Iterator[Hostile]:
-    with Hostile() as provider:
-        yield provider
+@pytest.fixture(scope="module")
+def servers() -> Iterator[tuple[Hostile, Hostile]]:
+    with Hostile() as hostile, Hostile() as neighbour:
+        yield hostile, neighbour
 
 
 @pytest.fixture
-def neighbour() -> Iterator[Hostile]:
+def hostile(servers: tuple[Hostile, Hostile]) -> Hostile:
+    return servers[0].reset()
+
+
+@pytest.fixture
+def neighbour(servers: tuple[Hostile, Hostile]) -> Hostile:
     """Somebody else's server on this machine, which no provider may make us call."""
-    with Hostile() as server:
-        server.pictures["/secret"] = Reply(picture(), content_type="image/png")
-        yield server
+    neighbour = servers[1].reset()
+    neighbour.pictures["/secret"] = Reply(picture(), content_type="image/png")
+    return neighbour
 
 
-@pytest.fixture
-def gateway(hostile: Hostile, simulators: Simulators, tmp_path: Path) -> Iterator[RunningGateway]:
+@pytest.fixture(scope="module")
+def shared(
+    servers: tuple[Hostile, Hostile], all_simulators: Simulators, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningGateway]:
     """It asks the hostile provider first, and has an honest one behind it."""
-    server = {"kind": "openai_compatible", "dialect": "openai", "base_url": f"{hostile.url}/v1", "models": MODELS}
+    url = f"{servers[0].url}/v1"
     settings = simulated_settings(
-        simulators,
-        tmp_path,
-        server={"data_dir": tmp_path, "deadline": 20},
-        providers={"hostile": server},
+        all_simulators,
+        tmp_path_factory.mktemp("hostile"),
+        providers={"hostile": {"kind": "openai_compatible", "dialect": "openai", "base_url": url, "models": MODELS}},
         models={"qwen-image": {"route": ["hostile", "vllm-omni"]}},
+        jobs={"deadline": 20},
     )
     with RunningGateway(settings) as running:
         yield running
 
 
+@pytest.fixture
+def gateway(shared: RunningGateway, simulators: Simulators) -> RunningGateway:
+    assert not simulators.calls()
+    return shared.forget_trouble()
+
+
+def stored(gateway: RunningGateway) -> set[Path]:
+    images = gateway.app.settings.server.data_dir / "images"
+    return {path for path in images.rglob("*") if path.is_file()}
+
+
 def refused(gateway: RunningGateway, hostile: Hostile, simulators: Simulators, **more: Any) -> str:
     """The message of a 502 after which nothing was sent again, nothing stored, and the next request is served."""
+    before = stored(gateway)
     answer = gateway.generate(asked(seed=1, **more))
     message = failed(answer, 502, "provider_error")
     assert answer.headers["x-should-retry"] == "false"
     assert len(hostile.asked) == 1
     assert simulators.calls() == []
-    images = gateway.app.settings.server.data_dir / "images"
-    assert [path for path in images.rglob("*") if path.is_file()] == []
+    assert stored(gateway) == before
     assert "hostile" in message
     served(gateway.generate(asked(model="vllm-omni/qwen-image")))
     return message
