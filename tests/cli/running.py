@@ -12,9 +12,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
 
+from tests.cli.forking import ROOT, forker
+
 ADMIN_KEY = "ek_test_admin"
 EASEL = [sys.executable, "-c", "from gateway.cli import main; main()"]
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -26,15 +27,15 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
 def easel(
     *arguments: str | Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run `easel …` to its end."""
+    """Run `easel …` to its end, with everything imported beforehand."""
+    here = forker(tuple(environment().items()))
+    return here.run([*map(str, arguments)], environment(env), cwd or Path.cwd())
+
+
+def fresh_easel(*arguments: str, env: Mapping[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The same with nothing imported, as at a terminal: some defaults are found while modules are loaded."""
     return subprocess.run(
-        [*EASEL, *map(str, arguments)],
-        env=environment(env),
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+        [*EASEL, *arguments], env=environment(env), cwd=cwd, capture_output=True, text=True, timeout=60, check=False
     )
 
 
