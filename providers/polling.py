@@ -61,6 +61,7 @@ async def follow(
     finally:
         for ring in following.rings.values():
             ring.cancel()
+        following.rings.clear()  # a cancelled task remembers where, and with that all this: nothing would be let go
 
 
 def _this_task() -> asyncio.Task[Any]:

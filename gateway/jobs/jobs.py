@@ -112,10 +112,10 @@ class Jobs:
         lease = Lease(self.owner, FIRST_ATTEMPT)
         record = JobRecord(self.links, lease=lease, job=order.id, team=order.caller.team, new=new)
         record.watched = manner.watched
-        record.order = replace(order, record=record)
+        record.order = order
         if order.options.keep and len(order.sent):
             record.sources = KeptSources(order, self.at.pictures)
-        return record.order, record
+        return replace(order, record=record), record
 
     def _run(self, order: Order, record: JobRecord, resources: ExitStack, *, body: str | None = None) -> Running:
         running = self.running[order.id] = Running(order, record, self.at, resources, body)
@@ -161,10 +161,10 @@ class Jobs:
 
     async def resume(self, row: JobRow) -> None:
         """Goes on with a job that is this process's from now on. Raises DatabaseError."""
-        record = await resumed(row, self.owner, self.links, self.database)
-        if record is not None and record.order is not None:
+        found = await resumed(row, self.owner, self.links, self.database)
+        if found is not None:
             self.at.telemetry.job_resumed()
-            self._run(record.order, record, ExitStack())
+            self._run(*found, ExitStack())
 
     async def close(self) -> None:
         """Jobs whose calls can be found again are handed over; a call that could not is waited for: it may be paid."""

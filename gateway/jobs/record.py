@@ -46,7 +46,9 @@ class JobRecord:
     """`new` gives the job's own row, which is written with whatever comes first, for so many planned pictures (None
     without a plan); for a job that was taken up there is none, but `before`.
 
-    `fields` are those of the body, for a job whose order cannot be made any more.
+    `order` is the request without this record: with it, the two would hold each other, and every picture that was made
+    would stay in memory until the garbage collector comes. `fields` are those of the body, for a job whose order cannot
+    be made any more.
     Once `lost`, the job is another process's: nothing more may be sent for it here. `seen` is told what there is to
     see, `made` are the pictures so far, `left` those of an earlier job that failed, `charges` what the calls cost,
     `without_ticket` those that are out with nothing to find them by.

@@ -8,7 +8,8 @@ import structlog
 
 from gateway.errors import GatewayError, ProviderFailed
 from gateway.flow.candidates import candidates
-from gateway.flow.record import Before
+from gateway.flow.order import Order
+from gateway.flow.record import Before, Unrecorded
 from gateway.jobs.answers import packed_error
 from gateway.jobs.before import before_of
 from gateway.jobs.links import Links
@@ -26,8 +27,8 @@ log = structlog.stdlib.get_logger()
 LAST_LOOK_SECONDS = 60.0
 
 
-async def resumed(row: JobRow, owner: str, links: Links, database: Database) -> JobRecord | None:
-    """With its order. None where it cannot be run: it is ended then, or left to others. Raises DatabaseError."""
+async def resumed(row: JobRow, owner: str, links: Links, database: Database) -> tuple[Order, JobRecord] | None:
+    """None where it cannot be run: it is ended then, or left to others. Raises DatabaseError."""
     left = await database.read(left_behind, row.id)
     before = known_before(row, left)
     record = JobRecord(links, lease=Lease(owner, row.attempt), job=row.id, team=row.team, before=before)
@@ -55,9 +56,9 @@ async def resumed(row: JobRow, owner: str, links: Links, database: Database) -> 
         log.error("fault", request_id=row.id, error=type(fault).__name__, exc_info=fault)
         await give_up(record, before, "what was kept of the request cannot be read")
         return None
-    record.order = replace(order, record=record)
+    record.order = replace(order, record=Unrecorded())
     log.info("job_resumed", request_id=row.id, attempt=row.attempt, calls=before.calls if before else 0)
-    return record
+    return order, record
 
 
 def known_before(row: JobRow, left: tuple[Sequence[CallRow], Sequence[PictureRow]]) -> Before | None:
