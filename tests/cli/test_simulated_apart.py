@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.cli.running import ADMIN_KEY, Served, served
 
@@ -18,20 +17,15 @@ def cached(running: Served) -> str:
 
 
 def test_what_was_drawn_simulated_is_not_in_the_cache_of_a_real_gateway(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    with served(data, "--simulate") as simulated:
+    """Nor are its jobs in the database of those in earnest, also where the configuration names one for them."""
+    data, jobs = tmp_path / "data", tmp_path / "jobs.db"
+    env = {"EASEL_DATABASE__URL": f"sqlite:///{jobs}"}
+    with served(data, "--simulate", env=env) as simulated:
         assert [cached(simulated), cached(simulated)] == ["miss", "hit"]
-    with served(data) as real:
+    assert (data / "simulated" / "easel.db").exists()
+    assert not jobs.exists()
+    with served(data, env=env) as real:
         assert cached(real) == "miss"
-    with served(data, "--simulate") as simulated:
+    assert jobs.exists()
+    with served(data, "--simulate", env=env) as simulated:
         assert cached(simulated) == "hit"
-
-
-def test_its_jobs_are_in_a_database_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the configuration names one for the jobs in earnest."""
-    real = tmp_path / "real.db"
-    monkeypatch.setenv("EASEL_DATABASE__URL", f"sqlite:///{real}")
-    with served(tmp_path / "data", "--simulate") as simulated:
-        assert cached(simulated) == "miss"
-    assert not real.exists()
-    assert (tmp_path / "data" / "simulated" / "easel.db").exists()
