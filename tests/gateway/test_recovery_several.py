@@ -148,7 +148,7 @@ def test_a_job_for_which_there_was_no_room_goes_on_too(home: Household, simulato
     simulators.set_pace("fal", queue_seconds=3600)
     gateway = home.start(jobs={"max_running": 1})
     first, second = (begun_at(gateway, {"model": "fal/qwen-image", "prompt": name}) for name in ("one", "two"))
-    until(lambda: sent(simulators, "fal") > 0)
+    until(lambda: simulators.calls("fal", "status"))
     gateway.kill()
     simulators.set_pace("fal")
     assert [home.ends(id)["status"] for id in (first, second)] == ["succeeded"] * 2
