@@ -107,13 +107,21 @@ class PostgresServer:
         return told.stdout
 
     def _within_reach(self, programs: Path) -> Path:
-        """A copy, where the user that the server runs as may not enter the folder of the original."""
+        """A copy, where the user that the server runs as may not enter the folder of the original.
+
+        The programs look for the wheel's own libraries in the folder beside their package, `….libs`.
+        """
         trying = self._launch(programs / "postgres", "--version")
         trying.communicate()
         if trying.returncode == 0:
             return programs
-        shutil.copytree(programs.parent, self._folder / "programs")
-        return self._folder / "programs" / programs.name
+        package, copied = programs.parent.parent, self._folder / "programs"
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, copied / libraries.name)
+        inside = programs.relative_to(package.parent)
+        shutil.copytree(programs.parent, copied / inside.parent)
+        return copied / inside
 
     def _make_data(self) -> None:
         options = ("-U", "easel", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
