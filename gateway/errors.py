@@ -6,6 +6,7 @@
     ├── 404  ModelNotFound  NotFound  NotCached      405  MethodNotAllowed
     ├── 409  JobFinished  JobRunning  JobCancelled
     ├── 413  RequestTooLarge     415  UnsupportedMediaType      422  IdempotencyMismatch
+    ├── 429  RateLimited  BudgetSpent
     ├── 500  InternalError       502  ProviderFailed  NotAsPlanned
     └── 503  NoProvider  Overloaded                  504  DeadlinePassed
 
@@ -134,6 +135,28 @@ class UnsupportedMediaType(GatewayError):
 
 class IdempotencyMismatch(GatewayError):
     status, code, should_retry = 422, "idempotency_mismatch", False
+
+
+class RateLimited(GatewayError):
+    """More than a key, team, model or provider may be asked for at the moment; nothing was started."""
+
+    status, code, type = 429, "rate_limit_exceeded", "rate_limit_error"
+
+    def __init__(self, message: str, *, retry_after: float, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message, headers={**(headers or {}), **retry_headers(retry_after)})
+
+
+class BudgetSpent(GatewayError):
+    """What was asked for may cost more than is left; nothing more was sent.
+
+    `request` is the id of the one that it was refused to; `cost` is what it was charged before, in micro-dollars.
+    """
+
+    status, code, type, should_retry = 429, "insufficient_quota", "insufficient_quota", False
+
+    def __init__(self, message: str, request: str, *, cost: int | None = None) -> None:
+        super().__init__(message, headers=cost_headers(cost))
+        self.request = request
 
 
 class InternalError(GatewayError):

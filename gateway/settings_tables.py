@@ -115,13 +115,22 @@ class Secrets(Part):
     key: SecretStr | None = None
 
 
+class Limited(Part):
+    """What all callers together may ask of a model or provider."""
+
+    requests_per_minute: int | None = Field(default=None, ge=1, le=1_000_000_000)
+    images_per_minute: int | None = Field(default=None, ge=1, le=1_000_000_000)
+    megapixels_per_minute: float | None = Field(default=None, gt=0, le=1_000_000_000, allow_inf_nan=False)
+    max_concurrent_images: int | None = Field(default=None, ge=1, le=1_000_000_000)
+
+
 class PriceOf(Part):
     per_image: Dollars | None = None
     per_megapixel: Dollars | None = None
     max: Dollars | None = None
 
 
-class Provider(Part):
+class Provider(Limited):
     """One provider: built in, or (with `kind`) a server of the user's own."""
 
     kind: Literal["openai_compatible"] | None = None
@@ -140,7 +149,7 @@ class Provider(Part):
     workers: list[str] = []
 
 
-class Route(Part):
+class Route(Limited):
     """Who draws a model, and in which order they are asked."""
 
     route: list[str] | None = None

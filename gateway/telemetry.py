@@ -6,7 +6,7 @@ Never a prompt, a key, a URL or a picture: labels are providers, models of the c
 import time
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
 import structlog
@@ -26,7 +26,8 @@ class Outcome:
     """What one request came to, filled in on its way; its metrics and its log line are read from it.
 
     `started` is an instant of `time.monotonic()`, `route` the name of its endpoint, `cost` in micro-dollars; `model`
-    and `provider` are empty where it did not come that far, `job` is the one that it is or joined.
+    and `provider` are empty where it did not come that far, `job` is the one that it is or joined, `team` and `key` the
+    ids of who asked. `headers` go out with the answer, whatever it is.
     """
 
     request_id: str
@@ -41,6 +42,9 @@ class Outcome:
     cost: int | None = None
     cache: str = "off"
     bytes_out: int = 0
+    team: str = ""
+    key: str = ""
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list[tuple[bytes, bytes]])
 
 
 class Telemetry:

@@ -2,10 +2,10 @@
 
 from gateway.api.asgi import Headers
 from gateway.errors import InvalidKey
-from gateway.flow.order import Caller
 from gateway.keys import hash_key, same_hash
+from gateway.tenancy.caller import Caller
 
-ADMIN = Caller(team="default", admin=True)
+ADMIN = Caller(role="admin")
 
 
 class Keys:
@@ -15,7 +15,7 @@ class Keys:
         self._admin_hash = admin_hash
         self._required = required
 
-    def caller(self, headers: Headers) -> Caller:
+    async def caller(self, headers: Headers) -> Caller:
         """Raises InvalidKey."""
         if not self._required:
             return ADMIN

@@ -16,7 +16,6 @@ from gateway.api.leaving import watched
 from gateway.api.query import Query
 from gateway.errors import InvalidValue, Overloaded
 from gateway.flow.deps import Deps
-from gateway.flow.order import Caller
 from gateway.jobs.events import Events
 from gateway.jobs.listener import Listener
 from gateway.jobs.ring import Event
@@ -24,6 +23,7 @@ from gateway.jobs.shown import ShownJobs
 from gateway.store.database import Database, DatabaseError
 from gateway.store.events import last_given
 from gateway.store.pictures import PictureStoreError
+from gateway.tenancy.caller import Caller
 
 HEARTBEAT_SECONDS = 15.0  # proxies cut a connection on which nothing comes for 60
 FAREWELL_SECONDS = 1.0

@@ -49,7 +49,7 @@ class Front:
                 started = True
                 outcome.status = message["status"]
                 own = (b"x-request-id", (outcome.job or outcome.request_id).encode())
-                message["headers"] = [*message.get("headers", ()), own, *extra]
+                message["headers"] = [*message.get("headers", ()), own, *outcome.headers, *extra]
             elif message["type"] == "http.response.body":
                 outcome.bytes_out += len(message.get("body", b""))
             await send(message)

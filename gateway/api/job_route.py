@@ -8,11 +8,11 @@ from starlette.types import Receive, Scope, Send
 from gateway.api.auth import Keys
 from gateway.api.orders import address
 from gateway.errors import NotFound, Overloaded
-from gateway.flow.order import Caller
 from gateway.jobs.shown import ShownJobs
 from gateway.store.database import Database, DatabaseError
 from gateway.store.jobs import JobRow, read_job
 from gateway.store.pictures import PictureStoreError
+from gateway.tenancy.caller import Caller
 
 ID = re.compile(r"req_[0-9a-f]{24}")
 
@@ -27,7 +27,7 @@ class JobRoute(ABC):
         self.database = database
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        caller = self.keys.caller(scope["headers"])
+        caller = await self.keys.caller(scope["headers"])
         try:
             await self.answer(caller, scope, receive, send)
         except DatabaseError as wrong:

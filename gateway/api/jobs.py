@@ -14,7 +14,6 @@ from gateway.api.leaving import still_there
 from gateway.api.query import Query
 from gateway.errors import InvalidValue, JobFinished, JobRunning, NotFound
 from gateway.flow.deps import Deps
-from gateway.flow.order import Caller
 from gateway.jobs.deliveries import Deliveries
 from gateway.jobs.events import Events
 from gateway.jobs.retention import Deletion, Retention
@@ -23,6 +22,7 @@ from gateway.store.database import Database
 from gateway.store.deliveries import redeliver
 from gateway.store.job_details import NoSuchPlace
 from gateway.store.jobs import JobRow, ask_to_cancel
+from gateway.tenancy.caller import Caller
 
 STATUSES = ("queued", "running", "succeeded", "failed", "cancelled")
 LONGEST_WAIT = 600  # seconds

@@ -29,7 +29,7 @@ class Team:
         self.keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self.keys.caller(scope["headers"]).admin:
+        if not (await self.keys.caller(scope["headers"])).admin:
             raise NotAllowed("this key is no admin's")
         id: str = scope["path_params"]["id"]
         if not ID.fullmatch(id):

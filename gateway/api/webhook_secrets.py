@@ -33,7 +33,7 @@ class SecretsRoute(ABC):
         self.seal = seal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self.keys.caller(scope["headers"]).admin:
+        if not (await self.keys.caller(scope["headers"])).admin:
             raise NotAllowed("this key is no admin's")
         team: str = scope["path_params"]["id"]
         try:

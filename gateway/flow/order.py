@@ -5,6 +5,7 @@ from typing import Literal
 
 from gateway.flow.record import Record, Unrecorded
 from gateway.flow.sent_pictures import SentPictures
+from gateway.tenancy.caller import Caller
 from normalizers.asked import Asked, Options, ResponseFormat
 from normalizers.catalog import Found
 from normalizers.offer import Operation
@@ -13,15 +14,6 @@ CacheWish = Literal["off", "only"]
 
 # GPT image models answer base64 when no format is named (openai-python 3.52.0, read 2026-11-21); clients rely on it.
 BASE64_FAMILIES = ("gpt-image", "chatgpt-image")
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks; `key` is the id of the key. There is one team, `default`, until teams are managed."""
-
-    team: str = "default"
-    admin: bool = False
-    key: str = "admin"
 
 
 @dataclass(frozen=True, slots=True)

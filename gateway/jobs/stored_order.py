@@ -14,10 +14,11 @@ from blake3 import blake3
 
 from gateway.flow.candidates import find_model
 from gateway.flow.deps import Deps
-from gateway.flow.order import Caller, Order
+from gateway.flow.order import Order
 from gateway.flow.record import Record
 from gateway.flow.sent_pictures import SentPictures
 from gateway.store.jobs import JobRow
+from gateway.tenancy.caller import Caller
 from normalizers.asked import Asked, Options
 from normalizers.offer import Operation
 from normalizers.source import Source

@@ -46,7 +46,8 @@ class NewJob:
 class CallRow:
     """A call to a provider as it stands; `number` counts the calls of a job from 0. See `tables.calls`.
 
-    `ticket` is the provider's receipt as JSON. `cost_micros` is None where nobody knows.
+    `ticket` is the provider's receipt as JSON. `cost_micros` is None where nobody knows. `pixels` and `planned_micros`
+    are those of all its pictures as planned, `price` how the plan found that price.
     """
 
     number: int
@@ -62,6 +63,10 @@ class CallRow:
     cost_basis: str | None = None
     reason: str | None = None
     finished: float | None = None
+    pixels: int | None = None
+    planned_micros: int | None = None
+    price: str | None = None
+    own_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +120,42 @@ class Finish:
     leftover: bool = False
 
 
+class Allowance(NamedTuple):
+    """What a key or team (`owner`, its id) may spend in a period (`2026-11`), in micro-dollars."""
+
+    owner: str
+    period: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Micro-dollars that are to be held for a job from now on, besides what is held already: of every one of these
+    allowances, or of none.
+    """
+
+    micros: int
+    allowances: tuple[Allowance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CachedRow:
+    """The ledger's line about pictures that cost nothing, because they were there or another request drew them."""
+
+    key: str
+    model: str
+    provider: str
+    images: int
+    pixels: int
+    at: float
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """Something about one job. With `new` the job begins with it; without, `lease` says by which right it is written.
 
-    `started` is set with the first call. Calls are replaced by number, pictures by role and place.
+    Without both there is no such job, and it is only about `cached` pictures. `started` is set with the first call.
+    Calls are replaced by number, pictures by role and place.
     """
 
     job: str
@@ -132,6 +168,8 @@ class Entry:
     events: tuple[EventRow, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
     finish: Finish | None = None
+    hold: Hold | None = None
+    cached: CachedRow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +203,14 @@ class Committed:
     type: EventType
     at: float
     data: Mapping[str, Any]
+
+
+class HoldRefused(Exception):
+    """A budget does not allow it; `owner` is whose. Nothing was written."""
+
+    def __init__(self, owner: str) -> None:
+        super().__init__(owner)
+        self.owner = owner
 
 
 class LeaseLost(Exception):

@@ -26,7 +26,8 @@ def upsert(table: Table, *keys: str) -> Prepared:
     return Prepared(make)
 
 
-NEVER_KNOWN = {"heir", "finished", "provider", "cost_micros", "result", "error"}  # of a new job
+# Of a new job.
+NEVER_KNOWN = {"heir", "finished", "provider", "cost_micros", "result", "error", "held_micros", "budgets"}
 JOB_COLUMNS = [column.name for column in jobs.columns if column.name not in NEVER_KNOWN]
 INSERT_JOBS = Prepared(lambda _dialect: insert(jobs).values({name: bindparam(name) for name in JOB_COLUMNS}))
 UPSERT_CALLS = upsert(calls, "job", "number")
@@ -152,6 +153,10 @@ def call_row(job: str, call: CallRow) -> dict[str, Any]:
         "reason": call.reason,
         "started": call.started,
         "finished": call.finished,
+        "pixels": call.pixels,
+        "planned_micros": call.planned_micros,
+        "price": call.price,
+        "own_key": call.own_key,
     }
 
 

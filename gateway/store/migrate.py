@@ -12,7 +12,7 @@ from gateway.store.database import Database, DatabaseError
 
 log = structlog.stdlib.get_logger()
 
-HEAD = "0001"  # so that a database that is up to date is seen to be without loading Alembic, which takes 0.3 s
+HEAD = "0002"  # so that a database that is up to date is seen to be without loading Alembic, which takes 0.3 s
 VERSION_TABLE = "easel_version"
 MIGRATION_LOCK = 6_504_100_327_472  # any number that nobody else locks in this database
 HOLD = select(func.pg_advisory_xact_lock(MIGRATION_LOCK))

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, delete, exists, func, or_, select, update
 
-from gateway.store.tables import deliveries, idempotency, jobs, pictures, processes, teams, webhook_secrets
+from gateway.store.tables import deliveries, idempotency, jobs, pictures, processes, webhook_secrets
+from gateway.store.tenant_tables import teams
 
 ABANDONED_AFTER = 600.0  # seconds without a beat of its process, when nobody works any more for a job to be deleted
 IDEMPOTENCY_KEPT = 86_400.0

@@ -1,7 +1,7 @@
-"""The tables of the SQL database: what must outlive a process. Times are Unix seconds, money integer micro-dollars.
+"""The tables of jobs: what must outlive a process.
 
-No column holds a picture or a key. `jobs.request` holds the prompt as long as the job runs, `jobs.result` as long as
-it is kept: its rows say what was asked.
+No column holds a picture or a key. `jobs.request` holds the prompt as long as the job runs, `jobs.result` as long as it
+is kept: its rows say what was asked.
 """
 
 from sqlalchemy import (
@@ -13,33 +13,16 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
-# Every constraint has a name, by which a migration can find it: the one that Postgres would give it.
-metadata = MetaData(
-    naming_convention={
-        "pk": "%(table_name)s_pkey",
-        "fk": "%(table_name)s_%(column_0_name)s_fkey",
-        "uq": "%(table_name)s_%(column_0_N_name)s_key",
-    }
-)
-Serial = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER counts up by itself in SQLite
-
-# Seconds after which a team's finished jobs and its pictures are deleted; NULL: what the configuration says.
-teams = Table(
-    "teams",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("created", Double, nullable=False),
-    Column("job_ttl", Integer),
-    Column("image_ttl", Integer),
-)
+from gateway.store.metadata import Serial, metadata
+from gateway.store.tenant_tables import teams
 
 # Gateways that run, or ran: `beat` is renewed, and the jobs of one that no longer renews it are taken up by others.
 processes = Table(
@@ -54,7 +37,8 @@ processes = Table(
 # died with it. `caller` is the key's id, `body` a hash of the request. `written` is the number of the journal's last
 # entry about it, so that none is written twice. `gone`: whoever asked has left; `found` is how often a request sent
 # again has led here. `leftover`: it failed, and pictures that it made may still be used; `heir` is the job that uses
-# them. `result` is the answer without its pictures, `error` the answer of a failed job.
+# them. `result` is the answer without its pictures, `error` the answer of a failed job. `held_micros` is what is held
+# for it, in each of `budgets`: a JSON list of `[owner, period]` of `spending`.
 jobs = Table(
     "jobs",
     metadata,
@@ -84,6 +68,8 @@ jobs = Table(
     Column("cost_micros", BigInteger),
     Column("result", LargeBinary),
     Column("error", LargeBinary),
+    Column("held_micros", BigInteger, nullable=False, server_default=text("0")),
+    Column("budgets", Text),
 )
 Index("jobs_by_team", jobs.c.team, jobs.c.created, jobs.c.id)
 Index("jobs_by_body", jobs.c.team, jobs.c.body, jobs.c.created, jobs.c.id)
@@ -92,7 +78,8 @@ Index("jobs_open", jobs.c.owner, sqlite_where=text("finished IS NULL"), postgres
 Index("jobs_deleting", jobs.c.id, sqlite_where=text("deleting = 1"), postgresql_where=text("deleting"))
 
 # Calls to providers. `state` is sending, accepted (the ticket is known), done, failed, unknown (it may have been paid)
-# or cancelled. `indexes` are the places of its pictures among the job's.
+# or cancelled. `indexes` are the places of its pictures among the job's, `pixels` and `planned_micros` what all of them
+# were planned to have and to cost, and `price` how that was found; `own_key`: it went out under the team's own key.
 calls = Table(
     "calls",
     metadata,
@@ -110,6 +97,10 @@ calls = Table(
     Column("reason", Text),
     Column("started", Double, nullable=False),
     Column("finished", Double),
+    Column("pixels", BigInteger),
+    Column("planned_micros", BigInteger),
+    Column("price", Text),
+    Column("own_key", Boolean, nullable=False, server_default=false()),
     PrimaryKeyConstraint("job", "number"),
 )
 
@@ -194,7 +185,7 @@ webhook_secrets = Table(
     "webhook_secrets",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("team", Text, ForeignKey("teams.id", ondelete="CASCADE"), nullable=False),
+    Column("team", Text, ForeignKey(teams.c.id, ondelete="CASCADE"), nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     Column("created", Double, nullable=False),
     Column("expires", Double),

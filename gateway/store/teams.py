@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gateway.store.tables import teams
+from gateway.store.tenant_tables import teams
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, fields, replace
 from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, update
 
 from gateway.store.sealing import Seal
-from gateway.store.tables import teams, webhook_secrets
+from gateway.store.tables import webhook_secrets
+from gateway.store.tenant_tables import teams
 
 SECRET_BYTES = 32  # 24 to 64 are allowed (Standard Webhooks 1.0.0, Signature scheme, read 2026-11-21)
 MOST = 10  # in use by a team at once: each is a signature more in the headers of every webhook

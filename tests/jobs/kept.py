@@ -16,7 +16,8 @@ from gateway.store.journal_transaction import Numbered, write_batch
 from gateway.store.pictures import Pictures, hash_of
 from gateway.store.records import Record, Records, record_name
 from gateway.store.retention import Policy
-from gateway.store.tables import calls, deliveries, events, idempotency, jobs, pictures, teams
+from gateway.store.tables import calls, deliveries, events, idempotency, jobs, pictures
+from gateway.store.tenant_tables import teams
 from gateway.telemetry import Telemetry
 
 TEAM = "default"

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, insert, select, text
 
 from gateway.store.database import Database, Postgres, SQLite, open_database
 from gateway.store.database_errors import DatabaseAway, DatabaseError
-from gateway.store.tables import metadata, processes, teams
+from gateway.store.tables import metadata, processes
+from gateway.store.tenant_tables import teams
 from tests.conftest import NewUrl
 
 SECRET = "a secret fox"

@@ -1,5 +1,6 @@
 """Migrations make exactly the tables that the code knows, once, whoever starts them and however many at a time."""
 
+import re
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
@@ -61,8 +62,8 @@ def shape(connection: Connection) -> list[tuple[object, ...]]:
 
 
 def plain(sql: str | None) -> list[str]:
-    """The lines of a definition in any order: constraints may be written before columns or after."""
-    return sorted(line.strip().rstrip(",") for line in (sql or "").splitlines())
+    """The parts of a definition in any order: constraints may be written before columns or after."""
+    return sorted(part.strip() for part in re.split(r"[,\n]", sql or "") if part.strip())
 
 
 def differences(connection: Connection) -> list[object]:
