@@ -15,6 +15,7 @@ from gateway.store.database import Database
 from gateway.store.database_errors import DatabaseAway, DatabaseError
 from gateway.store.entries import Committed, Entry, LeaseLost, NewJob, Written
 from gateway.store.journal_transaction import Numbered, Outcome, write_batch
+from gateway.store.spending import PeriodsMissing, open_periods
 from gateway.store.withdrawal import withdraw
 
 log = structlog.stdlib.get_logger()
@@ -66,7 +67,7 @@ class Journal:
         self.left_out = 0  # notes that came after their lease was lost
 
     async def write(self, entry: Entry) -> Written:
-        """Returns when it is committed. Raises LeaseLost, or DatabaseError.
+        """Returns when it is committed. Raises LeaseLost, HoldRefused, or DatabaseError.
 
         After a DatabaseError a new job is not there, or will not be there for long; any other entry may have been
         written or not, and may be handed over again: calls, pictures and an end are not written twice, events may be.
@@ -183,7 +184,7 @@ class Journal:
         entries = [Numbered(each.number, each.entry) for each in batch if each.entry is not None]
         outcome = Outcome([], [])
         if entries:
-            outcome = await self._database.write(write_batch, entries, time.time())
+            outcome = await self._written(entries)
         self._tell(outcome.committed)
         answers = iter(outcome.answers)
         for each in batch:
@@ -191,6 +192,13 @@ class Journal:
             if isinstance(answer, LeaseLost) and each.answer is None and each.entry is not None:
                 self._left_out(each.entry.job)
             each.settle(answer)
+
+    async def _written(self, entries: Sequence[Numbered]) -> Outcome:
+        try:
+            return await self._database.write(write_batch, entries, time.time())
+        except PeriodsMissing as missing:
+            await self._database.write(open_periods, missing.allowances)
+            return await self._database.write(write_batch, entries, time.time())
 
     def _tell(self, committed: Sequence[Committed]) -> None:
         if not committed:

@@ -6,8 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Double, Table, bindparam, func, insert, literal_column, null, update
 from sqlalchemy.sql.expression import UpdateBase
 
-from gateway.store import event_log
-from gateway.store.entries import CallRow, Committed, Delivery, Entry, Finish, NewJob, PictureRow
+from gateway.store.entries import CallRow, Delivery, Entry, Finish, NewJob, PictureRow
 from gateway.store.event_log import JobEvent
 from gateway.store.prepared import INSERTS, Prepared
 from gateway.store.tables import calls, deliveries, jobs, pictures
@@ -27,7 +26,7 @@ def upsert(table: Table, *keys: str) -> Prepared:
 
 
 # Of a new job.
-NEVER_KNOWN = {"heir", "finished", "provider", "cost_micros", "result", "error", "held_micros", "budgets"}
+NEVER_KNOWN = {"heir", "finished", "provider", "cost_micros", "result", "error"}
 JOB_COLUMNS = [column.name for column in jobs.columns if column.name not in NEVER_KNOWN]
 INSERT_JOBS = Prepared(lambda _dialect: insert(jobs).values({name: bindparam(name) for name in JOB_COLUMNS}))
 UPSERT_CALLS = upsert(calls, "job", "number")
@@ -59,13 +58,17 @@ FINISH = Prepared(
         cost_micros=bindparam("as_cost"),
         leftover=bindparam("as_leftover"),
         request=null(),
+        held_micros=literal_column("0"),
     )
 )
+HOLD = Prepared(lambda _dialect: CHANGE.values(held_micros=bindparam("as_held"), budgets=bindparam("as_budgets")))
 
 
 @dataclass(slots=True)
 class Rows:
-    """Of calls and pictures the last word counts. `written` is the number of each job's last entry."""
+    """Of calls and pictures the last word counts. `written` is the number of each job's last entry, `held` what is held
+    for a job, and in which budgets.
+    """
 
     now: float
     new: dict[str, NewJob] = field(default_factory=dict[str, NewJob])
@@ -78,6 +81,7 @@ class Rows:
     )
     deliveries: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     events: list[JobEvent] = field(default_factory=list[JobEvent])
+    held: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
 
     def add(self, number: int, entry: Entry) -> None:
         job = entry.job
@@ -99,8 +103,8 @@ class Rows:
         """New jobs, which everything else refers to."""
         INSERT_JOBS.run(connection, [self.job_row(new) for new in self.new.values()])
 
-    def write(self, connection: Connection) -> list[Committed]:
-        """All the rest; the events last, because others wait for their lock."""
+    def write(self, connection: Connection) -> None:
+        """All the rest, but the events: others wait for their lock."""
         started = {job: at for job, at in self.started.items() if job not in self.new}
         noted = [job for job in self.written if job not in self.new and job not in started and job not in self.finished]
         UPSERT_CALLS.run(connection, [call_row(job, call) for (job, _number), call in self.calls.items()])
@@ -108,11 +112,13 @@ class Rows:
         INSERT_DELIVERIES.run(connection, self.deliveries)
         NOTE.run(connection, [{"job": job, "number": self.written[job]} for job in noted])
         START.run(connection, [{"job": job, "number": self.written[job], "at": at} for job, at in started.items()])
+        held = [(job, *held) for job, held in self.held.items() if job not in self.new]
+        HOLD.run(connection, [{"job": job, "as_held": micros, "as_budgets": places} for job, micros, places in held])
         FINISH.run(connection, [finish_row(job, self.written[job], end) for job, end in self.finished.items()])
-        return event_log.append(connection, self.events)
 
     def job_row(self, new: NewJob) -> dict[str, Any]:
         started = self.started.get(new.id)
+        held, budgets = self.held.get(new.id, (0, None))
         return {
             "id": new.id,
             "team": new.team,
@@ -134,6 +140,8 @@ class Rows:
             "deleting": False,
             "created": new.created,
             "started": started,
+            "held_micros": held,
+            "budgets": budgets,
         }
 
 

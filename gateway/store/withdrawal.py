@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, delete, update
 
-from gateway.store import event_log
+from gateway.store import event_log, spending
 from gateway.store.entries import NewJob
 from gateway.store.journal_rows import FIRST_ATTEMPT
+from gateway.store.settlement import unpacked_places
 from gateway.store.tables import idempotency, jobs
 
 # `written` is still the number of the entry it began with: nobody has gone on with it.
@@ -22,7 +23,7 @@ REMOVE = (
         jobs.c.written == bindparam("number"),
         jobs.c.finished.is_(None),
     )
-    .returning(jobs.c.id)
+    .returning(jobs.c.held_micros, jobs.c.budgets)
 )
 FREE_KEY = delete(idempotency).where(idempotency.c.job == bindparam("job"))
 RESTORE_LEFTOVER = (
@@ -33,10 +34,17 @@ RESTORE_LEFTOVER = (
 
 
 def withdraw(connection: Connection, new: Sequence[tuple[int, NewJob]]) -> None:
-    """With what they took: their keys are free again, and pictures that failed jobs left can be used by the next."""
+    """With what they took: nothing is held for them, their keys are free again, and pictures that failed jobs left can be
+    used by the next.
+    """
     event_log.wait_for_others(connection)  # the transaction that nobody waited for may be committing just now
     for number, job in new:
         began = {"its_owner": job.owner, "its_attempt": 0 if job.owner is None else FIRST_ATTEMPT}
-        if connection.execute(REMOVE, {"job": job.id, "number": number, **began}).one_or_none() is not None:
+        removed = connection.execute(REMOVE, {"job": job.id, "number": number, **began}).one_or_none()
+        if removed is not None:
+            places = unpacked_places(removed.budgets)
+            purses = spending.lock(connection, places, ())
+            purses.release(places, removed.held_micros)
+            purses.save(connection)
             connection.execute(FREE_KEY, {"job": job.id})
             connection.execute(RESTORE_LEFTOVER, {"of": job.team, "hash": job.body, "job": job.id})

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Literal
 
+from gateway.store.periods import Period
 from normalizers.asked import ResponseFormat
 
 Role = Literal["user", "team_admin", "admin"]
-Period = Literal["day", "month", "total"]
 Patterns = tuple[str, ...] | None  # names, where a star stands for anything; None: all
 
 ADMIN_KEY = "admin"  # the id of the key that the configuration names
@@ -90,10 +89,3 @@ class Caller:
 
 def among(patterns: Patterns, name: str) -> bool:
     return patterns is None or any(fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def period_name(period: Period, moment: float) -> str:
-    """`2026-11-21`, `2026-11` or `total`; days and months are those of UTC, `moment` is Unix seconds."""
-    if period == "total":
-        return "total"
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d" if period == "day" else "%Y-%m")
