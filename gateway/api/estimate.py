@@ -62,4 +62,7 @@ def candidate_row(entry: Plan | Exclusion, at: Deps) -> dict[str, Any]:
         trouble = at.routing.health.trouble(entry.offer)
         why = None if trouble is None else {"param": None, "code": "unhealthy", "reason": trouble.reason}
         return {**planned_row(entry, title), "excluded": why}
-    return excluded_row(entry.offer, title, available=entry.configured, param=entry.param, reason=entry.reason)
+    available = entry.offer.provider in at.adapters
+    return excluded_row(
+        entry.offer, title, available=available, param=entry.param, reason=entry.reason, code=entry.code
+    )

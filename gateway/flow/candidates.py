@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from gateway.errors import (
     GatewayError,
@@ -11,6 +12,7 @@ from gateway.errors import (
     NoProvider,
     UnsupportedParameter,
 )
+from gateway.flow.allowed import not_allowed
 from gateway.flow.deps import Deps
 from gateway.flow.order import Order
 from normalizers.aliases import SPELLINGS
@@ -20,19 +22,27 @@ from normalizers.offer import Offer, Operation
 from normalizers.plan import Plan, plan
 
 PICTURED: tuple[Operation, Operation] = ("image_to_image", "edit")
+ExclusionCode = Literal["no_provider", "unsupported_parameter", "not_allowed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """An offer that cannot serve: its provider is not configured, or a parameter cannot be honoured there."""
+    """An offer that cannot serve: its provider is not configured, a parameter cannot be honoured there, or the caller's
+    key may not use it.
+    """
 
     offer: Offer
     reason: str
     param: str | None = None
+    code: ExclusionCode = "unsupported_parameter"
 
     @property
     def configured(self) -> bool:
-        return self.param is not None
+        return self.code != "no_provider"
+
+    @property
+    def forbidden(self) -> bool:
+        return self.code == "not_allowed"
 
     @property
     def mendable(self) -> bool:
@@ -70,8 +80,11 @@ def consider(order: Order, at: Deps) -> list[Plan | Exclusion]:
 
 
 def consider_one(order: Order, offer: Offer, at: Deps) -> Plan | Exclusion:
+    if not order.caller.may_use(offer.model, offer.provider):
+        return Exclusion(offer, f"this key may not use {offer.id}", "model", "not_allowed")
     if offer.provider not in at.adapters:
-        return Exclusion(offer, f"{at.titles[offer.provider]} is not configured; {at.missing[offer.provider]}")
+        reason = f"{at.titles[offer.provider]} is not configured; {at.missing[offer.provider]}"
+        return Exclusion(offer, reason, code="no_provider")
     try:
         return plan(order.asked, offer, order.options, at.catalog.known)
     except Refused as refused:
@@ -115,10 +128,15 @@ def cannot(order: Order, at: Deps) -> str:
 
 
 def nobody(order: Order, excluded: Iterable[Exclusion], at: Deps) -> GatewayError:
-    """The first reason that the caller can do something about, else the first of a configured offer."""
-    reasons = list(excluded)
-    if not reasons:
+    """The first reason that the caller can do something about, else the first of a configured offer. What the key may
+    not use anyway counts for nothing beside it.
+    """
+    everything = list(excluded)
+    if not everything:
         return UnsupportedParameter(f"model: {order.asked.model} {cannot(order, at)}", param="model")
+    reasons = [reason for reason in everything if not reason.forbidden]
+    if not reasons:
+        return not_allowed(order.caller, order.asked.model, order.found.offers)
     refusals = [reason for reason in reasons if reason.configured]
     if not refusals:
         told = "; ".join(dict.fromkeys(reason.reason for reason in reasons))

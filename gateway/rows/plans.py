@@ -42,9 +42,10 @@ def planned_row(plan: Plan, title: str, *, available: bool = True) -> dict[str, 
     }
 
 
-def excluded_row(offer: Offer, title: str, *, available: bool, param: str | None, reason: str) -> dict[str, Any]:
-    """An offer that cannot: because of a parameter, or (`param` is None) because its provider is not configured."""
-    code = "no_provider" if param is None else "unsupported_parameter"
+def excluded_row(
+    offer: Offer, title: str, *, available: bool, param: str | None, reason: str, code: str = "unsupported_parameter"
+) -> dict[str, Any]:
+    """An offer that cannot serve: because of a parameter, or as `code` says."""
     return {
         **named(offer, title),
         "available": available,
