@@ -22,6 +22,7 @@ EXPOSED = (
 )
 MAX_AGE = b"86400"  # seconds that a browser may remember a preflight's answer
 SENDABLE = re.compile(rb"[A-Za-z0-9-, ]{1,4000}")
+PROBED = {"/healthz", "/readyz", "/metrics"}  # asked by what knows an address and no name: probes, Prometheus
 
 
 class Front:
@@ -72,7 +73,7 @@ class Front:
                 self.telemetry.finished(outcome)
 
     def check_host(self, scope: Scope) -> None:
-        if not self.hosts:
+        if not self.hosts or scope["path"] in PROBED:
             return
         host = header(scope, b"host").decode("latin-1").lower()
         name = host if host.endswith("]") else host.rpartition(":")[0] or host

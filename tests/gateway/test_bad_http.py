@@ -183,4 +183,6 @@ def test_a_forged_host_is_refused(start: Start, simulators: Simulators) -> None:
         assert host not in answer.text
     for host in ("127.0.0.1", "127.0.0.1:8080", "a.easel.example", "A.Easel.Example:443", "[::1]", "[::1]:80"):
         assert gateway.http.get("/v1/models", headers={"host": host}).status_code == 200
+    for path in ("/healthz", "/readyz", "/metrics"):
+        assert gateway.http.get(path, headers={"host": "10.1.2.3:8080"}).status_code == 200, "a probe knows no names"
     assert_nothing_spent(gateway, simulators)
