@@ -31,6 +31,7 @@ from gateway.settings_tables import (
     Secrets,
     Server,
     Storage,
+    Telemetry,
 )
 from providers.registry import BUILT_IN, ProviderSettings
 
@@ -76,6 +77,7 @@ class Settings(BaseSettings):
     cache: Cache = Cache()
     defaults: Defaults = Defaults()
     pricing: Pricing = Pricing()
+    telemetry: Telemetry = Telemetry()
     secrets: Secrets = Secrets()
     providers: dict[str, Provider] = {}
     models: dict[str, Route] = {}

@@ -111,6 +111,13 @@ class Pricing(Part):
     usd_per_cny: Dollars = 0.14
 
 
+class Telemetry(Part):
+    traces: Literal["off", "otlp"] = "off"
+    service_name: str = Field(default="easel", min_length=1, max_length=100)
+    sample: float = Field(default=1.0, ge=0, le=1, allow_inf_nan=False)
+    trust_traceparent: bool = False
+
+
 class Secrets(Part):
     key: SecretStr | None = None
 

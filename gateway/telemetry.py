@@ -12,6 +12,8 @@ from typing import Any, TypeVar, cast
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from gateway.tracing import OFF, Tracing
+
 log = structlog.stdlib.get_logger()
 
 Metric = TypeVar("Metric", Counter, Gauge, Histogram)
@@ -96,6 +98,7 @@ class Telemetry:
             "easel_deletions_failed", "Deletions that are tried again later", ["where"], registry=registry
         )
         self._children: dict[tuple[Any, ...], Any] = {}
+        self.tracing: Tracing = OFF
 
     def finished(self, outcome: Outcome) -> None:
         """Count a request and write its log line."""
@@ -121,6 +124,7 @@ class Telemetry:
             images=outcome.images,
             cost_micros=outcome.cost,
             cache=outcome.cache,
+            **({"trace_id": self.tracing.trace_id()} if self.tracing.on else {}),
         )
 
     def called(self, provider: str, outcome: str, seconds: float) -> None:

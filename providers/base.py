@@ -36,6 +36,7 @@ class Call:
     `images` how many pictures it asks for. `want` says what serves the caller best: a URL that can be handed on, or the
     picture itself. `id` is ours, unique per call: `req_….2` is the third call of a request. `partial_images` is how
     many previews of each picture somebody waits for; `webhook` where the provider may say that the call is over.
+    `traceparent` names the call in a trace of ours: it is for workers of our own, and no provider's business.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Call:
     want: Want
     partial_images: int = 0
     webhook: str | None = None
+    traceparent: str | None = None
 
     def __repr__(self) -> str:
         return f"<Call {self.id} {self.operation} {self.upstream} images={self.images}>"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gateway.jobs.hook_tokens import is_callable
+from gateway.otlp import MISSING, installed
 from gateway.settings import Settings
 from normalizers.errors import TableError
 from providers.base_urls import check_base_url
@@ -46,6 +47,7 @@ def of_mistakes(settings: Settings) -> list[Finding]:
     findings.extend(of_routes(settings, offered))
     findings.extend(finding for provider in providers.values() for finding in of_addresses(provider))
     findings.extend(of_hooks(settings))
+    findings.extend(of_traces(settings))
     return findings
 
 
@@ -81,6 +83,13 @@ def of_hooks(settings: Settings) -> Iterator[Finding]:
         elif not is_callable(settings.server.public_url or ""):
             remedy = "set server.public_url to the https address at which the provider reaches this gateway"
             yield Finding("wrong", where, remedy)
+
+
+def of_traces(settings: Settings) -> Iterator[Finding]:
+    """Where they go stands in the environment, perhaps with a password, and is not told."""
+    if settings.telemetry.traces == "otlp":
+        there = installed()
+        yield Finding("fine" if there else "wrong", "telemetry.traces", "can be sent" if there else MISSING)
 
 
 def of_key(provider: ProviderSettings, settings: Settings) -> Finding:

@@ -41,7 +41,8 @@ def keys_of(plan: Plan, order: Order) -> list[str]:
 async def look_up(order: Order, plans: Sequence[Plan], at: Deps) -> Found:
     """What the cache knows, without the intention to draw the rest."""
     keys = [key for plan in plans for key in keys_of(plan, order)]
-    records = await at.records.get_many(order.caller.team, keys)
+    with at.telemetry.tracing.store("cache"):
+        records = await at.records.get_many(order.caller.team, keys)
     return best(plans, await still_there(keys, records, order, at))
 
 
@@ -70,7 +71,8 @@ async def look_up_or_draw(order: Order, plans: Sequence[Plan], at: Deps) -> Draw
     waited_with: Found | None = None
     leader: str | None = None
     while True:
-        claim = await at.claims.claim(order.caller.team, run, order.id, keys, plans[0].n)
+        with at.telemetry.tracing.store("cache"):
+            claim = await at.claims.claim(order.caller.team, run, order.id, keys, plans[0].n)
         if claim.held and leader is not None:
             await follow(leader, run, order, at)
             leader = None
@@ -136,7 +138,8 @@ async def draw_on(order: Order, plans: Sequence[Plan], at: Deps) -> Drawn:
         return await draw_uncached(order, plans, at)
     keys = [key for plan in plans for key in keys_of(plan, order)]
     run = run_of(keys, plans, order)
-    claim = await at.claims.claim(order.caller.team, run, order.id, keys, plans[0].n)
+    with at.telemetry.tracing.store("cache"):
+        claim = await at.claims.claim(order.caller.team, run, order.id, keys, plans[0].n)
     return await draw_and_remember(order, plans, dict(zip(keys, claim.records, strict=True)), run, at, waited=False)
 
 
@@ -190,7 +193,8 @@ async def remember(order: Order, plans: Sequence[Plan], drawn: Drawn, run: str, 
         if picture.cache == "miss" and (picture.hash or not order.options.keep)
     }
     owner = NOBODY if order.record.lost else order.id
-    await at.claims.finish(order.caller.team, run, owner, records, at.settings.cache.ttl)
+    with at.telemetry.tracing.store("cache"):
+        await at.claims.finish(order.caller.team, run, owner, records, at.settings.cache.ttl)
 
 
 def as_shared(drawn: Drawn) -> Drawn:

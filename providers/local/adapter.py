@@ -105,7 +105,7 @@ class Local:
 async def _post(http: Http, call: Call, listener: Listener | None) -> HttpAnswer:
     body = {"response_format": "b64_json", "model": call.upstream, **call.payload}
     body = body if listener is None else as_stream(body, call)
-    named = {"x-request-id": call.id}
+    named = {"x-request-id": call.id, **({"traceparent": call.traceparent} if call.traceparent else {})}
     if call.operation == "generate":
         return await http.post("/v1/images/generations", json=body, headers=named, listener=listener)
     form = multipart.encode(body)
