@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from starlette.routing import BaseRoute, Route, Router
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.api import docs
 from gateway.api.auth import Keys
@@ -18,18 +18,21 @@ from gateway.api.jobs import job_routes
 from gateway.api.models import Model, Models
 from gateway.api.orders import Orders
 from gateway.api.teams import Team
+from gateway.api.tracing import TracedRequests
 from gateway.api.waiting import Waiting
 from gateway.api.webhook_secrets import OneWebhookSecret, WebhookSecrets
+from gateway.flow.adapters import Adapters
 from gateway.flow.deps import Deps
 from gateway.flow.finish import Finisher
 from gateway.flow.gate import Gate
 from gateway.flow.room import Room
 from gateway.flow.routing import Routing, places_of
 from gateway.flow.shared import SharedRuns
-from gateway.job_side import JobSide, build_job_side, open_jobs_database
+from gateway.job_side import JobSide, build_job_side, open_jobs_database, seal_of
 from gateway.jobs.events import Events
 from gateway.jobs.other_jobs import OtherJobs
 from gateway.keys import hash_key
+from gateway.otlp import open_tracing
 from gateway.settings import Settings
 from gateway.store.claims import Claims
 from gateway.store.database import Database
@@ -39,8 +42,9 @@ from gateway.store.redis import RedisConnection, connect
 from gateway.store.runs import Runs, lease_ms
 from gateway.store.secrets import Secrets, load_or_create
 from gateway.telemetry import Telemetry
+from gateway.tenancy.own_keys import OwnKeys
 from providers.guard import Guard
-from providers.registry import build_adapter, download_headers, own_origins, read_catalog
+from providers.registry import read_catalog
 
 PREFIXES = ("/v1", "/openai/v1")
 SOURCE_CONNECTIONS = 16  # pictures that callers point to, fetched at once by all requests together
@@ -54,6 +58,7 @@ class App:
         self.telemetry = Telemetry()
         self.router = Router(redirect_slashes=False)
         self.front = Front(self.router, self.telemetry, settings.server.allowed_hosts, settings.server.cors_origins)
+        self.entry: ASGIApp = self.front
         self.deps: Deps | None = None
         self.jobs: JobSide | None = None
         self.failure: str | None = None  # why it did not start
@@ -64,7 +69,7 @@ class App:
         if scope["type"] == "lifespan":
             await self.lifespan(receive, send)
         else:
-            await self.front(scope, receive, send)
+            await self.entry(scope, receive, send)
 
     async def lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -83,6 +88,7 @@ class App:
         """Raises what `easel check` would report: a bad table, a store that cannot run."""
         kept = load_or_create(self.settings.server.data_dir)  # first: it names a directory that cannot be
         try:
+            self.telemetry.tracing = open_tracing(self.settings.telemetry, self._stack)
             database = await open_jobs_database(self.settings, self._stack)
             self.deps, events, redis = await build(self.settings, self.telemetry, database, self._stack)
             self.jobs = await build_job_side(self.deps, database, events, redis, self._stack)
@@ -91,6 +97,8 @@ class App:
             await self._stack.aclose()
             raise
         self.router.routes[:] = routes(self.deps, self.jobs, redis, keys_of(self.settings, kept))
+        if self.telemetry.tracing.on:
+            self.entry = TracedRequests(self.front, self.telemetry.tracing, self.router.routes)
 
     def end(self) -> None:
         """No stream of events holds up the end. May be called from another thread."""
@@ -112,16 +120,9 @@ async def build(
     """Everything the pipeline works with; the stack closes it again."""
     providers = settings.provider_settings()
     catalog = read_catalog(providers, settings.routes())
-    adapters = {name: build_adapter(provider) for name, provider in providers.items() if provider.configured}
-    for adapter in adapters.values():
-        stack.push_async_callback(adapter.close)
-    downloads = {
-        name: Guard(own_origins(provider), headers=download_headers(provider))
-        for name, provider in providers.items()
-        if provider.configured
-    }
-    for guard in downloads.values():
-        stack.push_async_callback(guard.close)
+    routing = Routing(settings.models, places_of(providers))
+    adapters = Adapters(providers, routing, OwnKeys(database, seal_of(settings)))
+    stack.push_async_callback(adapters.close)
     foreign = Guard(max_connections=SOURCE_CONNECTIONS)
     stack.push_async_callback(foreign.close)
     finisher = Finisher()
@@ -139,7 +140,6 @@ async def build(
         adapters=adapters,
         titles={name: provider.title for name, provider in providers.items()},
         missing={name: provider.remedy for name, provider in providers.items()},
-        downloads=downloads,
         foreign=foreign,
         finisher=finisher,
         pictures=Pictures.open(settings.storage.url, settings.server.data_dir),
@@ -150,7 +150,7 @@ async def build(
         others=OtherJobs(database, events),
         gate=Gate(settings.server.max_in_flight),
         room=Room(settings.server.max_held_mb * 1024 * 1024),
-        routing=Routing(settings.models, places_of(providers)),
+        routing=routing,
         telemetry=telemetry,
         signing_keys=signing_keys(settings),
     )

@@ -53,13 +53,18 @@ async def open_jobs_database(settings: Settings, stack: AsyncExitStack) -> Datab
     return database
 
 
+def seal_of(settings: Settings) -> Seal:
+    """What teams' secrets are sealed with. Raises SecretsError."""
+    configured = settings.secrets.key
+    return Seal.of(configured.get_secret_value() if configured else None, settings.server.data_dir)
+
+
 async def build_job_side(
     at: Deps, database: Database, events: Events, redis: RedisConnection, stack: AsyncExitStack
 ) -> JobSide:
     """Everything runs when this returns; the stack ends it: jobs first, then what they tell."""
     settings = at.settings
-    configured = settings.secrets.key
-    seal = Seal.of(configured.get_secret_value() if configured else None, settings.server.data_dir)
+    seal = seal_of(settings)
     guard = delivery_guard(settings.delivery.own_origins)
     stack.push_async_callback(guard.close)
     shown = ShownJobs(at, database, events)

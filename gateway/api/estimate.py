@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gateway.flow.access import Reach
 from gateway.flow.candidates import Exclusion
 from gateway.flow.deps import Deps
 from gateway.flow.quoting import QUOTED
@@ -55,14 +56,14 @@ def component(metric: str, quantity: float, unit: int | None, total: int | None)
     }
 
 
-def candidate_row(entry: Plan | Exclusion, at: Deps) -> dict[str, Any]:
+def candidate_row(entry: Plan | Exclusion, reach: Reach, at: Deps) -> dict[str, Any]:
     """An offer's calls and decisions, or why it is left out; one in trouble has both."""
     title = at.titles[entry.offer.provider]
     if isinstance(entry, Plan):
-        trouble = at.routing.health.trouble(entry.offer)
+        trouble = reach.health(entry.offer).trouble(entry.offer)
         why = None if trouble is None else {"param": None, "code": "unhealthy", "reason": trouble.reason}
         return {**planned_row(entry, title), "excluded": why}
-    available = entry.offer.provider in at.adapters
+    available = entry.offer.provider in reach
     return excluded_row(
         entry.offer, title, available=available, param=entry.param, reason=entry.reason, code=entry.code
     )

@@ -10,6 +10,7 @@ from gateway.flow.deps import Deps
 from gateway.jobs.jobs import Jobs
 from gateway.store.database import Database, DatabaseError
 from gateway.store.processes import queue_length
+from gateway.store.provider_keys import any_keys
 from gateway.store.redis import RedisConnection
 
 WELL_FOR = 1.0  # seconds that a working store is taken for one
@@ -58,15 +59,22 @@ class Ready:
             return str(wrong)
         return None
 
+    async def teams_have_keys(self) -> bool:
+        """Whether any team brings its own to a provider."""
+        try:
+            return await self.database.read(any_keys)
+        except DatabaseError:
+            return False
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         storage, jobs = await self.storage(), await self.jobs()
-        ready = storage is None and jobs is None and bool(self.at.adapters)
+        ready = storage is None and jobs is None and (bool(self.at.adapters.ours) or await self.teams_have_keys())
         checks = {
             "redis": "ok" if self.redis.up else "down",
             "database": jobs or "ok",
             "storage": storage or "ok",
             "catalog": f"{len(self.at.catalog.entries)} models",
-            "providers": f"{len(self.at.adapters)} configured",
+            "providers": f"{len(self.at.adapters.ours)} configured",
         }
         await send_json(200 if ready else 503, {"status": "ready" if ready else "not_ready", "checks": checks}, send)
 

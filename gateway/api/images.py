@@ -64,7 +64,7 @@ class PlanRoute:
         with self.at.room.open() as held:
             order = await self.order(scope, arriving(scope, receive, held, self.at))
         read_manner(scope, order.asked.fields, self.at.settings)
-        rows = [candidate_row(entry, self.at) for entry in consider(order, self.at)]
+        rows = [candidate_row(entry, order.reach, self.at) for entry in consider(order, self.at)]
         await send_json(200, plan_answer(order.found.entry.facts.id, order.operation, rows), send)
 
 

@@ -17,9 +17,9 @@ class Models:
         self.keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.keys.caller(scope["headers"])
-        at = self.at
-        data = [model_row(entry, at.titles, at.adapters) for entry in at.catalog.entries.values()]
+        caller, at = await self.keys.caller(scope["headers"]), self.at
+        reach = await at.adapters.of(caller.team)
+        data = [model_row(entry, at.titles, reach) for entry in at.catalog.entries.values()]
         await send_json(200, {"object": "list", "data": data}, send)
 
 
@@ -33,6 +33,7 @@ class Model:
         self.keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.keys.caller(scope["headers"])
+        caller = await self.keys.caller(scope["headers"])
         entry = find_model(scope["path_params"]["id"], self.at).entry
-        await send_json(200, model_row(entry, self.at.titles, self.at.adapters), send)
+        reach = await self.at.adapters.of(caller.team)
+        await send_json(200, model_row(entry, self.at.titles, reach), send)

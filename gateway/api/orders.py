@@ -80,7 +80,7 @@ class Orders:
         if has_guides(asked.fields, native_pictures(found), self.at.catalog.known.slugs):
             return await self.loaded(scope, asked, found, "generate", caller)
         checked_texts(asked.fields)
-        return self.order(scope, asked, found, "generate", caller)
+        return await self.order(scope, asked, found, "generate", caller)
 
     async def with_pictures(self, scope: Scope, asked: Asked, caller: Caller) -> Order:
         wants_strength = any(asked.fields.get(name) is not None for name in STRENGTH)
@@ -89,7 +89,7 @@ class Orders:
 
     async def loaded(self, scope: Scope, asked: Asked, found: Found, operation: Operation, caller: Caller) -> Order:
         """With the caller's pictures read and checked; an order that nobody could serve loads none."""
-        order = self.order(scope, asked, found, operation, caller)
+        order = await self.order(scope, asked, found, operation, caller)
         if not found.offers:
             raise nobody(order, (), self.at)
         slugs = self.at.catalog.known.slugs
@@ -107,7 +107,7 @@ class Orders:
             raise deadline_passed(order) from None
         return replace(order, asked=replace(asked, fields=fields), sent=SentPictures(contents))
 
-    def order(self, scope: Scope, asked: Asked, found: Found, operation: Operation, caller: Caller) -> Order:
+    async def order(self, scope: Scope, asked: Asked, found: Found, operation: Operation, caller: Caller) -> Order:
         outcome: Outcome = scope["easel"]
         outcome.model = found.entry.facts.id
         settings = self.at.settings
@@ -122,6 +122,7 @@ class Orders:
             found=found,
             operation=operation,
             caller=caller,
+            reach=await self.at.adapters.of(caller.team),
             options=options,
             started=outcome.started,
             deadline=outcome.started + settings.jobs.deadline,

@@ -28,9 +28,9 @@ async def bring_in(
     drawn.usage = add_usage(drawn.usage, answer.extra.get("usage"))
     pairs = zip(images, sent.indexes, strict=False)
     if all(await together([take_one(image, index, order, drawn, at, plan=plan) for image, index in pairs])):
-        at.routing.health.succeeded(plan.offer, started)
+        order.reach.health(plan.offer).succeeded(plan.offer, started)
     else:
-        at.routing.health.failed(plan.offer, Kind.BROKEN, started)
+        order.reach.health(plan.offer).failed(plan.offer, Kind.BROKEN, started)
     made = sum(index in drawn.pictures for index in sent.indexes)
     order.record.ended(sent, "done", images=made, cost=cost)
     note(drawn, plan, "ok", made, at.routing.now() - started)

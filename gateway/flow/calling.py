@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from functools import partial
 
 from gateway.flow.deps import Deps
 from gateway.flow.order import Order
 from gateway.flow.record import SentCall
+from gateway.tracing import IMAGES, OUTCOME
 from providers.base import Adapter, Answer, Call, Direct, Queued, Shows, Ticket, Watch
 from providers.errors import Kind, ProviderError
 from providers.polling import follow
@@ -32,6 +34,22 @@ class NotWritten(NotSent):
         super().__init__(provider, "the database, which keeps what is paid for, does not answer")
 
 
+class OverBudget(NotSent):
+    """`owner` is the id of the key or team whose budget does not allow it, here or anywhere else."""
+
+    def __init__(self, provider: str, owner: str) -> None:
+        super().__init__(provider, "the budget does not allow it")
+        self.owner = owner
+
+
+class KeyGone(NotSent):
+    """The team has deleted its own key there, and nobody else's is used in its place."""
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(provider, "the team's own key there was deleted")
+        self.kind = Kind.KEY
+
+
 class Stopped(NotSent):
     """The request was cancelled before the call."""
 
@@ -49,19 +67,25 @@ async def ask(
 
     Raises ProviderError, TooLate when there is no time to send it.
     """
-    adapter, started = at.adapters[sent.provider], time.monotonic()
+    adapter, started = order.reach[sent.provider].adapter, time.monotonic()
     if ticket is None and started >= order.deadline:  # on an open connection it goes out before a timeout can cancel it
         raise TooLate(adapter.name, "the deadline has passed")
     outcome = "ok"
-    try:
-        with at.telemetry.calling(adapter.name):
-            return await send(adapter, call, sent, order, ticket=ticket, watch=watch)
-    except ProviderError as error:
-        outcome = error.kind.value
-        error.provider = error.provider or adapter.name
-        raise
-    finally:
-        at.telemetry.called(adapter.name, outcome, time.monotonic() - started)
+    trying = at.telemetry.tracing.attempt(adapter.name, sent.offer, sent.id, call.images)
+    with at.telemetry.calling(adapter.name), trying as attempt:
+        call = replace(call, traceparent=attempt.traceparent) if attempt.recorded else call
+        try:
+            answer = await send(adapter, call, sent, order, ticket=ticket, watch=watch)
+            attempt.tell({IMAGES: len(answer.images)})
+            return answer
+        except ProviderError as error:
+            outcome = error.kind.value
+            attempt.failed(outcome)
+            error.provider = error.provider or adapter.name
+            raise
+        finally:
+            attempt.tell({OUTCOME: outcome})
+            at.telemetry.called(adapter.name, outcome, time.monotonic() - started)
 
 
 async def send(

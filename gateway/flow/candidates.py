@@ -73,16 +73,20 @@ def consider(order: Order, at: Deps) -> list[Plan | Exclusion]:
 
     Raises for what no offer could mend.
     """
-    considered = [consider_one(order, offer, at) for offer in order.found.offers]
+    with at.telemetry.tracing.plan(order.found.entry.facts.id):
+        considered = [consider_one(order, offer, at) for offer in order.found.offers]
     plans = [entry for entry in considered if isinstance(entry, Plan)]
     excluded = [entry for entry in considered if isinstance(entry, Exclusion)]
-    return [*at.routing.expected(order.found.entry.facts.id, plans), *excluded]
+    return [*at.routing.expected(order.found.entry.facts.id, plans, order.reach.health), *excluded]
 
 
 def consider_one(order: Order, offer: Offer, at: Deps) -> Plan | Exclusion:
     if not order.caller.may_use(offer.model, offer.provider):
         return Exclusion(offer, f"this key may not use {offer.id}", "model", "not_allowed")
-    if offer.provider not in at.adapters:
+    if offer.provider not in order.reach:
+        if offer.provider in order.reach.closed:
+            why = f"{at.titles[offer.provider]}: {order.reach.closed[offer.provider]}"
+            return Exclusion(offer, why, code="no_provider")
         reason = f"{at.titles[offer.provider]} is not configured; {at.missing[offer.provider]}"
         return Exclusion(offer, reason, code="no_provider")
     try:
@@ -109,7 +113,7 @@ def candidates(order: Order, at: Deps) -> list[Plan]:
 
 def first_asked(order: Order, at: Deps) -> Plan:
     """The plan of the candidate that would be asked first now. Raises when no offer can serve."""
-    return at.routing.expected(order.found.entry.facts.id, candidates(order, at))[0]
+    return at.routing.expected(order.found.entry.facts.id, candidates(order, at), order.reach.health)[0]
 
 
 def bad_value(wrong: BadValue) -> GatewayError:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gateway.flow.adapters import Adapters
 from gateway.flow.finish import Finisher
 from gateway.flow.gate import Gate
 from gateway.flow.others import Others
@@ -16,22 +17,21 @@ from gateway.store.records import Records
 from gateway.store.runs import Runs
 from gateway.telemetry import Telemetry
 from normalizers.catalog import Catalog
-from providers.base import Adapter, Downloads
+from providers.base import Downloads
 
 
 @dataclass(frozen=True, slots=True)
 class Deps:
-    """`adapters` holds the configured providers; `titles` are names for people, `missing` what to set for the rest.
+    """`adapters` says what a team can ask; `titles` are names for people, `missing` what to set for those that are off.
 
-    `downloads` fetch what a provider points to, `foreign` what a caller does: it trusts no host.
+    `foreign` fetches what a caller points to: it trusts no host.
     """
 
     settings: Settings
     catalog: Catalog
-    adapters: Mapping[str, Adapter]
+    adapters: Adapters
     titles: Mapping[str, str]
     missing: Mapping[str, str]
-    downloads: Mapping[str, Downloads]
     foreign: Downloads
     finisher: Finisher
     pictures: Pictures

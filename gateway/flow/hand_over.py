@@ -49,7 +49,7 @@ async def wire_form(source: Source, plan: Plan, order: Order, at: Deps) -> str |
     content = await prepared(source, order, at)
     format = "png" if source.prepare else source.format
     provider = plan.offer.provider
-    adapter = at.adapters[provider]
+    adapter = order.reach[provider].adapter
     public = is_reachable(at.settings.server.public_url)
     way = choose_way(plan.offer.sources, len(content), uploads=isinstance(adapter, Uploads), public=public)
     content_type = f"image/{format}"

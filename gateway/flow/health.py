@@ -22,9 +22,9 @@ LONGEST_WISH = 600.0  # seconds; a provider that asks for more is tried again af
 Admission = Literal["yes", "probe", "no"]
 
 _MEANING = {
-    Kind.KEY: "it does not accept our key",
-    Kind.NOT_ALLOWED: "our key may not use this model",
-    Kind.CREDIT: "our account there has no credit",
+    Kind.KEY: "it does not accept {whose} key",
+    Kind.NOT_ALLOWED: "{whose} key may not use this model",
+    Kind.CREDIT: "{whose} account there has no credit",
     Kind.BUSY: "it cannot be reached or is overloaded",
     Kind.FAILED: "its calls fail",
     Kind.TIMEOUT: "it does not finish in time",
@@ -47,10 +47,11 @@ class Trouble(NamedTuple):
 
 
 class Health:
-    """What is known of the providers and their offers. `clock` is monotonic, in seconds."""
+    """What is known of the providers and their offers, for `whose` account. `clock` is monotonic, in seconds."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, whose: str = "our") -> None:
         self._clock = clock
+        self._whose = whose
         self._providers: dict[str, Breaker] = {}
         self._offers: dict[str, Breaker] = {}
         self._probes: dict[str, list[Breaker]] = {}
@@ -147,7 +148,8 @@ class Health:
         for breaker, who in zip(self._breakers(offer), (offer.provider, offer.id), strict=True):
             state, refused = breaker.state(now), breaker.kind in REFUSED
             if state == "open":
-                why = f"{who} is left alone for another {seconds(breaker.until - now)}: {_MEANING[breaker.kind]}"
+                meaning = _MEANING[breaker.kind].format(whose=self._whose)
+                why = f"{who} is left alone for another {seconds(breaker.until - now)}: {meaning}"
                 yield Trouble("open", why, breaker.until, refused)
             elif state == "half_open" and breaker.probing:
                 yield Trouble("probing", f"another request is finding out whether {who} works again", now, refused)

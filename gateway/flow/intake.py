@@ -160,7 +160,8 @@ async def download(url: str, provider: str, order: Order, at: Deps) -> bytes:
         try:
             with at.telemetry.stage("download"):
                 most = at.finisher.bounds.max_bytes
-                got = await at.downloads[provider].fetch(url, max_bytes=most, deadline=order.deadline)
+                with order.reach[provider] as access:
+                    got = await access.downloads.fetch(url, max_bytes=most, deadline=order.deadline)
             at.telemetry.downloaded(len(got.content))
             if sniff(got.content[:ENOUGH_BYTES]) is not None or pages == PAGES:
                 return got.content
@@ -183,7 +184,7 @@ async def keep(picture: Picture, order: Order, at: Deps) -> Picture:
     """
     content = decoded(picture)
     try:
-        with at.telemetry.stage("store"):
+        with at.telemetry.stage("store"), at.telemetry.tracing.store("picture"):
             stored = await at.pictures.put(order.caller.team, content, picture.format)
     except PictureStoreError as wrong:
         log.warning("picture_not_stored", request_id=order.id, error=str(wrong))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from gateway.flow.access import Reach
 from gateway.flow.record import Record, Unrecorded
 from gateway.flow.sent_pictures import SentPictures
 from gateway.tenancy.caller import Caller
@@ -19,13 +20,15 @@ BASE64_FAMILIES = ("gpt-image", "chatgpt-image")
 @dataclass(frozen=True, slots=True)
 class Order:
     """`started` is an instant of `time.monotonic()`, so is `deadline`, when the work ends: its caller may have left by
-    then. `base_url` begins the URLs handed out, `sent` are the pictures that came with the request.
+    then. `base_url` begins the URLs handed out, `sent` are the pictures that came with the request, `reach` the
+    providers that its team can ask.
     """
 
     id: str
     asked: Asked
     found: Found
     caller: Caller
+    reach: Reach
     options: Options
     started: float
     deadline: float

@@ -18,9 +18,13 @@ QUOTE_SECONDS = 2.0  # how long a dry run waits for it; later it goes by the tab
 
 async def quoted(plan: Plan, order: Order, at: Deps) -> int | None:
     """Micro-dollars for all pictures; None where the table's price, or that of whoever runs the gateway, has to do."""
-    adapter = at.adapters[plan.offer.provider]
-    if not isinstance(adapter, Quotes) or plan.quote.basis == "configured":
-        return None
+    with order.reach[plan.offer.provider] as access:
+        if not isinstance(access.adapter, Quotes) or plan.quote.basis == "configured":
+            return None
+        return await in_time(plan, access.adapter, order, at)
+
+
+async def in_time(plan: Plan, adapter: Quotes, order: Order, at: Deps) -> int | None:
     try:
         async with asyncio.timeout(QUOTE_SECONDS):
             return await in_sum(plan, adapter, order, at)

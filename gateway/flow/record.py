@@ -20,7 +20,11 @@ CallEnd = Literal["done", "failed", "unknown", "cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class SentCall:
-    """A call that is written down; `number` counts the calls of a job, `indexes` are the places of its pictures."""
+    """A call that is written down; `number` counts the calls of a job, `indexes` are the places of its pictures.
+
+    `pixels` and `planned`, in micro-dollars, are what all of them were planned to have and to cost, None where nobody
+    knows; `price` says how that was found. `own_key`: it goes out under the team's own key.
+    """
 
     number: int
     id: str
@@ -28,6 +32,10 @@ class SentCall:
     offer: str
     indexes: tuple[int, ...]
     started: float
+    pixels: int | None = None
+    planned: int | None = None
+    price: str | None = None
+    own_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +51,7 @@ class Before:
     """What is known of a job when it is taken up: pictures by their place, calls, and what was charged.
 
     Pictures that it made itself are `miss`; `shared` are those that an earlier job, which failed, has left to it.
-    `calls` is how many were written down.
+    `calls` is how many were written down, `own` the providers to whom some went under the team's own key.
     """
 
     pictures: Mapping[int, Picture] = field(default_factory=dict[int, Picture])
@@ -52,6 +60,7 @@ class Before:
     charges: Cost = NOTHING
     lost: tuple[str, ...] = ()  # providers of calls that ended `unknown`
     calls: int = 0
+    own: frozenset[str] = frozenset()
 
 
 class MadeBefore(ProviderError):
@@ -72,7 +81,13 @@ class Record(Protocol):
     watched: bool
     lost: bool
 
-    async def sending(self, call: str, plan: Plan, indexes: tuple[int, ...]) -> SentCall:
+    def expects(self, plan: Plan, pictures: int) -> None:
+        """Calls for so many pictures come next: what they may cost is held with the first of them, or none is sent."""
+        ...
+
+    async def sending(
+        self, call: str, plan: Plan, indexes: tuple[int, ...], *, own_key: bool = False
+    ) -> SentCall:
         """Returns when it is safely written. Raises ProviderError where it cannot be: nothing may be sent then."""
         ...
 
@@ -110,9 +125,14 @@ class Unrecorded:
         self.stop = Stop()
         self._count = 0
 
-    async def sending(self, call: str, plan: Plan, indexes: tuple[int, ...]) -> SentCall:
+    def expects(self, plan: Plan, pictures: int) -> None:
+        """Nobody pays."""
+
+    async def sending(
+        self, call: str, plan: Plan, indexes: tuple[int, ...], *, own_key: bool = False
+    ) -> SentCall:
         self._count += 1
-        return SentCall(self._count, call, plan.offer.provider, plan.offer.id, indexes, 0.0)
+        return SentCall(self._count, call, plan.offer.provider, plan.offer.id, indexes, 0.0, own_key=own_key)
 
     async def accepted(self, sent: SentCall, ticket: Ticket) -> None:
         """Nobody wants to know."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.errors import Overloaded
+from gateway.flow.access import Access
 from gateway.flow.bringing_in import bring_in, note
 from gateway.flow.calling import ask
 from gateway.flow.deps import Deps
@@ -25,6 +26,8 @@ from providers.base import Answer, Repeats
 from providers.errors import Kind, ProviderError
 
 LOST = "the gateway stopped while the call was on its way; it may have been paid, and is not sent again"
+GONE = "the team's own key, under which it was sent, was deleted; it may have been paid, and is not sent again"
+NOT_CONFIGURED = "its provider is no longer configured; it may have been paid, and is not sent again"
 
 
 def preferred(order: Order, candidates: Sequence[Found], before: Before) -> list[Found]:
@@ -80,10 +83,15 @@ async def still_there(picture: Picture, plan: Plan, order: Order, at: Deps) -> b
 async def go_on(opened: OpenCall, plan: Plan | None, order: Order, drawn: Drawn, at: Deps) -> None:
     """What the call brings, or why it failed, is added to `drawn`."""
     sent, started = opened.sent, at.routing.now()
+    access = order.reach.of_call(sent.provider, own_key=sent.own_key)
+    if access is None:
+        lose(sent, GONE if sent.own_key else NOT_CONFIGURED, order, drawn)
+        return
     if plan is None:
         lose(sent, "the gateway no longer offers what it was drawing; it may have been paid", order, drawn)
         return
-    if opened.ticket is None and not may_repeat(sent, order, at):
+    order = replace(order, reach=order.reach.through(access))
+    if opened.ticket is None and not may_repeat(access, order):
         found = await order.record.found(sent, order.deadline - time.monotonic())
         if found is None:
             lose(sent, LOST, order, drawn)
@@ -91,7 +99,8 @@ async def go_on(opened: OpenCall, plan: Plan | None, order: Order, drawn: Drawn,
             return
         opened = replace(opened, ticket=found)
     try:
-        answer = await answer_of(opened, plan, order, at)
+        with access:
+            answer = await answer_of(opened, plan, order, at)
     except ProviderError as error:
         order.record.ended(sent, end_of(error), reason=reason_of(error))
         drawn.errors.append(error)
@@ -100,9 +109,9 @@ async def go_on(opened: OpenCall, plan: Plan | None, order: Order, drawn: Drawn,
     await bring_in(answer, sent, order, drawn, at, plan=plan, started=started)
 
 
-def may_repeat(sent: SentCall, order: Order, at: Deps) -> bool:
+def may_repeat(access: Access, order: Order) -> bool:
     """Sent again, it is the same call. Of a request that was cancelled it might be the first."""
-    return isinstance(at.adapters[sent.provider], Repeats) and not order.record.stop.given
+    return isinstance(access.adapter, Repeats) and not order.record.stop.given
 
 
 def lose(sent: SentCall, why: str, order: Order, drawn: Drawn) -> None:

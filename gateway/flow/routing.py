@@ -10,6 +10,7 @@ from gateway.flow.latency import Latencies
 from gateway.flow.places import Places
 from gateway.flow.retries import RetryBudget
 from gateway.settings_tables import Route
+from normalizers.offer import Offer
 from normalizers.plan import Plan
 from providers.registry import ProviderSettings
 
@@ -52,9 +53,17 @@ class Routing:
             case "weighted":
                 return sorted(candidates, key=lambda each: self._moment(weight_of(route, each.plan)))
 
-    def expected(self, model: str, plans: Sequence[Plan]) -> list[Plan]:
-        """The order that a request would meet now, those in trouble last; `weighted` by falling weight."""
+    def expected(
+        self, model: str, plans: Sequence[Plan], health_of: Callable[[Offer], Health] | None = None
+    ) -> list[Plan]:
+        """The order that a request would meet now, those in trouble last; `weighted` by falling weight.
+
+        `health_of` is the health of the accounts that it would use; ours without it.
+        """
         route = self._routes.get(model, PRIORITY)
+
+        def of(offer: Offer) -> Health:
+            return self.health if health_of is None else health_of(offer)
 
         def wish(plan: Plan) -> tuple[float, float]:
             match route.policy:
@@ -67,9 +76,9 @@ class Routing:
                 case "weighted":
                     return 0, -weight_of(route, plan)
 
-        healthy = [plan for plan in plans if self.health.trouble(plan.offer) is None]
+        healthy = [plan for plan in plans if of(plan.offer).trouble(plan.offer) is None]
         rest = [plan for plan in plans if plan not in healthy]
-        return sorted(healthy, key=wish) + sorted(rest, key=lambda plan: self.health.badness(plan.offer))
+        return sorted(healthy, key=wish) + sorted(rest, key=lambda plan: of(plan.offer).badness(plan.offer))
 
     def forget(self) -> None:
         """Start anew, as after a start of the process."""

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from gateway.flow.calling import Stopped, ask
+from gateway.flow.calling import KeyGone, NotSent, Stopped, ask
 from gateway.flow.deps import Deps
 from gateway.flow.drawn import Drawn
 from gateway.flow.early import Early
@@ -19,9 +19,18 @@ async def send_one(planned: PlannedCall, plan: Plan, order: Order, drawn: Drawn,
 
     Raises ProviderError; NotSent or MadeBefore where nothing went out.
     """
+    reach = await at.adapters.now(order.reach, plan.offer.provider)
+    if reach is None:
+        raise KeyGone(plan.offer.provider)
+    with reach[plan.offer.provider]:
+        order = order if reach is order.reach else replace(order, reach=reach)
+        return await send_now(planned, plan, order, drawn, at)
+
+
+async def send_now(planned: PlannedCall, plan: Plan, order: Order, drawn: Drawn, at: Deps) -> tuple[SentCall, Answer]:
     record = order.record
     call = await with_wire_forms(make_call(planned, plan, order), plan, order, at)
-    sent = await record.sending(call.id, plan, planned.indexes)
+    sent = await record.sending(call.id, plan, planned.indexes, own_key=order.reach[plan.offer.provider].own)
     early = Early(sent, plan, order, drawn, at)
     try:
         if record.stop.given:
@@ -38,6 +47,8 @@ async def send_one(planned: PlannedCall, plan: Plan, order: Order, drawn: Drawn,
 
 def end_of(error: ProviderError) -> CallEnd:
     """What is written down of a call that failed. A picture that was blocked may be charged, but nothing is open."""
+    if isinstance(error, NotSent):
+        return "failed"
     if error.kind is Kind.CANCELLED:
         return "cancelled"
     return "unknown" if error.paid and error.kind is not Kind.MODERATED else "failed"

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 from gateway.flow.attempt import Attempt
-from gateway.flow.calling import NotWritten
+from gateway.flow.calling import NotWritten, OverBudget
 from gateway.flow.deps import Deps
 from gateway.flow.drawn import Drawn, Found, may_be_completed_elsewhere
 from gateway.flow.failure import failure
@@ -48,12 +48,12 @@ async def by_turns(order: Order, candidates: Sequence[Found], drawn: Drawn, at: 
         missing = wanted_of(turn.candidate, missing, drawn)
         errors = len(drawn.errors)
         try:
-            if missing and not may_follow(turn, before, failures, len(turn.candidate.plan.calls(missing)), at):
+            if missing and not may_follow(turn, before, failures, len(turn.candidate.plan.calls(missing)), order):
                 break
             asked = not missing or await draw_with(turn, missing, order, drawn, at)
         finally:
             if turn.admission == "probe":
-                at.routing.health.release(turn.offer)
+                order.reach.health(turn.offer).release(turn.offer)
         missing = [index for index in missing if index not in drawn.pictures]
         if not missing:
             return
@@ -96,7 +96,7 @@ def goes_on(order: Order, drawn: Drawn) -> bool:
 
 def may_send_more(order: Order, drawn: Drawn) -> bool:
     """Nothing of what is missing may be paid already, it can be written down, and there is time."""
-    if any(isinstance(error, NotWritten) for error in drawn.errors):
+    if any(isinstance(error, NotWritten | OverBudget) for error in drawn.errors):
         return False
     return all(error.elsewhere for error in drawn.errors) and time.monotonic() < order.deadline
 
@@ -107,13 +107,14 @@ async def draw_with(turn: Turn, wanted: Sequence[int], order: Order, drawn: Draw
     False when no place came free there: nothing was sent.
     """
     started = time.monotonic()
-    places = at.routing.places
+    places = order.reach.standing(turn.offer).places
     patience = places.last_patience if turn.sole else places.patience
     place = await places.take(turn.offer.provider, min(patience, order.deadline - started))
     if place is None:
         pass_over(turn.offer, started, drawn, at)
         return False
     reserved = [place]
+    order.record.expects(turn.candidate.plan, len(wanted))
     try:
         await rounds(turn, wanted, order, drawn, at, reserved=reserved)
     finally:
@@ -135,7 +136,7 @@ async def rounds(
         missing = [index for index in missing if index not in drawn.pictures]
         if not missing:
             return
-    at.routing.health.failed(plan.offer, Kind.BROKEN, at.routing.now())
+    order.reach.health(plan.offer).failed(plan.offer, Kind.BROKEN, at.routing.now())
     drawn.errors.append(
         ProviderError(Kind.BROKEN, "the provider sent fewer pictures than asked", provider=plan.offer.provider)
     )

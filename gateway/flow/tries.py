@@ -5,7 +5,7 @@ import random
 import time
 
 from gateway.flow.bringing_in import bring_in, note
-from gateway.flow.calling import NotSent, TooLate
+from gateway.flow.calling import NotSent, OverBudget, TooLate
 from gateway.flow.deps import Deps
 from gateway.flow.drawn import Drawn, mixes, outcome_of
 from gateway.flow.order import Order
@@ -24,8 +24,9 @@ async def one_call(
     planned: PlannedCall, turn: Turn, order: Order, drawn: Drawn, at: Deps, *, reserved: list[Place]
 ) -> None:
     """What it brings or why it failed is added to `drawn`. `reserved` may hold a place for the first who takes it."""
-    plan, pause = turn.candidate.plan, at.routing.retries.first_pause
-    at.routing.retries.called(plan.offer.provider)
+    plan, retries = turn.candidate.plan, order.reach.standing(turn.offer).retries
+    pause = at.routing.retries.first_pause
+    retries.called(plan.offer.provider)
     for left in reversed(range(TRIES)):
         try:
             place = reserved.pop() if reserved else await until_deadline(plan, order, at)
@@ -74,7 +75,7 @@ def made(planned: PlannedCall, drawn: Drawn) -> int:
 async def until_deadline(plan: Plan, order: Order, at: Deps) -> Place | None:
     provider = plan.offer.provider
     with order.record.stop.interrupts(provider, "the request was cancelled; nothing was sent"):
-        return await at.routing.places.take(provider, order.deadline - time.monotonic())
+        return await order.reach[provider].standing.places.take(provider, order.deadline - time.monotonic())
 
 
 def no_place(plan: Plan, at: Deps) -> ProviderError:
@@ -88,7 +89,7 @@ def in_vain(plan: Plan, drawn: Drawn) -> bool:
     Only a call that waited for its place, or for another try, can be late for that.
     """
     here = plan.offer.provider
-    if any(isinstance(error, MadeBefore) for error in drawn.errors):
+    if any(isinstance(error, MadeBefore | OverBudget) for error in drawn.errors):
         return True
     return any(not error.elsewhere or (error.provider == here and not error.again) for error in drawn.errors)
 
@@ -97,7 +98,7 @@ def report(error: ProviderError, plan: Plan, started: float, order: Order, at: D
     """A deadline that others had used up speaks against nobody: a timeout counts with half of the time at least."""
     if error.kind is Kind.TIMEOUT and at.routing.now() - started < (order.deadline - order.started) / 2:
         return
-    at.routing.health.failed(plan.offer, error.kind, started, error.retry_after)
+    order.reach.health(plan.offer).failed(plan.offer, error.kind, started, error.retry_after)
 
 
 def may_try_again(error: ProviderError, wait: float, turn: Turn, order: Order, at: Deps) -> bool:
@@ -106,11 +107,11 @@ def may_try_again(error: ProviderError, wait: float, turn: Turn, order: Order, a
     """
     if not error.again or error.paid or wait > LONGEST_WAIT or time.monotonic() + wait >= order.deadline:
         return False
-    trouble = None if turn.sole else at.routing.health.trouble(turn.offer)
+    trouble = None if turn.sole else order.reach.health(turn.offer).trouble(turn.offer)
     one_of_several = turn.candidate.plan.n > 1 and not mixes(order)
     if trouble is not None and not (trouble.word == "paused" and one_of_several):
         return False
-    return at.routing.retries.take(turn.offer.provider)
+    return order.reach.standing(turn.offer).retries.take(turn.offer.provider)
 
 
 def as_given(field: str | None, plan: Plan, planned: PlannedCall) -> str | None:

@@ -33,37 +33,38 @@ class Turns:
     """The candidates of one request, each asked at most once."""
 
     def __init__(self, order: Order, candidates: Sequence[Found], at: Deps) -> None:
+        self._reach = order.reach
         self._left = at.routing.in_order(order.found.entry.facts.id, candidates)
         self._at = at
         self._passed_over: set[str] = set()
 
     def next(self, drawn: Drawn) -> Turn | None:
         """Those that are passed over are noted in `drawn`. A probe is to be released in the end."""
-        health = self._at.routing.health
         for place, candidate in enumerate(self._left):
-            admission = health.admit(candidate.plan.offer)
+            admission = self._reach.health(candidate.plan.offer).admit(candidate.plan.offer)
             if admission != "no":
                 del self._left[place]
                 return Turn(candidate, admission, self._nobody_healthy_left())
             self._pass_over(candidate.plan.offer, drawn)
         if not self._left:
             return None
-        least_bad = min(self._left, key=lambda each: health.badness(each.plan.offer))
+        least_bad = min(self._left, key=lambda each: self._reach.health(each.plan.offer).badness(each.plan.offer))
         self._left.remove(least_bad)
         return Turn(least_bad, "forced", sole=True)
 
     def _nobody_healthy_left(self) -> bool:
-        return all(self._at.routing.health.trouble(each.plan.offer) is not None for each in self._left)
+        offers = (each.plan.offer for each in self._left)
+        return all(self._reach.health(offer).trouble(offer) is not None for offer in offers)
 
     def _pass_over(self, offer: Offer, drawn: Drawn) -> None:
-        trouble = self._at.routing.health.trouble(offer)
+        trouble = self._reach.health(offer).trouble(offer)
         if trouble is not None and offer.id not in self._passed_over:
             self._passed_over.add(offer.id)
             self._at.telemetry.skipped(offer.provider, trouble.word)
             drawn.attempts.append(Attempt(offer.provider, "skipped", 0, 0, trouble.reason))
 
 
-def may_follow(turn: Turn, before: Offer | None, errors: Sequence[ProviderError], calls: int, at: Deps) -> bool:
+def may_follow(turn: Turn, before: Offer | None, errors: Sequence[ProviderError], calls: int, order: Order) -> bool:
     """Whether these calls may be made in the place of those that failed at the offer `before`.
 
     They take from the budget of the provider that failed. With its budget spent, or its breaker open, it is no longer
@@ -73,9 +74,9 @@ def may_follow(turn: Turn, before: Offer | None, errors: Sequence[ProviderError]
     outage = next((error.kind for error in errors if error.kind in OUTAGE), None)
     if before is None or outage is None:
         return True
-    routing = at.routing
     if turn.admission == "forced":
-        return routing.retries.take(turn.offer.provider, calls)
-    if routing.health.trouble(before) is None and not routing.retries.take(before.provider, calls):
-        routing.health.trip(before, outage)
+        return order.reach.standing(turn.offer).retries.take(turn.offer.provider, calls)
+    health, retries, _places = order.reach.standing(before)
+    if health.trouble(before) is None and not retries.take(before.provider, calls):
+        health.trip(before, outage)
     return True

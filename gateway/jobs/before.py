@@ -32,6 +32,7 @@ def before_of(calls: Sequence[CallRow], pictures: Sequence[PictureRow]) -> Befor
         charges=charges,
         lost=tuple(call.provider for call in calls if is_lost(call, made)),
         calls=1 + max((call.number for call in calls), default=-1),
+        own=frozenset(call.provider for call in calls if call.own_key),
     )
 
 
@@ -61,7 +62,18 @@ def is_lost(call: CallRow, made: dict[int, Picture]) -> bool:
 
 
 def opened(call: CallRow) -> OpenCall:
-    sent = SentCall(call.number, call.call, call.provider, call.offer, call.indexes, call.started)
+    sent = SentCall(
+        call.number,
+        call.call,
+        call.provider,
+        call.offer,
+        call.indexes,
+        call.started,
+        pixels=call.pixels,
+        planned=call.planned_micros,
+        price=call.price,
+        own_key=call.own_key,
+    )
     return OpenCall(sent, None if call.ticket is None else unpacked(call.ticket))
 
 

@@ -63,15 +63,19 @@ class HookDesk:
         await self._channel.close()
 
     def url(self, job: str, sent: SentCall) -> str | None:
-        """Where the provider of this call may say that it is over; None where it is not asked to."""
-        if sent.provider not in self._readers:
+        """Where the provider of this call may say that it is over; None where it is not asked to.
+
+        Messages are signed for an account, and only ours is known to `readers`: a call under a team's own key is
+        looked at as often as without webhooks.
+        """
+        if sent.provider not in self._readers or sent.own_key:
             return None
         token = token_of(HookedCall(sent.provider, job, sent.number), self._keys)
         return f"{self._base_url}{PATH}/{sent.provider}/{token}"
 
     def hint(self, job: str, sent: SentCall) -> asyncio.Event | None:
         """Set by every message about the call, for as long as somebody holds it."""
-        if sent.provider not in self._readers:
+        if sent.provider not in self._readers or sent.own_key:
             return None
         return bell_of(self._followed, HookedCall(sent.provider, job, sent.number))
 
@@ -80,7 +84,7 @@ class HookDesk:
 
         It is not waited for once the job is to stop.
         """
-        if not self._lost.can_find(sent.provider):
+        if not self._lost.can_find(sent.provider) or sent.own_key:
             return None
         call = HookedCall(sent.provider, job, sent.number)
         until = time.monotonic() + min(seconds, SEEK_SECONDS)
@@ -164,6 +168,7 @@ def hook_desk(at: Deps, database: Database, redis: RedisConnection) -> HookDesk:
     base_url = at.settings.server.public_url or ""
     providers = at.settings.providers.items() if is_callable(base_url) else ()
     wanted = {name for name, provider in providers if provider.webhooks}
-    readers = {name: each for name, each in at.adapters.items() if name in wanted and isinstance(each, Hooks)}
+    ours = {name: access.adapter for name, access in at.adapters.ours.items() if name in wanted}
+    readers = {name: adapter for name, adapter in ours.items() if isinstance(adapter, Hooks)}
     tracers = {name: each for name, each in readers.items() if isinstance(each, Traces)}
     return HookDesk(readers, LostCalls(database, tracers, at.catalog), base_url, at.signing_keys, redis)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from gateway.flow.calling import NotWritten
+from gateway.flow.calling import NotWritten, OverBudget
 from gateway.flow.cost import NOTHING, UNKNOWN, Cost
 from gateway.flow.known import cacheable, keys_of
 from gateway.flow.order import Order
@@ -15,8 +15,9 @@ from gateway.flow.picture import Picture, to_record
 from gateway.flow.record import Before, CallEnd, MadeBefore, SentCall
 from gateway.flow.sending import reason_of
 from gateway.flow.stop import Stop
+from gateway.jobs.account import Account
 from gateway.jobs.before import before_of_leftover
-from gateway.jobs.called import row_of
+from gateway.jobs.called import planned_call, row_of
 from gateway.jobs.kept_sources import KeptSources
 from gateway.jobs.links import Links
 from gateway.jobs.tickets import packed
@@ -24,10 +25,12 @@ from gateway.jobs.uploads import uploads
 from gateway.jobs.webhooks import webhook
 from gateway.store.database import DatabaseError
 from gateway.store.entries import (
+    CachedRow,
     Delivery,
     Entry,
     EventRow,
     Finish,
+    HoldRefused,
     Lease,
     LeaseLost,
     NewJob,
@@ -63,6 +66,7 @@ class JobRecord:
         team: str,
         new: Callable[[int | None], NewJob] | None = None,
         before: Before | None = None,
+        account: Account | None = None,
     ) -> None:
         self.links = links
         self.order: Order | None = None
@@ -76,6 +80,7 @@ class JobRecord:
         self.watched = False
         self.lost = False
         self.new = new
+        self.account = account or Account(())
         self.planned: int | None = None
         self.sources: KeptSources | None = None
         known = before.pictures.items() if before is not None else ()
@@ -103,9 +108,16 @@ class JobRecord:
         await self._store_sources(needed=whole)
         return await self._write(Entry(self.job, self.team, lease=self.lease))
 
-    async def sending(self, call: str, plan: Plan, indexes: tuple[int, ...]) -> SentCall:
+    def expects(self, plan: Plan, pictures: int) -> None:
+        self.account.expects((plan.price or 0) * pictures)
+
+    async def sending(
+        self, call: str, plan: Plan, indexes: tuple[int, ...], *, own_key: bool = False
+    ) -> SentCall:
         offer, now = plan.offer, time.time()
-        sent = SentCall(next(self._numbers), call, offer.provider, offer.id, indexes, now)
+        if self.account.refused is not None:
+            raise OverBudget(offer.provider, self.account.refused)
+        sent = planned_call(next(self._numbers), call, plan, indexes, now, own_key=own_key)
         begins = not self._started
         self._started = True
         started = (EventRow("started", now, {"provider": offer.provider}),) if begins else ()
@@ -121,14 +133,16 @@ class JobRecord:
         await self._store_sources()
         self.planned = plan.n
         self.without_ticket.add(sent.number)  # already: a process that ends now must not leave it written and not sent
+        self.account.begins(sent.number, sent.planned or 0)
         try:
-            await self._write(entry)
+            await self._hold_and_write(entry, offer.provider)
         except DatabaseError as away:
             error: ProviderError = NotWritten(offer.provider)
             self.ended(sent, "failed", reason=reason_of(error))  # it may be written although nobody could say so
             raise error from away
         except BaseException:
             self.without_ticket.discard(sent.number)
+            self.account.ends(sent.number, 0)
             raise
         if self.before is not had:
             error = MadeBefore(offer.provider)
@@ -154,6 +168,7 @@ class JobRecord:
         if end in ("unknown", "cancelled"):
             cost = UNKNOWN
         self.charges = self.charges.plus(cost)
+        self.account.ends(sent.number, cost.micros if end == "done" else 0 if end == "failed" else None)
         ended = row_of(
             sent,
             end,
@@ -198,21 +213,27 @@ class JobRecord:
         self.without_ticket.discard(sent.number)
         return await self.links.hooks.found(self.job, sent, self.stop, seconds)
 
-    async def finish(self, finish: Finish) -> None:
+    def note(self, cached: CachedRow) -> None:
+        """Of a request that is written down for nothing else."""
+        self.links.journal.later(Entry(self.job, self.team, cached=cached))
+
+    async def finish(self, finish: Finish, cached: CachedRow | None = None) -> None:
         """With the webhook that tells it. Raises LeaseLost where it is another process's by now, DatabaseError."""
-        await self._write(self._end(finish))
+        await self._write(self._end(finish, cached))
         if self._field("webhook_url") or self._field("upload_endpoint"):
             self.links.wake()
 
-    def finish_later(self, finish: Finish) -> None:
+    def finish_later(self, finish: Finish, cached: CachedRow | None = None) -> None:
         """As soon as the database takes it."""
-        self._later(self._end(finish))
+        self._later(self._end(finish, cached))
 
-    def _end(self, finish: Finish) -> Entry:
+    def _end(self, finish: Finish, cached: CachedRow | None) -> Entry:
         event = EventRow("finished", finish.at, {"status": finish.status})
         address = self._field("webhook_url")
         told = (webhook(address, finish.at),) if address else ()
-        return Entry(self.job, self.team, lease=self.lease, events=(event,), deliveries=told, finish=finish)
+        return Entry(
+            self.job, self.team, lease=self.lease, events=(event,), deliveries=told, finish=finish, cached=cached
+        )
 
     def _show(self, place: int, news: Picture | Progress | Partial) -> None:
         for seen in self.seen:
@@ -235,6 +256,17 @@ class JobRecord:
         if self.sources is not None and self.new is not None:
             await self.sources.store(needed=needed)
 
+    async def _hold_and_write(self, entry: Entry, provider: str) -> None:
+        """Raises OverBudget, for this call and those that begin with it."""
+        async with self.account.covered() as hold:
+            if self.account.refused is not None:
+                raise OverBudget(provider, self.account.refused)
+            try:
+                await self._write(replace(entry, hold=hold) if hold else entry)
+            except HoldRefused as refused:
+                self.account.refused = refused.owner
+                raise OverBudget(provider, refused.owner) from None
+
     async def _write(self, entry: Entry) -> Written:
         """With the job itself where that is not written yet; what others left to it becomes `before`."""
         if self.lost:
@@ -242,10 +274,10 @@ class JobRecord:
         make, self.new = self.new, None
         try:
             if make is None:
-                return await self.links.journal.write(entry)
+                return await self._journal(entry)
             new = make(self.planned)
             accepted = EventRow("accepted", new.created, {"model": new.model, "images": new.images})
-            written = await self.links.journal.write(
+            written = await self._journal(
                 replace(
                     entry,
                     new=new,
@@ -256,13 +288,17 @@ class JobRecord:
         except LeaseLost:
             self.lost = True
             raise LeaseLost(self.job) from None
-        except DatabaseError:
+        except (DatabaseError, HoldRefused):
             self.new = make
             raise
         if written.leftover is not None and self.before is None:
             self.before = before_of_leftover(written.leftover, self.links.at.settings.cache.ttl)
             self.left = dict(self.before.pictures) if self.before is not None else {}
         return written
+
+    async def _journal(self, entry: Entry) -> Written:
+        with self.links.at.telemetry.tracing.store("journal"):
+            return await self.links.journal.write(entry)
 
     def _later(self, entry: Entry) -> None:
         if not self.lost and self.opened:

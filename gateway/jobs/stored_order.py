@@ -2,6 +2,7 @@
 
 `{"asked": {model, fields, filled}, "pictures": [[path, source]…], "operation", "options", "cache", "base_url"}`;
 where a picture stood in the fields is null, and `pictures` says which. The bytes are objects of the picture store.
+With traces on, `traceparent` names the request's own.
 """
 
 import time
@@ -24,6 +25,7 @@ from normalizers.offer import Operation
 from normalizers.source import Source
 
 Path = tuple[str | int, ...]
+GONE = "the team's own key there, under which it was begun, was deleted, and ours is not used for it"
 
 
 class NotRunnable(Exception):
@@ -38,10 +40,12 @@ class Taken:
     pictures: list[tuple[Path, Source]]
 
 
-def pack(order: Order) -> bytes:
+def pack(order: Order, traceparent: str | None = None) -> bytes:
     taken = without_pictures(dict(order.asked.fields))
+    traced = {"traceparent": traceparent} if traceparent else {}
     return orjson.dumps(
         {
+            **traced,
             "asked": {"model": order.asked.model, "fields": taken.plain, "filled": dict(order.asked.filled)},
             "pictures": taken.pictures,
             "operation": order.operation,
@@ -75,11 +79,13 @@ async def unpack(row: JobRow, record: Record, at: Deps) -> Order:
     asked = Asked(kept["asked"]["model"], fields, kept["asked"]["filled"])
     age = time.time() - row.created
     started = time.monotonic() - max(0.0, age)
+    own = {} if record.before is None else dict.fromkeys(record.before.own, GONE)
     return Order(
         id=row.id,
         asked=asked,
         found=find_model(asked.model, at, operation),
         caller=Caller(row.team, key=row.caller),
+        reach=(await at.adapters.of(row.team)).without_ours(own),
         options=Options(**kept["options"]),
         started=started,
         deadline=started + at.settings.jobs.deadline,
@@ -99,6 +105,16 @@ def fields_of(row: JobRow) -> Mapping[str, Any]:
     except (orjson.JSONDecodeError, LookupError, TypeError):
         return {}
     return cast("dict[str, Any]", fields) if isinstance(fields, dict) else {}
+
+
+def traceparent_of(row: JobRow) -> str | None:
+    """Of the request that the job was; None where it was not traced, or cannot be read."""
+    try:
+        kept: Any = orjson.loads(row.request or b"null")
+        found: Any = kept["traceparent"]
+    except (orjson.JSONDecodeError, LookupError, TypeError):
+        return None
+    return found if isinstance(found, str) else None
 
 
 def needed(record: Record) -> bool:

@@ -1,0 +1,134 @@
+"""Which adapter a team's request goes through: those of the configuration, and those under keys of its own."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Coroutine, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from gateway.errors import Overloaded
+from gateway.flow.access import Access, Reach, Standing
+from gateway.flow.health import Health
+from gateway.flow.places import Places
+from gateway.flow.retries import RetryBudget
+from gateway.flow.routing import Routing, places_of
+from gateway.store.database_errors import DatabaseError
+from gateway.tenancy.own_keys import OwnKey, OwnKeys
+from providers.registry import ProviderSettings
+
+MOST_TEAMS = 256  # whose adapters are kept open
+KEYLESS = frozenset({"local"})  # kinds that know no keys
+SEALED = "the team's own key there cannot be opened; give it again"
+
+
+class Built(NamedTuple):
+    """What was made of these keys."""
+
+    keys: Mapping[str, OwnKey]
+    own: Mapping[str, Access]
+    reach: Reach
+
+
+class Adapters:
+    """`ours` are those of the configuration, and all that `everyone` reaches. A team's own are opened at their first
+    use, and shared by its requests.
+
+    The account of a team's own key fares for itself: what it meets keeps nobody else from the provider.
+    """
+
+    def __init__(self, providers: Mapping[str, ProviderSettings], routing: Routing, own_keys: OwnKeys) -> None:
+        """Raises ValueError for an address that is not accepted."""
+        self.own_keys = own_keys
+        self._providers = providers
+        self._routing = routing
+        self._built: OrderedDict[str, Built] = OrderedDict()
+        self._closing: set[asyncio.Future[None]] = set()
+        standing = Standing(routing.health, routing.retries, routing.places)
+        configured = (provider for provider in providers.values() if provider.configured)
+        self.ours = {provider.name: Access(provider, standing) for provider in configured}
+        self.everyone = Reach("", self.ours, {})
+        for access in self.ours.values():
+            _ = access.adapter, access.downloads  # now: a bad address stops the start
+
+    async def of(self, team: str) -> Reach:
+        """As the team's keys are now. Raises Overloaded while nobody can say."""
+        try:
+            keys = await self.own_keys.of(team)
+        except DatabaseError as away:
+            raise Overloaded("the database does not answer; try again in a moment") from away
+        built = self._built.get(team)
+        if built is not None and built.keys is keys:
+            self._built.move_to_end(team)
+            return built.reach
+        return self._build(team, keys, built) if keys or built is not None else self.everyone
+
+    async def now(self, reach: Reach, provider: str) -> Reach | None:
+        """The same for one call more: under the team's newest key there; None where it has none any more.
+
+        What began under our key goes on under it.
+        """
+        access = reach[provider]
+        if not access.own:
+            return reach
+        try:
+            newest = (await self.of(reach.team)).of_call(provider, own_key=True)
+        except Overloaded:
+            return reach  # a call that cannot be written down is not sent anyway
+        if newest is None:
+            return None
+        return reach if newest is access else reach.through(newest)
+
+    def takes_keys(self, provider: str) -> bool | None:
+        """Whether a team can bring a key there; None for a provider that nobody knows."""
+        settings = self._providers.get(provider)
+        if settings is None:
+            return None
+        if settings.kind == "openai_compatible":
+            return settings.api_key is not None
+        return settings.kind not in KEYLESS
+
+    async def close(self) -> None:
+        """When nobody uses them any more."""
+        opened = [access for built in self._built.values() for access in built.own.values()]
+        self._built.clear()
+        for access in (*opened, *self.ours.values()):
+            await access.close()
+        await asyncio.gather(*self._closing, return_exceptions=True)
+
+    def _build(self, team: str, keys: Mapping[str, OwnKey], before: Built | None) -> Reach:
+        """With what there is of it; what the team has no key for any more is closed when its last call is over."""
+        had: Mapping[str, OwnKey] = before.keys if before is not None else {}
+        kept: Mapping[str, Access] = before.own if before is not None else {}
+        usable = {name: key for name, key in keys.items() if key.text is not None and self.takes_keys(name)}
+        own = {
+            name: kept[name] if name in kept and had[name] == key else self._open(name, key.text)
+            for name, key in usable.items()
+        }
+        closed = {name: SEALED for name, key in keys.items() if key.text is None}
+        for name, access in kept.items():
+            if own.get(name) is not access:
+                access.drop()
+        self._built.pop(team, None)
+        if not keys:
+            return self.everyone
+        reach = Reach(team, self.ours, own, closed)
+        self._built[team] = Built(keys, own, reach)
+        if len(self._built) > MOST_TEAMS:
+            _team, oldest = self._built.popitem(last=False)
+            for access in oldest.own.values():
+                access.drop()
+        return reach
+
+    def _open(self, provider: str, key: str | None) -> Access:
+        settings, routing = replace(self._providers[provider], api_key=key), self._routing
+        standing = Standing(
+            Health(routing.now, whose="the team's own"),
+            RetryBudget(routing.now),
+            Places(places_of({provider: settings})),
+        )
+        return Access(settings, standing, own=True, later=self._close_later)
+
+    def _close_later(self, closing: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(closing)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
