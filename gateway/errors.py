@@ -14,6 +14,7 @@ OpenAI's SDKs send a request again on 408, 409, 429 and every 5xx unless `x-shou
 (openai-python 3.52.0, read 2026-11-21): a retry of something that may have been paid is a second payment.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 
 from normalizers.price import as_dollars
@@ -138,11 +139,15 @@ class IdempotencyMismatch(GatewayError):
 
 
 class RateLimited(GatewayError):
-    """More than a key, team, model or provider may be asked for at the moment; nothing was started."""
+    """More than a key, team, model or provider may be asked for at the moment; nothing was started.
+
+    `retry_after` is in seconds.
+    """
 
     status, code, type = 429, "rate_limit_exceeded", "rate_limit_error"
 
     def __init__(self, message: str, *, retry_after: float, headers: Mapping[str, str] | None = None) -> None:
+        self.retry_after = retry_after
         super().__init__(message, headers={**(headers or {}), **retry_headers(retry_after)})
 
 
@@ -236,6 +241,9 @@ def cost_headers(cost: int | None) -> dict[str, str]:
 
 
 def retry_headers(seconds: float) -> dict[str, str]:
-    """Both headers that OpenAI's SDKs read; never more than 60 s, beyond which they stop waiting or give up."""
+    """Both headers that OpenAI's SDKs read; never more than 60 s, beyond which they stop waiting or give up.
+
+    Rounded up: whoever comes back then does not come too early.
+    """
     wait = min(60.0, max(0.001, seconds))
-    return {"retry-after": str(max(1, round(wait))), "retry-after-ms": str(round(wait * 1000))}
+    return {"retry-after": str(math.ceil(wait)), "retry-after-ms": str(math.ceil(wait * 1000))}
