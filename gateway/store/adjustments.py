@@ -18,10 +18,12 @@ COPIED = ("job", "number", "team", "key", "model", "provider", "own_key", "at")
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """The line `id` is to count as `micros`."""
+    """The line `id` is to count as `micros`; `adjuster` is the id of the key that says so, `at` when."""
 
     id: int
     micros: int
+    adjuster: str
+    at: float
     note: str | None = None
 
 
@@ -49,11 +51,11 @@ def adjust(connection: Connection, wanted: Adjustment) -> LedgerRow | None:
     known = None if line.assumed else line.cost_micros
     if (known if line.adjusted_micros is None else line.adjusted_micros) != wanted.micros:
         counted = line.cost_micros if line.adjusted_micros is None else line.adjusted_micros
-        add(connection, line, wanted.micros - (counted or 0), wanted.note)
+        add(connection, line, wanted.micros - (counted or 0), wanted)
     return read_line(connection, wanted.id)
 
 
-def add(connection: Connection, line: LedgerRow, difference: int, note: str | None) -> None:
+def add(connection: Connection, line: LedgerRow, difference: int, wanted: Adjustment) -> None:
     """It counts where its line does, also in what budgets know to be spent."""
     connection.execute(
         insert(ledger).values(
@@ -66,7 +68,9 @@ def add(connection: Connection, line: LedgerRow, difference: int, note: str | No
             assumed=False,
             day=period_name("day", line.at),
             adjusts=line.id,
-            note=note,
+            adjuster=wanted.adjuster,
+            adjusted=wanted.at,
+            note=wanted.note,
         )
     )
     owners, periods = (line.key, line.team), [period_name(period, line.at) for period in PERIODS]

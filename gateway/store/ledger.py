@@ -61,6 +61,8 @@ class LedgerRow:
     own_key: bool
     at: float
     adjusts: int | None
+    adjuster: str | None
+    adjusted: float | None
     note: str | None
     adjusted_micros: int | None
 

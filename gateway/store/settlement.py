@@ -18,7 +18,8 @@ from gateway.store.tables import calls
 from gateway.store.tenant_tables import ledger
 
 CACHED = -1  # the number of a line that is about no call
-LEDGER_COLUMNS = [column.name for column in ledger.columns if column.name not in {"id", "adjusts", "note"}]
+OTHERS = {"id", "adjusts", "adjuster", "adjusted", "note"}
+LEDGER_COLUMNS = [column.name for column in ledger.columns if column.name not in OTHERS]
 # A line that is there already was written by a try that seemed to fail.
 INSERT = Prepared(
     lambda dialect: (

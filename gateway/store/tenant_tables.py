@@ -109,9 +109,10 @@ spending = Table(
 )
 
 # What was spent, for good: rows are added and never changed. `kind` is drawn (a call, `number` of its job), cached
-# (pictures that cost nothing, `number` is -1) or adjustment (an admin's, of the row `adjusts`). `upstream` is the
-# provider's own id of the call. `price` says how the cost was found, `assumed` that nobody knows whether it was paid,
-# `own_key` that the provider bills the team itself. `cost_micros` is NULL where nobody knows the price. `day` is UTC's.
+# (pictures that cost nothing, `number` is -1) or adjustment (an admin's, of the row `adjusts`, made at `adjusted` with
+# the key `adjuster`; `at` is the moment of the row that it adjusts). `upstream` is the provider's own id of the call.
+# `price` says how the cost was found, `assumed` that nobody knows whether it was paid, `own_key` that the provider
+# bills the team itself. `cost_micros` is NULL where nobody knows the price. `day` is UTC's.
 ledger = Table(
     "ledger",
     metadata,
@@ -134,6 +135,8 @@ ledger = Table(
     Column("at", Double, nullable=False),
     Column("day", Text, nullable=False),
     Column("adjusts", BigInteger),
+    Column("adjuster", Text),
+    Column("adjusted", Double),
     Column("note", Text),
     sqlite_autoincrement=True,
 )

@@ -34,6 +34,8 @@ def line(**more: Any) -> dict[str, Any]:
         "own_key": False,
         "at": NOON,
         "adjusts": None,
+        "adjuster": None,
+        "adjusted": None,
         "note": None,
         **more,
     }

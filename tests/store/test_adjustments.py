@@ -8,16 +8,19 @@ import pytest
 
 from gateway.store.adjustments import Adjustment, NotAdjustable, adjust
 from gateway.store.database import Database, open_database
+from gateway.store.entries import Allowance
 from gateway.store.ledger import LedgerRow, Lines
+from gateway.store.spending import open_periods
 from gateway.store.tenant_tables import spending
 from gateway.store.usage import add_up
 from tests.store.lines import DAY, NOON, all_lines, cached, line, put, spent, written
 
 TODAY, MONTH = "2026-11-21", "2026-11"
+LATER = NOON + 40 * DAY
 
 
 async def adjusted(database: Database, id: int, micros: int, note: str | None = None) -> LedgerRow:
-    row = await database.write(adjust, Adjustment(id, micros, note))
+    row = await database.write(adjust, Adjustment(id, micros, "key_admin", LATER, note))
     assert row is not None
     return row
 
@@ -41,6 +44,7 @@ async def test_the_difference_is_a_line_of_its_own(database: Database) -> None:
     copied = ("job", "number", "team", "key", "model", "provider", "own_key", "at", "day")
     assert [getattr(after, name) for name in copied] == [given[name] for name in copied]
     assert (after.kind, after.cost_micros, after.adjusts, after.assumed) == ("adjustment", -40_000, id, False)
+    assert (after.adjuster, after.adjusted) == ("key_admin", LATER)
     assert (after.images, after.pixels, after.note) == (0, 0, "fal's invoice does not have it")
     assert await counted(database) == 0
 
@@ -100,9 +104,9 @@ async def test_only_calls_can_be_adjusted(database: Database) -> None:
     adjustment = (await all_lines(database))[-1].id
     for id, kind in ((hit, "cached"), (adjustment, "adjustment")):
         with pytest.raises(NotAdjustable) as refused:
-            await database.write(adjust, Adjustment(id, 5))
+            await database.write(adjust, Adjustment(id, 5, "key_admin", LATER))
         assert refused.value.kind == kind
-    assert await database.write(adjust, Adjustment(adjustment + 1, 5)) is None
+    assert await database.write(adjust, Adjustment(adjustment + 1, 5, "key_admin", LATER)) is None
     assert len(await all_lines(database)) == 3
 
 
@@ -114,7 +118,7 @@ async def test_many_at_once_give_one_difference(database: Database, database_url
     try:
         await asyncio.gather(
             *(
-                each.write(adjust, Adjustment(id, 1_000))
+                each.write(adjust, Adjustment(id, 1_000, "key_admin", LATER))
                 for id in ids
                 for each in (database, other)
                 for _twice in range(4)
@@ -136,7 +140,7 @@ async def test_different_ones_at_once_end_at_one_of_them(database: Database, dat
     try:
         await asyncio.gather(
             *(
-                (database, other)[micros // 1_000 % 2].write(adjust, Adjustment(id, micros))
+                (database, other)[micros // 1_000 % 2].write(adjust, Adjustment(id, micros, "key_admin", LATER))
                 for micros in wanted
                 for _twice in range(3)
             )
@@ -146,3 +150,13 @@ async def test_different_ones_at_once_end_at_one_of_them(database: Database, dat
     final = await counted(database)
     assert final in wanted
     assert (await spent(database))["key_one", "total"] == (80_000 + final, 7)
+
+
+async def test_a_period_that_is_opened_meanwhile_counts_the_difference_once(database: Database) -> None:
+    """Its first sum is the ledger's, with the adjustment in it or before the adjustment changes it."""
+    ids = await written(database, *(line(key=f"key_{each}", cost_micros=20_000) for each in range(8)))
+    opening = [[Allowance(f"key_{each}", MONTH, 10**9)] for each in range(8)]
+    await asyncio.gather(
+        *(database.write(open_periods, each) for each in opening), *(adjusted(database, id, 1_000) for id in ids)
+    )
+    assert await spent(database) == {(f"key_{each}", MONTH): (1_000, 0) for each in range(8)}

@@ -135,6 +135,8 @@ def ledger() -> None:
         Column("at", Double, nullable=False),
         Column("day", Text, nullable=False),
         Column("adjusts", BigInteger),
+        Column("adjuster", Text),
+        Column("adjusted", Double),
         Column("note", Text),
         PrimaryKeyConstraint("id", name="ledger_pkey"),
         sqlite_autoincrement=True,
