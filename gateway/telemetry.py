@@ -91,6 +91,9 @@ class Telemetry:
         self._jobs = Counter("easel_jobs", "Jobs that ended, as they were written down", ["status"], registry=registry)
         self._resumed = Counter("easel_jobs_resumed", "Jobs taken up from another process", registry=registry)
         self._redis_up = Gauge("easel_redis_up", "Whether Redis answers", registry=registry)
+        self._limits_local = Counter(
+            "easel_limits_local", "Requests admitted or refused without Redis", ["outcome"], registry=registry
+        )
         self._deleted = Counter(
             "easel_deleted", "What was kept long enough, or deleted by its team", ["what"], registry=registry
         )
@@ -155,6 +158,10 @@ class Telemetry:
 
     def job_resumed(self) -> None:
         self._resumed.inc()
+
+    def limited_alone(self, outcome: str) -> None:
+        """Count a request that was admitted or refused by this process's share of the limits."""
+        self.child(self._limits_local, outcome).inc()
 
     def downloaded(self, size: int) -> None:
         self.child(self._bytes, "in").inc(size)
