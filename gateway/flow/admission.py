@@ -1,0 +1,138 @@
+"""Whether a request, and later each of its providers, has room within the limits that apply to it.
+
+The caller's key and team and the model are asked before anything is written or promised; a provider when it is chosen.
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+from gateway.errors import InvalidValue, RateLimited
+from gateway.flow.order import Order
+from gateway.settings_tables import Limited
+from gateway.tenancy.caller import Limits
+from gateway.tenancy.limiter import NOTHING, Admitted, Limiter, NoRoom
+from gateway.tenancy.limits import Owned, Owner, Use, asked, never_fits, owned_by
+from normalizers.offer import Offer
+from normalizers.plan import Plan
+
+NONE = Limits()
+
+
+class Admission:
+    """`models` and `providers` are the configured limits, by public id and by name."""
+
+    def __init__(self, limiter: Limiter, models: Mapping[str, Limited], providers: Mapping[str, Limited]) -> None:
+        self._limiter = limiter
+        self._models = configured("model", models)
+        self._providers = configured("provider", providers)
+
+    async def admit(self, order: Order, plan: Plan, *, waits: bool = False) -> Admitted:
+        """`waits`: for a process that has room, and keeps its places until its deadline.
+
+        Raises RateLimited, or InvalidValue for what would never fit.
+        """
+        owned = self._owned(order)
+        if not owned:
+            return NOTHING
+        use = Use(plan.n, plan.pixels or plan.drawn)
+        wrong = never_fits(owned, use)
+        if wrong is not None:
+            raise wrong
+        left_alone_for = order.deadline - time.monotonic() if waits else None
+        return taken(await self._limiter.take(asked(owned, use), members(order, plan), left_alone_for=left_alone_for))
+
+    async def standing(self, order: Order) -> Admitted:
+        """Of a request that is another's job, and takes nothing."""
+        owned = self._owned(order)
+        if not owned:
+            return NOTHING
+        return Admitted(headers=await self._limiter.look(asked(owned, Use(0))))
+
+    async def undo(self, admitted: Admitted) -> None:
+        """It came to nothing, or was another's job."""
+        await self._limiter.take_back(admitted)
+
+    def take_up(self, order: Order, plan: Plan) -> Admitted:
+        """The places of a job that another process has begun, or that has waited: they are its own already."""
+        return self._held(self._owned(order), order, plan, range(plan.n))
+
+    def end(self, admitted: Admitted, *, lost: bool = False) -> None:
+        """Its places are free, unless it is `lost`: another process goes on with the job."""
+        if admitted.lease is None:
+            return
+        if lost:
+            self._limiter.leases.leave(admitted.lease)
+        else:
+            self._limiter.leases.give_back(admitted.lease)
+
+    async def at_provider(self, order: Order, plan: Plan, wanted: Sequence[int]) -> Admitted:
+        """For these of its pictures. Raises RateLimited, or InvalidValue for what would never fit there."""
+        owned = self._providers.get(plan.offer.provider)
+        if owned is None:
+            return NOTHING
+        use = Use(len(wanted), plan.drawn or plan.pixels, len(plan.calls(wanted)))
+        wrong = never_fits([owned], use)
+        if wrong is not None:
+            raise wrong
+        return taken(await self._limiter.take(asked([owned], use), members(order, plan, wanted)))
+
+    async def once_more(self, offer: Offer) -> bool:
+        """Whether the provider may be sent one more request, for pictures that count there already."""
+        owned = self._providers.get(offer.provider)
+        if owned is None:
+            return True
+        one = asked([owned], Use(0), counts=("requests",), places=False)
+        return not isinstance(await self._limiter.take(one, ()), NoRoom)
+
+    def take_up_at_provider(self, order: Order, plan: Plan, wanted: Iterable[int]) -> Admitted:
+        """Of calls that an earlier process has sent."""
+        owned = self._providers.get(plan.offer.provider)
+        return self._held([] if owned is None else [owned], order, plan, wanted)
+
+    def gateways_alive(self, count: int) -> None:
+        """Among so many the limits are shared out while there is no Redis."""
+        self._limiter.gateways_alive(count)
+
+    async def close(self) -> None:
+        await self._limiter.leases.close()
+
+    def _owned(self, order: Order) -> list[Owned]:
+        model = self._models.get(order.found.entry.facts.id)
+        return [*owned_by(order.caller), *([] if model is None else [model])]
+
+    def _held(self, owned: Sequence[Owned], order: Order, plan: Plan, wanted: Iterable[int]) -> Admitted:
+        places = asked(owned, Use(0), counts=())
+        if not places:
+            return NOTHING
+        return Admitted(places, self._limiter.hold(places, members(order, plan, wanted)))
+
+
+def taken(answer: Admitted | NoRoom) -> Admitted:
+    """Raises RateLimited."""
+    if isinstance(answer, NoRoom):
+        raise answer.error()
+    return answer
+
+
+def members(order: Order, plan: Plan, wanted: Iterable[int] | None = None) -> list[str]:
+    """Who has the places: each of its pictures."""
+    return [f"{order.id}/{index}" for index in (range(plan.n) if wanted is None else wanted)]
+
+
+def configured(kind: Literal["model", "provider"], tables: Mapping[str, Limited]) -> dict[str, Owned]:
+    """Those that have any."""
+    found = {name: limits_of(table) for name, table in tables.items()}
+    return {name: (Owner(kind, name), limits) for name, limits in found.items() if limits != NONE}
+
+
+def limits_of(table: Limited) -> Limits:
+    return Limits(
+        table.requests_per_minute, table.images_per_minute, table.megapixels_per_minute, table.max_concurrent_images
+    )
+
+
+def least_wait(refusals: Sequence[RateLimited | InvalidValue]) -> RateLimited | InvalidValue:
+    """What to tell of several providers: the one that has room first; one that never has is no reason to wait."""
+    waits = [each for each in refusals if isinstance(each, RateLimited)]
+    return min(waits, key=lambda each: each.retry_after) if waits else refusals[0]
