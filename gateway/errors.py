@@ -154,14 +154,16 @@ class RateLimited(GatewayError):
 class BudgetSpent(GatewayError):
     """What was asked for may cost more than is left; nothing more was sent.
 
-    `request` is the id of the one that it was refused to; `cost` is what it was charged before, in micro-dollars.
+    `request` is the id of the one that it was refused to, `owner` that of the key or team whose budget it is; `cost` is
+    what the request was charged before, in micro-dollars.
     """
 
     status, code, type, should_retry = 429, "insufficient_quota", "insufficient_quota", False
 
-    def __init__(self, message: str, request: str, *, cost: int | None = None) -> None:
+    def __init__(self, message: str, request: str, owner: str, *, cost: int | None = None) -> None:
         super().__init__(message, headers=cost_headers(cost))
         self.request = request
+        self.owner = owner
 
 
 class InternalError(GatewayError):

@@ -92,6 +92,19 @@ class Price:
         return self.figures and self.basis in {"published", "configured"}
 
     @property
+    def shape(self) -> str:
+        """Its terms, for people: `per_image`, `per_megapixel+per_step`, `table`, `tokens`, `max` or `unknown`."""
+        terms = {
+            "table": bool(self.by),
+            "per_image": bool(self.per_image) or (self.figures and not self.by),
+            "per_megapixel": bool(self.per_megapixel),
+            "per_step": bool(self.per_step),
+            "tokens": self.tokens is not None,
+        }
+        told = "+".join(name for name, used in terms.items() if used and self.figures)
+        return told or ("max" if self.max is not None else "unknown")
+
+    @property
     def names(self) -> frozenset[str]:
         """The parameters whose words it depends on."""
         return frozenset({*self.by, *self.factors}) - {"size", "tier"}

@@ -1,6 +1,7 @@
 """Several calls failed: the one error that the caller gets for it."""
 
 from gateway.errors import (
+    BudgetSpent,
     ContentPolicyViolation,
     DeadlinePassed,
     GatewayError,
@@ -9,7 +10,7 @@ from gateway.errors import (
     Overloaded,
     ProviderFailed,
 )
-from gateway.flow.calling import NotWritten, TooLate
+from gateway.flow.calling import NotWritten, OverBudget, TooLate
 from gateway.flow.drawn import Drawn
 from gateway.flow.intake import Flagged
 from gateway.flow.order import Order
@@ -53,12 +54,31 @@ def decisive(order: Order, drawn: Drawn, *, missing: int) -> GatewayError | None
         return blocked(order, drawn, missing=missing)
     if Kind.TIMEOUT in kinds:
         return deadline_passed(order, drawn)
+    return not_sent(order, drawn)
+
+
+def not_sent(order: Order, drawn: Drawn) -> GatewayError | None:
+    """For a reason that lies here; a budget decides for what was still to be sent."""
+    errors = drawn.errors
+    over = next((error for error in errors if isinstance(error, OverBudget)), None)
+    if over is not None:
+        return budget_spent(order, over.owner, drawn)
     if not drawn.pictures and all(isinstance(error, NotWritten) for error in errors):
         return Overloaded(errors[0].message)
     if not drawn.pictures and all(isinstance(error, TooLate) for error in errors):
         message = f"request {order.id} was not begun in time, and costs nothing. {errors[0].message}"
         return DeadlinePassed(message, order.id)
     return None
+
+
+def budget_spent(order: Order, owner: str, drawn: Drawn | None = None) -> BudgetSpent:
+    """`drawn`: what this request itself has brought until then."""
+    whose = "this key" if owner == order.caller.key else "this key's team"
+    message = f"the budget of {whose} does not allow what this request may cost ({order.id}); an admin can raise it"
+    if drawn is not None and drawn.pictures:
+        kept = f"{len(drawn.pictures)} of {drawn.plan.n} pictures were made and stay with job {order.id}"
+        message += f". {kept}, and the same request, sent again, uses them"
+    return BudgetSpent(message, order.id, owner, cost=drawn.cost if drawn is not None else None)
 
 
 def blocked(order: Order, drawn: Drawn, *, missing: int) -> ContentPolicyViolation:

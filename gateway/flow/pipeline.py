@@ -1,10 +1,11 @@
 """The way of a request, as a list of its steps; each step has a file of its own.
 
-candidates   request + offers → plans          (candidates.py; normalizers/plan.py)
+candidates   request + offers → plans          (candidates.py; normalizers/plan.py; asked by jobs/jobs.py)
 admit        is there room?                     (gate.py)
 known?       the cache, and runs in flight      (known.py, shared.py)
 route        who is asked, in which order       (routing.py, turns.py, health.py)
 spread       n → calls in parallel, retries     (spread.py, tries.py, calling.py)
+hold         the budget, before the first call  (record.py; jobs/account.py)
 take in      fetch, check, finish, store        (intake.py, finish.py)
 hold to plan what came otherwise than planned   (truth.py)
 deliver      URL or base64                      (deliver.py)
@@ -17,12 +18,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal, TypeVar
 
-from gateway.errors import DeadlinePassed, JobCancelled, NotCached
-from gateway.flow.candidates import candidates
+from gateway.errors import BudgetSpent, DeadlinePassed, JobCancelled, NotCached
 from gateway.flow.deliver import Delivered, deliver
 from gateway.flow.deps import Deps
 from gateway.flow.drawn import Drawn
-from gateway.flow.failure import deadline_passed
+from gateway.flow.failure import budget_spent, deadline_passed
 from gateway.flow.known import as_shared, cacheable, draw_on, draw_uncached, keys_of, look_up, look_up_or_draw
 from gateway.flow.order import Order
 from gateway.flow.picture import Picture
@@ -54,9 +54,8 @@ class Served:
         return [self.drawn.pictures[index] for index in range(self.plan.n)]
 
 
-async def generate(order: Order, at: Deps) -> Served:
-    """Pictures for a request. Raises a GatewayError."""
-    plans = candidates(order, at)
+async def generate(order: Order, plans: Sequence[Plan], at: Deps) -> Served:
+    """Pictures for a request, by one of these plans or several. Raises a GatewayError."""
     with at.telemetry.stage("draw"):
         drawn, cache = await in_time(order, pictures(order, plans, at))
     hold_to_plan(order, drawn, at)
@@ -93,13 +92,22 @@ async def pictures(order: Order, plans: Sequence[Plan], at: Deps) -> tuple[Drawn
         return await cached_only(order, plans, at), "hit"
     if not cacheable(order, plans[0], at):
         return await draw_uncached(order, plans, at), "off"
+    return await by_a_run(order, plans, at)
+
+
+async def by_a_run(order: Order, plans: Sequence[Plan], at: Deps) -> tuple[Drawn, CacheSummary]:
+    """Its own, or that of an equal request which came before."""
     stop = order.record.stop
     try:
         drawn, shared = await at.shared.once(same_fate(order, plans), partial(look_up_or_draw, order, plans, at), stop)
-    except DeadlinePassed as passed:  # it names the request whose run it was; each caller is told his own
-        if passed.request == order.id:
+    except (DeadlinePassed, BudgetSpent) as failed:  # it names the request whose run it was
+        if failed.request == order.id:
             raise
-        raise deadline_passed(order) from None
+        if isinstance(failed, DeadlinePassed):  # each caller is told his own
+            raise deadline_passed(order) from None
+        if failed.owner in (order.caller.key, order.caller.team):
+            raise budget_spent(order, failed.owner) from None
+        return await pictures(order, plans, at)  # this key's budget may allow it
     except ProviderError as left:
         raise JobCancelled(order.id, left.message) from None
     except LeaseLost as lost:
@@ -119,7 +127,7 @@ def same_fate(order: Order, plans: Sequence[Plan]) -> str:
     A request that forces a provider, or whose strictness excludes one, must not get what another's failover brought.
     """
     mixed = str(order.asked.fields.get("mix_providers"))
-    return ",".join([order.caller.team, mixed, *(key for plan in plans for key in keys_of(plan, order))])
+    return ",".join([order.caller.cache_scope, mixed, *(key for plan in plans for key in keys_of(plan, order))])
 
 
 async def cached_only(order: Order, plans: Sequence[Plan], at: Deps) -> Drawn:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.errors import IdempotencyMismatch, Overloaded
+from gateway.errors import BudgetSpent, IdempotencyMismatch, Overloaded
 from gateway.flow.order import Order
 from gateway.jobs.answers import Kept
 from gateway.jobs.manner import SAME_REQUEST_SECONDS, Manner
@@ -98,6 +98,8 @@ def may_run_again(row: JobRow) -> bool:
 
 
 def found_no_room(row: JobRow) -> bool:
-    """It is over, and nothing of it was sent: its caller was told to come back."""
+    """It is over, and nothing of it was sent: there was no room for it, or no money."""
     kept = Kept.of(row)
-    return kept is not None and kept.status == Overloaded.status
+    if kept is None or "x-easel-cost" in kept.headers:
+        return False
+    return kept.status in (Overloaded.status, BudgetSpent.status) and not kept.images

@@ -12,16 +12,17 @@ from gateway.errors import Overloaded
 from gateway.flow.candidates import candidates
 from gateway.flow.deps import Deps
 from gateway.flow.order import Order
+from gateway.jobs.account import new_account
 from gateway.jobs.addresses import check_address
 from gateway.jobs.asked_again import AskedAgain, Joined, under_its_key
 from gateway.jobs.kept_sources import KeptSources
 from gateway.jobs.links import Links
 from gateway.jobs.manner import Manner
-from gateway.jobs.new_job import new_job
+from gateway.jobs.new_job import accepted_at, new_job
 from gateway.jobs.record import JobRecord
 from gateway.jobs.resumed import resumed
 from gateway.jobs.running import Running
-from gateway.jobs.stored_order import body_hash
+from gateway.jobs.stored_order import body_hash, traceparent_of
 from gateway.jobs.uploads import check_endpoint
 from gateway.store.database import Database, DatabaseError
 from gateway.store.entries import Lease, LeaseLost
@@ -33,6 +34,7 @@ from gateway.store.jobs import (
 from gateway.store.journal_rows import FIRST_ATTEMPT
 from gateway.store.pictures import PictureStoreError
 from gateway.store.processes import queue_length, release, take_this
+from normalizers.plan import Plan
 from providers.guard import Guard
 
 log = structlog.stdlib.get_logger()
@@ -77,8 +79,9 @@ class Jobs:
         joined = await self.asked_again.job(order, manner, body)
         if joined is not None:
             return joined
-        if manner.at_once or manner.resent:
-            await self._check(order, manner)
+        plans = candidates(order, self.at)
+        if manner.at_once:
+            await self._check(order, manner, plans[0].n)
         waits = manner.respond_async and not self.free
         if waits:
             await self._check_queue(order)
@@ -89,11 +92,11 @@ class Jobs:
                 return under_its_key(written.existing, written.existing_body, body)
         if waits:
             return Joined(order.id)
-        return self._run(order, record, resources.pop_all(), body=None if manner.idempotency_key else body)
+        body_to_find = None if manner.idempotency_key else body
+        return self._run(order, record, resources.pop_all(), plans=plans, body=body_to_find)
 
-    async def _check(self, order: Order, manner: Manner) -> None:
+    async def _check(self, order: Order, manner: Manner, images: int) -> None:
         """What is wrong is said before anything is promised, or written down. Raises a GatewayError."""
-        images = candidates(order, self.at)[0].n
         if manner.webhook_url is not None:
             await check_address(manner.webhook_url, "webhook_url", self.guard)
         if manner.upload_endpoint is not None:
@@ -108,17 +111,28 @@ class Jobs:
             raise Overloaded("too many jobs are waiting already; try again in a moment")
 
     def _recorded(self, order: Order, manner: Manner, body: str, *, owner: str | None) -> tuple[Order, JobRecord]:
-        new = partial(new_job, order, manner, body, owner)
+        created = accepted_at(order)
+        traceparent = self.at.telemetry.tracing.traceparent()
+        new = partial(new_job, order, manner, body, created, owner=owner, traceparent=traceparent)
+        account = new_account(order.caller.budgets, created)
         lease = Lease(self.owner, FIRST_ATTEMPT)
-        record = JobRecord(self.links, lease=lease, job=order.id, team=order.caller.team, new=new)
+        record = JobRecord(self.links, lease=lease, job=order.id, team=order.caller.team, new=new, account=account)
         record.watched = manner.watched
         record.order = order
         if order.options.keep and len(order.sent):
             record.sources = KeptSources(order, self.at.pictures)
         return replace(order, record=record), record
 
-    def _run(self, order: Order, record: JobRecord, resources: ExitStack, *, body: str | None = None) -> Running:
-        running = self.running[order.id] = Running(order, record, self.at, resources, body)
+    def _run(
+        self,
+        order: Order,
+        record: JobRecord,
+        resources: ExitStack,
+        *,
+        plans: Sequence[Plan] | None = None,
+        body: str | None = None,
+    ) -> Running:
+        running = self.running[order.id] = Running(order, record, self.at, resources, plans=plans, body=body)
         running.task.add_done_callback(lambda _task: self.running.pop(order.id, None))
         return running
 
@@ -164,7 +178,11 @@ class Jobs:
         found = await resumed(row, self.owner, self.links, self.database)
         if found is not None:
             self.at.telemetry.job_resumed()
-            self._run(*found, ExitStack())
+            tracing = self.at.telemetry.tracing
+            before = traceparent_of(row) if tracing.on else None
+            with tracing.resumed(row.id, row.attempt, before) as step:
+                running = self._run(*found, ExitStack())
+            running.task.add_done_callback(step.end)
 
     async def close(self) -> None:
         """Jobs whose calls can be found again are handed over; a call that could not is waited for: it may be paid."""

@@ -8,7 +8,21 @@ from gateway.jobs.stored_order import pack
 from gateway.store.entries import NewJob
 
 
-def new_job(order: Order, manner: Manner, body: str, owner: str | None, planned: int | None) -> NewJob:
+def accepted_at(order: Order) -> float:
+    """The Unix moment at which a request came in."""
+    return time.time() - (time.monotonic() - order.started)
+
+
+def new_job(
+    order: Order,
+    manner: Manner,
+    body: str,
+    created: float,
+    planned: int | None,
+    *,
+    owner: str | None,
+    traceparent: str | None,
+) -> NewJob:
     """`body` is the request's hash, `owner` the process that runs it, `planned` how many pictures, where that is known.
 
     A job that was accepted without a plan counts what it was asked for.
@@ -20,9 +34,9 @@ def new_job(order: Order, manner: Manner, body: str, owner: str | None, planned:
         operation=order.operation,
         model=order.found.entry.facts.id,
         body=body,
-        request=pack(order),
+        request=pack(order, traceparent),
         images=images_asked(order) if planned is None else planned,
-        created=time.time() - (time.monotonic() - order.started),
+        created=created,
         owner=owner,
         status="queued" if owner is None else "running",
         idempotency_key=manner.idempotency_key,

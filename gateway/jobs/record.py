@@ -246,7 +246,7 @@ class JobRecord:
     def _cache_key(self, index: int, plan: Plan) -> str | None:
         if self.order is None or not cacheable(self.order, plan, self.links.at):
             return None
-        return record_name(self.team, keys_of(plan, self.order)[index])
+        return record_name(self.order.caller.cache_scope, keys_of(plan, self.order)[index])
 
     def _uploads(self, index: int, now: float) -> tuple[Delivery, ...]:
         address = self._field("upload_endpoint")

@@ -10,6 +10,7 @@ from gateway.errors import GatewayError, ProviderFailed
 from gateway.flow.candidates import candidates
 from gateway.flow.order import Order
 from gateway.flow.record import Before, Unrecorded
+from gateway.jobs.account import account_of
 from gateway.jobs.answers import packed_error
 from gateway.jobs.before import before_of
 from gateway.jobs.links import Links
@@ -20,6 +21,7 @@ from gateway.store.entries import CallRow, Finish, Lease, LeaseLost, PictureRow
 from gateway.store.jobs import JobRow, left_behind
 from gateway.store.pictures import PictureStoreError
 from gateway.store.processes import MOST_DEATHS, release
+from gateway.store.settlement import unpacked_places
 
 log = structlog.stdlib.get_logger()
 
@@ -31,7 +33,8 @@ async def resumed(row: JobRow, owner: str, links: Links, database: Database) -> 
     """None where it cannot be run: it is ended then, or left to others. Raises DatabaseError."""
     left = await database.read(left_behind, row.id)
     before = known_before(row, left)
-    record = JobRecord(links, lease=Lease(owner, row.attempt), job=row.id, team=row.team, before=before)
+    lease = Lease(owner, row.attempt)
+    record = JobRecord(links, lease=lease, job=row.id, team=row.team, before=before)
     record.watched = True
     record.fields = fields_of(row)
     if row.cancelling:
@@ -57,6 +60,8 @@ async def resumed(row: JobRow, owner: str, links: Links, database: Database) -> 
         await give_up(record, before, "what was kept of the request cannot be read")
         return None
     record.order = replace(order, record=Unrecorded())
+    places = unpacked_places(row.budgets)
+    record.account = account_of(order.caller.budgets, row.created, row.held_micros, places, left[0])
     log.info("job_resumed", request_id=row.id, attempt=row.attempt, calls=before.calls if before else 0)
     return order, record
 

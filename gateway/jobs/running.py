@@ -2,19 +2,23 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import structlog
 
 from gateway.errors import GatewayError, InternalError, JobCancelled
+from gateway.flow.candidates import candidates
 from gateway.flow.deps import Deps
 from gateway.flow.order import Order
 from gateway.flow.pipeline import Served, generate
 from gateway.jobs.answers import Told, packed_error, told
+from gateway.jobs.new_job import accepted_at
 from gateway.jobs.record import JobRecord
 from gateway.store.database import DatabaseError
-from gateway.store.entries import Finish, LeaseLost
+from gateway.store.entries import CachedRow, Finish, LeaseLost
+from normalizers.plan import Plan
 
 log = structlog.stdlib.get_logger()
 
@@ -36,11 +40,19 @@ class TakenAway(Exception):
 class Running:
     """`present` is how many callers wait for it; `resources` are given back when it is over.
 
-    `body` is the hash of its request; None where a request sent again finds it otherwise.
+    `plans` are those of its candidates, None where they are still to be made. `body` is the hash of its request; None
+    where a request sent again finds it otherwise.
     """
 
     def __init__(
-        self, order: Order, record: JobRecord, at: Deps, resources: ExitStack, body: str | None = None
+        self,
+        order: Order,
+        record: JobRecord,
+        at: Deps,
+        resources: ExitStack,
+        *,
+        plans: Sequence[Plan] | None = None,
+        body: str | None = None,
     ) -> None:
         self.order = order
         self.record = record
@@ -48,7 +60,7 @@ class Running:
         self.body = body
         self._at = at
         self._resources = resources
-        self.task = asyncio.ensure_future(self._run())
+        self.task = asyncio.ensure_future(self._run(plans))
         self.task.add_done_callback(self._over)
 
     @property
@@ -81,11 +93,11 @@ class Running:
         self.record.lost = True
         self.task.cancel()
 
-    async def _run(self) -> Ended:
+    async def _run(self, plans: Sequence[Plan] | None) -> Ended:
         try:
             if self.record.stop.given and self.record.before is None:
                 raise JobCancelled(self.id, "nothing was sent")
-            served = await generate(self.order, self._at)
+            served = await generate(self.order, plans or candidates(self.order, self._at), self._at)
         except LeaseLost:
             raise TakenAway from None
         except GatewayError as error:
@@ -109,7 +121,10 @@ class Running:
             await self._add_known(served)
             provider, cost = served.plan.offer.provider, served.drawn.cost
             packed = ended.told.packed()
-            await self._save(Finish("succeeded", time.time(), packed, provider=provider, cost_micros=cost))
+            finish = Finish("succeeded", time.time(), packed, provider=provider, cost_micros=cost)
+            await self._save(finish, cached_row(served))
+        elif (cached := cached_row(served)) is not None:
+            self.record.note(cached)
         return ended
 
     async def _add_known(self, served: Served) -> None:
@@ -140,24 +155,35 @@ class Running:
         if not await self._save(finish):
             raise TakenAway
 
-    async def _save(self, finish: Finish) -> bool:
+    async def _save(self, finish: Finish, cached: CachedRow | None = None) -> bool:
         """A caller gets what was drawn for him even if it cannot be written down now: the journal goes on trying.
 
         False where another process goes on with the job.
         """
         try:
             async with asyncio.timeout(SAVE_SECONDS):
-                await self.record.finish(finish)
+                await self.record.finish(finish, cached)
             self._at.telemetry.job_ended(finish.status)
         except LeaseLost:
             log.info("job_taken_away", request_id=self.id)
             return False
         except (DatabaseError, TimeoutError) as away:
             log.warning("job_end_not_written", request_id=self.id, error=str(away))
-            self.record.finish_later(finish)
+            self.record.finish_later(finish, cached)
         return True
 
     def _over(self, task: asyncio.Task[Ended]) -> None:
         self._resources.close()
         if not task.cancelled():
             task.exception()  # asked for here, because nobody may be waiting
+
+
+def cached_row(served: Served) -> CachedRow | None:
+    """What of it cost nothing: it was there, or another request drew it."""
+    pictures = [picture for picture in served.pictures if picture.cache != "miss"]
+    if not pictures:
+        return None
+    order = served.order
+    pixels = sum((picture.width or 0) * (picture.height or 0) for picture in pictures)
+    model = order.found.entry.facts.id
+    return CachedRow(order.caller.key, model, pictures[0].provider, len(pictures), pixels, accepted_at(order))

@@ -41,6 +41,8 @@ class JobRow:
     cost_micros: int | None
     result: bytes | None
     error: bytes | None
+    held_micros: int = 0
+    budgets: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

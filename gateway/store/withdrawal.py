@@ -34,8 +34,8 @@ RESTORE_LEFTOVER = (
 
 
 def withdraw(connection: Connection, new: Sequence[tuple[int, NewJob]]) -> None:
-    """With what they took: nothing is held for them, their keys are free again, and pictures that failed jobs left can be
-    used by the next.
+    """With what they took: nothing is held for them, their keys are free again, and pictures that failed jobs left can
+    be used by the next.
     """
     event_log.wait_for_others(connection)  # the transaction that nobody waited for may be committing just now
     for number, job in new:

@@ -11,7 +11,7 @@ from gateway.jobs import running
 from gateway.jobs.jobs import Jobs
 from gateway.jobs.record import JobRecord
 from gateway.jobs.webhooks import Webhooks
-from gateway.store.entries import Finish
+from gateway.store.entries import CachedRow, Finish
 from providers import polling
 
 Death = Callable[[], None]
@@ -54,11 +54,11 @@ def before_the_end(*, flushed: bool) -> Callable[[Death], None]:
     def arrange(death: Death) -> None:
         original = JobRecord.finish
 
-        async def dies(self: JobRecord, finish: Finish) -> None:
+        async def dies(self: JobRecord, finish: Finish, cached: CachedRow | None = None) -> None:
             if flushed:
                 await self.links.journal.flush()
             death()
-            await original(self, finish)
+            await original(self, finish, cached)
 
         JobRecord.finish = dies
 
