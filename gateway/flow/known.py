@@ -12,7 +12,7 @@ from gateway.flow.intake import handed_on
 from gateway.flow.order import Order
 from gateway.flow.picture import Picture, from_record, to_record
 from gateway.flow.spread import draw
-from gateway.store.records import Record, record_key
+from gateway.store.records import Record, on_one_node, record_key
 from normalizers.plan import Plan
 
 NOBODY = ""  # never the owner of a lease
@@ -42,7 +42,7 @@ async def look_up(order: Order, plans: Sequence[Plan], at: Deps) -> Found:
     """What the cache knows, without the intention to draw the rest."""
     keys = [key for plan in plans for key in keys_of(plan, order)]
     with at.telemetry.tracing.store("cache"):
-        records = await at.records.get_many(order.caller.team, keys)
+        records = await at.records.get_many(order.caller.cache_scope, keys)
     return best(plans, await still_there(keys, records, order, at))
 
 
@@ -60,7 +60,7 @@ async def still_there(
     }
     if not gone:
         return records
-    await at.records.delete(team, list(gone))
+    await at.records.delete(order.caller.cache_scope, list(gone))
     return [None if key in gone else record for key, record in zip(keys, records, strict=True)]
 
 
@@ -72,7 +72,7 @@ async def look_up_or_draw(order: Order, plans: Sequence[Plan], at: Deps) -> Draw
     leader: str | None = None
     while True:
         with at.telemetry.tracing.store("cache"):
-            claim = await at.claims.claim(order.caller.team, run, order.id, keys, plans[0].n)
+            claim = await at.claims.claim(order.caller.cache_scope, run, order.id, keys, plans[0].n)
         if claim.held and leader is not None:
             await follow(leader, run, order, at)
             leader = None
@@ -139,7 +139,7 @@ async def draw_on(order: Order, plans: Sequence[Plan], at: Deps) -> Drawn:
     keys = [key for plan in plans for key in keys_of(plan, order)]
     run = run_of(keys, plans, order)
     with at.telemetry.tracing.store("cache"):
-        claim = await at.claims.claim(order.caller.team, run, order.id, keys, plans[0].n)
+        claim = await at.claims.claim(order.caller.cache_scope, run, order.id, keys, plans[0].n)
     return await draw_and_remember(order, plans, dict(zip(keys, claim.records, strict=True)), run, at, waited=False)
 
 
@@ -151,7 +151,7 @@ async def draw_uncached(order: Order, plans: Sequence[Plan], at: Deps) -> Drawn:
 
 def run_of(keys: Sequence[str], plans: Sequence[Plan], order: Order) -> str:
     """What processes agree upon: one of them draws it at a time."""
-    return f"{{{order.caller.team}}}:{keys[0]}:{plans[0].n}"
+    return f"{on_one_node(order.caller.cache_scope)}:{keys[0]}:{plans[0].n}"
 
 
 async def draw_and_remember(
@@ -194,7 +194,7 @@ async def remember(order: Order, plans: Sequence[Plan], drawn: Drawn, run: str, 
     }
     owner = NOBODY if order.record.lost else order.id
     with at.telemetry.tracing.store("cache"):
-        await at.claims.finish(order.caller.team, run, owner, records, at.settings.cache.ttl)
+        await at.claims.finish(order.caller.cache_scope, run, owner, records, at.settings.cache.ttl)
 
 
 def as_shared(drawn: Drawn) -> Drawn:

@@ -2,7 +2,7 @@
 
 `{"asked": {model, fields, filled}, "pictures": [[path, source]…], "operation", "options", "cache", "base_url"}`;
 where a picture stood in the fields is null, and `pictures` says which. The bytes are objects of the picture store.
-With traces on, `traceparent` names the request's own.
+With traces on, `traceparent` names the request's own; `shares_cache` is there for a key whose pictures are its own.
 """
 
 import time
@@ -43,9 +43,11 @@ class Taken:
 def pack(order: Order, traceparent: str | None = None) -> bytes:
     taken = without_pictures(dict(order.asked.fields))
     traced = {"traceparent": traceparent} if traceparent else {}
+    alone = {} if order.caller.shares_cache else {"shares_cache": False}
     return orjson.dumps(
         {
             **traced,
+            **alone,
             "asked": {"model": order.asked.model, "fields": taken.plain, "filled": dict(order.asked.filled)},
             "pictures": taken.pictures,
             "operation": order.operation,
@@ -84,7 +86,7 @@ async def unpack(row: JobRow, record: Record, at: Deps) -> Order:
         id=row.id,
         asked=asked,
         found=find_model(asked.model, at, operation),
-        caller=Caller(row.team, key=row.caller),
+        caller=Caller(row.team, key=row.caller, shares_cache=kept.get("shares_cache", True)),
         reach=(await at.adapters.of(row.team)).without_ours(own),
         options=Options(**kept["options"]),
         started=started,

@@ -51,12 +51,12 @@ class Claims:
         self._redis = redis
         self._lease_ms = lease_ms
 
-    async def claim(self, team: str, run: str, owner: str, keys: Sequence[str], each: int) -> Claim:
+    async def claim(self, scope: str, run: str, owner: str, keys: Sequence[str], each: int) -> Claim:
         """`keys` are the records of all candidates, `each` a candidate. With Redis down: nothing known, and held.
 
         Values that cannot be read are forgotten: Redis takes them for known pictures, for which it grants no lease.
         """
-        names = [record_name(team, key) for key in keys]
+        names = [record_name(scope, key) for key in keys]
         answer = await self._redis.script(_CLAIM, [lease_name(run), *names], [owner, self._lease_ms, each])
         if answer is None:
             return Claim(True, [None] * len(keys))
@@ -65,12 +65,12 @@ class Claims:
         if state == ALL_KNOWN and (damaged := unreadable(names, values, records)):
             if await self._redis.command("UNLINK", *damaged) is None:
                 return Claim(True, records)
-            return await self.claim(team, run, owner, keys, each)
+            return await self.claim(scope, run, owner, keys, each)
         return Claim(state == LEASED, records)
 
-    async def finish(self, team: str, run: str, owner: str, records: Mapping[str, Record], ttl: int) -> bool:
+    async def finish(self, scope: str, run: str, owner: str, records: Mapping[str, Record], ttl: int) -> bool:
         """Keep what was drawn for `ttl` seconds and give the lease back; False when Redis did not take it."""
-        values = {record_name(team, key): value for key, record in records.items() if (value := encode(record))}
+        values = {record_name(scope, key): value for key, record in records.items() if (value := encode(record))}
         arguments = [owner, RELEASED, run, ttl, *values.values()]
         answer = await self._redis.script(_FINISH, [lease_name(run), *values], arguments)
         return answer is not None

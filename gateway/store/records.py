@@ -1,7 +1,8 @@
 """What the cache knows of one picture: where it is, or the picture itself when it is small.
 
 A key is `easel:img:{team}:fingerprint:place`, where place is the seed or the picture's index. The braces are literal:
-a Redis cluster then keeps a team's records on one node, which a MGET over several of them needs.
+a Redis cluster then keeps a team's records on one node, which a MGET over several of them needs. A `scope` is a team,
+or one key of it (`team/key`) whose pictures are nobody else's: `easel:img:{team}/key:fingerprint:place`.
 """
 
 import struct
@@ -62,33 +63,33 @@ class Records:
         self._redis = redis
         self.damaged = 0
 
-    async def get_many(self, team: str, keys: Sequence[str]) -> list[Record | None]:
+    async def get_many(self, scope: str, keys: Sequence[str]) -> list[Record | None]:
         """The records under these keys (see `record_key`), None for each that is not known; one MGET."""
         if not keys:
             return []
-        values = await self._redis.command("MGET", *[record_name(team, key) for key in keys])
+        values = await self._redis.command("MGET", *[record_name(scope, key) for key in keys])
         if values is None:
             return [None] * len(keys)
         return [None if value is None else self._read(value) for value in values]
 
-    async def put_many(self, team: str, records: Mapping[str, Record], ttl: int) -> bool:
+    async def put_many(self, scope: str, records: Mapping[str, Record], ttl: int) -> bool:
         """Keep each record under its key for `ttl` seconds; False when Redis did not take them.
 
         A picture above INLINE_BYTES is left out of its record; a record that then leads to no picture is not kept.
         """
         values = {
-            record_name(team, key): value for key, record in records.items() if (value := encode(record)) is not None
+            record_name(scope, key): value for key, record in records.items() if (value := encode(record)) is not None
         }
         if not values:
             return True
         batch = [("SET", name, value, "EX", ttl) for name, value in values.items()]
         return await self._redis.commands(batch) is not None
 
-    async def delete(self, team: str, keys: Sequence[str]) -> bool:
+    async def delete(self, scope: str, keys: Sequence[str]) -> bool:
         """Forget these records; False when Redis could not be told."""
         if not keys:
             return True
-        return await self._redis.command("UNLINK", *[record_name(team, key) for key in keys]) is not None
+        return await self._redis.command("UNLINK", *[record_name(scope, key) for key in keys]) is not None
 
     async def forget(self, pictures: Sequence[tuple[str, str | None]]) -> bool:
         """Forget the record of each name here (`record_name`) if it leads to the stored picture beside it, or to none.
@@ -122,9 +123,15 @@ def record_key(fingerprint: str, place: int | str) -> str:
     return f"{fingerprint}:{place}"
 
 
-def record_name(team: str, key: str) -> str:
+def record_name(scope: str, key: str) -> str:
     """The key under which Redis keeps it."""
-    return f"easel:img:{{{team}}}:{key}"
+    return f"easel:img:{on_one_node(scope)}:{key}"
+
+
+def on_one_node(scope: str) -> str:
+    """The scope as part of a name: all of a team's names lie on one node of a cluster."""
+    team, slash, key = scope.partition("/")
+    return f"{{{team}}}{slash}{key}"
 
 
 def encode(record: Record) -> bytes | None:
