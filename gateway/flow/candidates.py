@@ -10,6 +10,7 @@ from gateway.errors import (
     MissingParameter,
     ModelNotFound,
     NoProvider,
+    NotAllowed,
     UnsupportedParameter,
 )
 from gateway.flow.allowed import not_allowed
@@ -22,13 +23,13 @@ from normalizers.offer import Offer, Operation
 from normalizers.plan import Plan, plan
 
 PICTURED: tuple[Operation, Operation] = ("image_to_image", "edit")
-ExclusionCode = Literal["no_provider", "unsupported_parameter", "not_allowed"]
+ExclusionCode = Literal["no_provider", "unsupported_parameter", "not_allowed", "no_price"]
 
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """An offer that cannot serve: its provider is not configured, a parameter cannot be honoured there, or the caller's
-    key may not use it.
+    """An offer that cannot serve: its provider is not configured, a parameter cannot be honoured there, the caller's key
+    may not use it, or has a budget while nobody can say what it costs.
     """
 
     offer: Offer
@@ -90,13 +91,18 @@ def consider_one(order: Order, offer: Offer, at: Deps) -> Plan | Exclusion:
         reason = f"{at.titles[offer.provider]} is not configured; {at.missing[offer.provider]}"
         return Exclusion(offer, reason, code="no_provider")
     try:
-        return plan(order.asked, offer, order.options, at.catalog.known)
+        made = plan(order.asked, offer, order.options, at.catalog.known)
     except Refused as refused:
         return Exclusion(offer, refused.reason, refused.param)
     except BadValue as wrong:
         raise bad_value(wrong) from None
     except Owned as owned:
         raise UnsupportedParameter(f"{owned.param}: {owned.reason}", param=owned.param) from None
+    if made.price is None and order.caller.budgets:
+        where = f'[providers.{offer.provider}.prices."{offer.model}"]'
+        why = f"nobody can say what it costs at {at.titles[offer.provider]}, and this key has a budget; set max in {where}"
+        return Exclusion(offer, why, "model", "no_price")
+    return made
 
 
 def candidates(order: Order, at: Deps) -> list[Plan]:
@@ -141,7 +147,10 @@ def nobody(order: Order, excluded: Iterable[Exclusion], at: Deps) -> GatewayErro
     reasons = [reason for reason in everything if not reason.forbidden]
     if not reasons:
         return not_allowed(order.caller, order.asked.model, order.found.offers)
-    refusals = [reason for reason in reasons if reason.configured]
+    unpriced = [reason for reason in reasons if reason.code == "no_price"]
+    refusals = [reason for reason in reasons if reason.configured and reason not in unpriced]
+    if unpriced and not refusals:
+        return NotAllowed(f"model: {unpriced[0].reason}", param="model")
     if not refusals:
         told = "; ".join(dict.fromkeys(reason.reason for reason in reasons))
         return NoProvider(f"no provider of {order.asked.model} is configured: {told}")
