@@ -28,8 +28,8 @@ ExclusionCode = Literal["no_provider", "unsupported_parameter", "not_allowed", "
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """An offer that cannot serve: its provider is not configured, a parameter cannot be honoured there, the caller's key
-    may not use it, or has a budget while nobody can say what it costs.
+    """An offer that cannot serve: its provider is not configured, a parameter cannot be honoured there, or the caller's
+    key may not use it, or has a budget while nobody can say what it costs.
     """
 
     offer: Offer
@@ -100,7 +100,7 @@ def consider_one(order: Order, offer: Offer, at: Deps) -> Plan | Exclusion:
         raise UnsupportedParameter(f"{owned.param}: {owned.reason}", param=owned.param) from None
     if made.price is None and order.caller.budgets:
         where = f'[providers.{offer.provider}.prices."{offer.model}"]'
-        why = f"nobody can say what it costs at {at.titles[offer.provider]}, and this key has a budget; set max in {where}"
+        why = f"nobody can say what {offer.id} costs, and this key has a budget; set max in {where}"
         return Exclusion(offer, why, "model", "no_price")
     return made
 
