@@ -17,11 +17,13 @@ from gateway.api.images import Draw, PlanRoute
 from gateway.api.jobs import job_routes
 from gateway.api.models import Model, Models
 from gateway.api.orders import Orders
+from gateway.api.provider_keys import OneProviderKey, ProviderKeys
 from gateway.api.teams import Team
 from gateway.api.tracing import TracedRequests
 from gateway.api.waiting import Waiting
 from gateway.api.webhook_secrets import OneWebhookSecret, WebhookSecrets
 from gateway.flow.adapters import Adapters
+from gateway.flow.admission import Admission
 from gateway.flow.deps import Deps
 from gateway.flow.finish import Finisher
 from gateway.flow.gate import Gate
@@ -36,12 +38,14 @@ from gateway.otlp import open_tracing
 from gateway.settings import Settings
 from gateway.store.claims import Claims
 from gateway.store.database import Database
+from gateway.store.limits import SharedLimits
 from gateway.store.pictures import Pictures
 from gateway.store.records import Records
 from gateway.store.redis import RedisConnection, connect
 from gateway.store.runs import Runs, lease_ms
 from gateway.store.secrets import Secrets, load_or_create
 from gateway.telemetry import Telemetry
+from gateway.tenancy.limiter import Limiter
 from gateway.tenancy.own_keys import OwnKeys
 from providers.guard import Guard
 from providers.registry import read_catalog
@@ -129,6 +133,8 @@ async def build(
     stack.callback(finisher.close)
     redis = await connect(settings.redis.url, settings.server.data_dir)
     stack.push_async_callback(redis.close)
+    limits = Admission(Limiter(SharedLimits(redis), telemetry), settings.models, settings.providers)
+    stack.push_async_callback(limits.close)
     run_lease = lease_ms(settings.jobs.lease)
     runs = Runs(redis, run_lease)
     stack.push_async_callback(runs.close)
@@ -149,6 +155,7 @@ async def build(
         shared=SharedRuns(),
         others=OtherJobs(database, events),
         gate=Gate(settings.server.max_in_flight),
+        limits=limits,
         room=Room(settings.server.max_held_mb * 1024 * 1024),
         routing=routing,
         telemetry=telemetry,
@@ -196,6 +203,12 @@ def routes(at: Deps, side: JobSide, redis: RedisConnection, keys: Keys) -> list[
             "/admin/teams/{id}/webhook-secrets",
             WebhookSecrets(keys, side.database, side.seal),
             ["GET", "POST"],
+        ),
+        ("/admin/teams/{id}/provider-keys", ProviderKeys(side.database, keys), ["GET"]),
+        (
+            "/admin/teams/{id}/provider-keys/{provider}",
+            OneProviderKey(side.database, keys, at.adapters, side.seal),
+            ["GET", "PUT", "DELETE"],
         ),
         ("/admin/teams/{id}/webhook-secrets/{secret}", OneWebhookSecret(keys, side.database, side.seal), ["DELETE"]),
     ]

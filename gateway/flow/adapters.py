@@ -14,10 +14,9 @@ from gateway.flow.retries import RetryBudget
 from gateway.flow.routing import Routing, places_of
 from gateway.store.database_errors import DatabaseError
 from gateway.tenancy.own_keys import OwnKey, OwnKeys
-from providers.registry import ProviderSettings
+from providers.registry import ProviderSettings, build_adapter
 
 MOST_TEAMS = 256  # whose adapters are kept open
-KEYLESS = frozenset({"local"})  # kinds that know no keys
 SEALED = "the team's own key there cannot be opened; give it again"
 
 
@@ -78,14 +77,19 @@ class Adapters:
             return None
         return reach if newest is access else reach.through(newest)
 
-    def takes_keys(self, provider: str) -> bool | None:
-        """Whether a team can bring a key there; None for a provider that nobody knows."""
-        settings = self._providers.get(provider)
-        if settings is None:
-            return None
-        if settings.kind == "openai_compatible":
-            return settings.api_key is not None
-        return settings.kind not in KEYLESS
+    def knows(self, provider: str) -> bool:
+        return provider in self._providers
+
+    def why_no_key(self, provider: str) -> str | None:
+        """Why a team cannot bring a key to this provider, of those that are known; None where it can."""
+        settings = self._providers[provider]
+        if not takes_keys(settings):
+            return f"{settings.title} takes no keys"
+        try:
+            build_adapter(replace(settings, api_key="key"))
+        except ValueError as wrong:
+            return f"{settings.title} cannot be asked: {wrong}"
+        return None
 
     async def close(self) -> None:
         """When nobody uses them any more."""
@@ -99,7 +103,7 @@ class Adapters:
         """With what there is of it; what the team has no key for any more is closed when its last call is over."""
         had: Mapping[str, OwnKey] = before.keys if before is not None else {}
         kept: Mapping[str, Access] = before.own if before is not None else {}
-        usable = {name: key for name, key in keys.items() if key.text is not None and self.takes_keys(name)}
+        usable = {name: key for name, key in keys.items() if key.text is not None and self._takes_keys(name)}
         own = {
             name: kept[name] if name in kept and had[name] == key else self._open(name, key.text)
             for name, key in usable.items()
@@ -119,6 +123,9 @@ class Adapters:
                 access.drop()
         return reach
 
+    def _takes_keys(self, provider: str) -> bool:
+        return provider in self._providers and takes_keys(self._providers[provider])
+
     def _open(self, provider: str, key: str | None) -> Access:
         settings, routing = replace(self._providers[provider], api_key=key), self._routing
         standing = Standing(
@@ -132,3 +139,8 @@ class Adapters:
         task = asyncio.ensure_future(closing)
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+
+def takes_keys(settings: ProviderSettings) -> bool:
+    """A server of the operator's own does where the configuration has one for it."""
+    return settings.kind != "local" and (settings.kind != "openai_compatible" or settings.api_key is not None)
