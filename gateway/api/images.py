@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
+from gateway.api.answer import as_headers
 from gateway.api.arriving import Arriving
 from gateway.api.asgi import send_json
 from gateway.api.estimate import candidate_row, estimate
@@ -46,6 +47,8 @@ class Draw:
                 return
             with self.at.gate.admit():
                 job = await self.waiting.jobs.take(order, manner, resources.pop_all())
+                outcome: Outcome = scope["easel"]
+                outcome.headers += as_headers(job.limits)
                 shown = asked(order, self.at, known=isinstance(job, Joined)) if manner.stream else None
                 del order
                 await self.waiting.answer(job, manner, scope, receive, send, shown=shown)

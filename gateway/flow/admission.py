@@ -40,7 +40,11 @@ class Admission:
         if wrong is not None:
             raise wrong
         left_alone_for = order.deadline - time.monotonic() if waits else None
-        return taken(await self._limiter.take(asked(owned, use), members(order, plan), left_alone_for=left_alone_for))
+        names = members(order, range(plan.n))
+        answer = await self._limiter.take(asked(owned, use), names, left_alone_for=left_alone_for)
+        if isinstance(answer, NoRoom):
+            raise answer.error()
+        return answer
 
     async def standing(self, order: Order) -> Admitted:
         """Of a request that is another's job, and takes nothing."""
@@ -55,7 +59,7 @@ class Admission:
 
     def take_up(self, order: Order, plan: Plan) -> Admitted:
         """The places of a job that another process has begun, or that has waited: they are its own already."""
-        return self._held(self._owned(order), order, plan, range(plan.n))
+        return self._held(self._owned(order), members(order, range(plan.n)))
 
     def end(self, admitted: Admitted, *, lost: bool = False) -> None:
         """Its places are free, unless it is `lost`: another process goes on with the job."""
@@ -68,27 +72,29 @@ class Admission:
 
     async def at_provider(self, order: Order, plan: Plan, wanted: Sequence[int]) -> Admitted:
         """For these of its pictures. Raises RateLimited, or InvalidValue for what would never fit there."""
-        owned = self._providers.get(plan.offer.provider)
-        if owned is None:
+        owned = self._owned_by_provider(order, plan.offer)
+        if not owned:
             return NOTHING
         use = Use(len(wanted), plan.drawn or plan.pixels, len(plan.calls(wanted)))
-        wrong = never_fits([owned], use)
+        wrong = never_fits(owned, use)
         if wrong is not None:
             raise wrong
-        return taken(await self._limiter.take(asked([owned], use), members(order, plan, wanted)))
+        answer = await self._limiter.take(asked(owned, use), members(order, wanted))
+        if isinstance(answer, NoRoom):
+            raise answer.error(told=False)
+        return answer
 
-    async def once_more(self, offer: Offer) -> bool:
-        """Whether the provider may be sent one more request, for pictures that count there already."""
-        owned = self._providers.get(offer.provider)
-        if owned is None:
+    async def once_more(self, order: Order, offer: Offer, requests: int = 1) -> bool:
+        """Whether the provider may be sent that many more, for pictures that count there already."""
+        owned = self._owned_by_provider(order, offer)
+        if not owned:
             return True
-        one = asked([owned], Use(0), counts=("requests",), places=False)
-        return not isinstance(await self._limiter.take(one, ()), NoRoom)
+        more = asked(owned, Use(0, requests=requests), counts=("requests",), places=False)
+        return not isinstance(await self._limiter.take(more, ()), NoRoom)
 
     def take_up_at_provider(self, order: Order, plan: Plan, wanted: Iterable[int]) -> Admitted:
-        """Of calls that an earlier process has sent."""
-        owned = self._providers.get(plan.offer.provider)
-        return self._held([] if owned is None else [owned], order, plan, wanted)
+        """Of a call that an earlier process has sent."""
+        return self._held(self._owned_by_provider(order, plan.offer), members(order, wanted))
 
     def gateways_alive(self, count: int) -> None:
         """Among so many the limits are shared out while there is no Redis."""
@@ -101,23 +107,23 @@ class Admission:
         model = self._models.get(order.found.entry.facts.id)
         return [*owned_by(order.caller), *([] if model is None else [model])]
 
-    def _held(self, owned: Sequence[Owned], order: Order, plan: Plan, wanted: Iterable[int]) -> Admitted:
+    def _owned_by_provider(self, order: Order, offer: Offer) -> list[Owned]:
+        """Nothing for calls under a key that the team has brought: they load another account."""
+        owned, access = self._providers.get(offer.provider), order.reach.get(offer.provider)
+        return [] if owned is None or (access is not None and access.own) else [owned]
+
+    def _held(self, owned: Sequence[Owned], names: Sequence[str]) -> Admitted:
         places = asked(owned, Use(0), counts=())
         if not places:
             return NOTHING
-        return Admitted(places, self._limiter.hold(places, members(order, plan, wanted)))
+        lease = self._limiter.hold(places, names)
+        self._limiter.leases.renew_soon()
+        return Admitted(places, lease)
 
 
-def taken(answer: Admitted | NoRoom) -> Admitted:
-    """Raises RateLimited."""
-    if isinstance(answer, NoRoom):
-        raise answer.error()
-    return answer
-
-
-def members(order: Order, plan: Plan, wanted: Iterable[int] | None = None) -> list[str]:
-    """Who has the places: each of its pictures."""
-    return [f"{order.id}/{index}" for index in (range(plan.n) if wanted is None else wanted)]
+def members(order: Order, wanted: Iterable[int]) -> list[str]:
+    """Who has the places: each of these pictures."""
+    return [f"{order.id}/{index}" for index in wanted]
 
 
 def configured(kind: Literal["model", "provider"], tables: Mapping[str, Limited]) -> dict[str, Owned]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.flow.adapters import Adapters
+from gateway.flow.admission import Admission
 from gateway.flow.finish import Finisher
 from gateway.flow.gate import Gate
 from gateway.flow.others import Others
@@ -41,6 +42,7 @@ class Deps:
     shared: SharedRuns
     others: Others
     gate: Gate
+    limits: Admission
     room: Room
     routing: Routing
     telemetry: Telemetry

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gateway.errors import InvalidValue, RateLimited
 from gateway.flow.attempt import Attempt
 from gateway.flow.cost import NOTHING, Cost, CostBasis
 from gateway.flow.order import Order
@@ -37,12 +38,15 @@ class Found:
 
 @dataclass(slots=True)
 class Drawn:
-    """`pictures` by their place among the n; `charges` add up what the calls cost."""
+    """`pictures` by their place among the n; `charges` add up what the calls cost; `no_room` says why candidates were
+    passed over for their providers' limits.
+    """
 
     plan: Plan
     pictures: dict[int, Picture] = field(default_factory=dict[int, Picture])
     attempts: list[Attempt] = field(default_factory=list[Attempt])
     errors: list[ProviderError] = field(default_factory=list[ProviderError])
+    no_room: list[RateLimited | InvalidValue] = field(default_factory=list[RateLimited | InvalidValue])
     charges: Cost = NOTHING
     usage: Usage | None = None
 

@@ -10,6 +10,7 @@ from gateway.errors import (
     Overloaded,
     ProviderFailed,
 )
+from gateway.flow.admission import least_wait
 from gateway.flow.calling import NotWritten, OverBudget, TooLate
 from gateway.flow.drawn import Drawn
 from gateway.flow.intake import Flagged
@@ -21,6 +22,8 @@ from providers.errors import Kind
 def failure(order: Order, drawn: Drawn, *, missing: int) -> GatewayError:
     """A made picture is a paid one; it stays with the job, and a repeated request uses it."""
     errors, made = drawn.errors, len(drawn.pictures)
+    if not errors and not made and drawn.no_room:
+        return least_wait(drawn.no_room)
     if not errors and not made:
         return Overloaded("every provider of this model has as many calls as it may have; nothing was sent")
     decided = decisive(order, drawn, missing=missing)

@@ -1,7 +1,7 @@
 """The way of a request, as a list of its steps; each step has a file of its own.
 
 candidates   request + offers → plans          (candidates.py; normalizers/plan.py; asked by jobs/jobs.py)
-admit        is there room?                     (gate.py)
+admit        is there room?                     (gate.py; admission.py, asked by jobs/jobs.py)
 known?       the cache, and runs in flight      (known.py, shared.py)
 route        who is asked, in which order       (routing.py, turns.py, health.py)
 spread       n → calls in parallel, retries     (spread.py, tries.py, calling.py)

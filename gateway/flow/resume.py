@@ -4,7 +4,8 @@ Nothing is sent a second time, but under an id of ours, which a provider draws o
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 
 from gateway.errors import Overloaded
@@ -50,7 +51,18 @@ async def take_up(order: Order, candidates: Sequence[Found], before: Before, dra
     await use(order, candidates, before, drawn, at)
     drawn.errors += [ProviderError(Kind.LOST, LOST, provider=provider) for provider in before.lost]
     plans = {each.plan.offer.id: each.plan for each in candidates}
-    await together([go_on(each, plans.get(each.sent.offer), order, drawn, at) for each in before.open])
+    with ExitStack() as held:
+        for opened in before.open:
+            plan = plans.get(opened.sent.offer)
+            if plan is not None:
+                held.callback(places_again(opened, plan, order, at))
+        await together([go_on(each, plans.get(each.sent.offer), order, drawn, at) for each in before.open])
+
+
+def places_again(opened: OpenCall, plan: Plan, order: Order, at: Deps) -> Callable[[], None]:
+    """Within the provider's limits, which the call takes until what this returns is called."""
+    admitted = at.limits.take_up_at_provider(order, plan, opened.sent.indexes)
+    return lambda: at.limits.end(admitted, lost=order.record.lost)
 
 
 async def use(order: Order, candidates: Sequence[Found], before: Before, drawn: Drawn, at: Deps) -> None:

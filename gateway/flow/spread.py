@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 
+from gateway.errors import InvalidValue, RateLimited
 from gateway.flow.attempt import Attempt
 from gateway.flow.calling import NotWritten, OverBudget
 from gateway.flow.deps import Deps
@@ -104,7 +106,7 @@ def may_send_more(order: Order, drawn: Drawn) -> bool:
 async def draw_with(turn: Turn, wanted: Sequence[int], order: Order, drawn: Drawn, at: Deps) -> bool:
     """All calls of one plan at once, a second round for pictures that an answer left out without an error.
 
-    False when no place came free there: nothing was sent.
+    False when no place came free there, or the limits of the provider leave no room: nothing was sent.
     """
     started = time.monotonic()
     places = order.reach.standing(turn.offer).places
@@ -114,20 +116,32 @@ async def draw_with(turn: Turn, wanted: Sequence[int], order: Order, drawn: Draw
         pass_over(turn.offer, started, drawn, at)
         return False
     reserved = [place]
-    order.record.expects(turn.candidate.plan, len(wanted))
-    try:
+    plan = turn.candidate.plan
+    with ExitStack() as held:
+        held.callback(leave, reserved)
+        try:
+            admitted = await at.limits.at_provider(order, plan, wanted)
+        except (RateLimited, InvalidValue) as no_room:
+            pass_over_limited(turn.offer, no_room, drawn, at)
+            return False
+        held.callback(lambda: at.limits.end(admitted, lost=order.record.lost))
+        order.record.expects(plan, len(wanted))
         await rounds(turn, wanted, order, drawn, at, reserved=reserved)
-    finally:
-        for unused in reserved:
-            unused.leave()
     return True
+
+
+def leave(unused: Sequence[Place]) -> None:
+    for place in unused:
+        place.leave()
 
 
 async def rounds(
     turn: Turn, wanted: Sequence[int], order: Order, drawn: Drawn, at: Deps, *, reserved: list[Place]
 ) -> None:
     plan, missing = turn.candidate.plan, list(wanted)
-    for _round in range(TRIES):
+    for number in range(TRIES):
+        if number and not await at.limits.once_more(order, plan.offer, len(plan.calls(missing))):
+            break
         before = len(drawn.errors)
         for calls in in_turn(turn, plan.calls(missing)):
             await together([one_call(planned, turn, order, drawn, at, reserved=reserved) for planned in calls])
@@ -152,3 +166,9 @@ def pass_over(offer: Offer, started: float, drawn: Drawn, at: Deps) -> None:
     reason = f"its {at.routing.places.most(offer.provider)} places stayed taken for {seconds:.1f} s"
     at.telemetry.skipped(offer.provider, "full")
     drawn.attempts.append(Attempt(offer.provider, "skipped", 0, round(seconds * 1000), reason))
+
+
+def pass_over_limited(offer: Offer, no_room: RateLimited | InvalidValue, drawn: Drawn, at: Deps) -> None:
+    at.telemetry.skipped(offer.provider, "limited")
+    drawn.attempts.append(Attempt(offer.provider, "skipped", 0, 0, no_room.message))
+    drawn.no_room.append(no_room)

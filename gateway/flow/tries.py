@@ -48,7 +48,8 @@ async def one_call(
             note(drawn, plan, outcome_of(error), made(planned, drawn), at.routing.now() - started)
             report(error, plan, started, order, at)
             wait = max(pause * random.uniform(0.75, 1.25), error.retry_after or 0)  # noqa: S311 - spreads retries, guards nothing
-            if not (left and may_try_again(error, wait, turn, order, at)):
+            again = left and may_try_again(error, wait, turn, order, at)
+            if not (again and await at.limits.once_more(order, plan.offer)):
                 error.param = as_given(error.param, plan, planned)
                 drawn.errors.append(error)
                 return

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.errors import BudgetSpent, IdempotencyMismatch, Overloaded
 from gateway.flow.order import Order
@@ -22,11 +22,12 @@ NOTICED_AFTER = (0.05, 0.1, 0.2)  # seconds between looks for a job whose asker 
 class Joined:
     """A job that this process need not run for this request: it was there before, or waits for room.
 
-    `replayed`: it is that of the request's own idempotency key.
+    `replayed`: it is that of the request's own idempotency key. `limits` are headers: how those of its caller stand.
     """
 
     id: str
     replayed: bool = False
+    limits: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class AskedAgain:

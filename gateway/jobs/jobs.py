@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import replace
 from functools import partial
 
 import structlog
 
-from gateway.errors import Overloaded
+from gateway.errors import GatewayError, Overloaded
 from gateway.flow.candidates import candidates
 from gateway.flow.deps import Deps
 from gateway.flow.order import Order
@@ -34,6 +34,7 @@ from gateway.store.jobs import (
 from gateway.store.journal_rows import FIRST_ATTEMPT
 from gateway.store.pictures import PictureStoreError
 from gateway.store.processes import queue_length, release, take_this
+from gateway.tenancy.limiter import Admitted
 from normalizers.plan import Plan
 from providers.guard import Guard
 
@@ -78,22 +79,34 @@ class Jobs:
         body = body_hash(order)
         joined = await self.asked_again.job(order, manner, body)
         if joined is not None:
-            return joined
+            return replace(joined, limits=await self.at.limits.standing(order))
         plans = candidates(order, self.at)
         if manner.at_once:
             await self._check(order, manner, plans[0].n)
         waits = manner.respond_async and not self.free
         if waits:
             await self._check_queue(order)
-        order, record = self._recorded(order, manner, body, owner=None if waits else self.owner)
-        if manner.at_once or manner.resent:
-            written = await record.open(whole=manner.at_once)
-            if written.existing is not None:
-                return under_its_key(written.existing, written.existing_body, body)
+        admitted = await self.at.limits.admit(order, plans[0], waits=waits)
+        async with AsyncExitStack() as unless_taken:
+            unless_taken.push_async_callback(self.at.limits.undo, admitted)
+            order, record = self._recorded(order, manner, body, owner=None if waits else self.owner)
+            if manner.at_once or manner.resent:
+                written = await record.open(whole=manner.at_once)
+                if written.existing is not None:
+                    joined = under_its_key(written.existing, written.existing_body, body)
+                    return replace(joined, limits=admitted.headers)
+            unless_taken.pop_all()
         if waits:
-            return Joined(order.id)
+            return Joined(order.id, limits=admitted.headers)
+        resources.callback(self._leave, admitted, record)
         body_to_find = None if manner.idempotency_key else body
-        return self._run(order, record, resources.pop_all(), plans=plans, body=body_to_find)
+        running = self._run(order, record, resources.pop_all(), plans=plans, body=body_to_find)
+        running.limits = admitted.headers
+        return running
+
+    def _leave(self, admitted: Admitted, record: JobRecord) -> None:
+        """Its places within the limits are free, unless another process goes on with the job."""
+        self.at.limits.end(admitted, lost=record.lost)
 
     async def _check(self, order: Order, manner: Manner, images: int) -> None:
         """What is wrong is said before anything is promised, or written down. Raises a GatewayError."""
@@ -177,12 +190,23 @@ class Jobs:
         """Goes on with a job that is this process's from now on. Raises DatabaseError."""
         found = await resumed(row, self.owner, self.links, self.database)
         if found is not None:
+            order, record = found
+            plans, resources = self._plans_again(order), ExitStack()
+            if plans:
+                resources.callback(self._leave, self.at.limits.take_up(order, plans[0]), record)
             self.at.telemetry.job_resumed()
             tracing = self.at.telemetry.tracing
             before = traceparent_of(row) if tracing.on else None
             with tracing.resumed(row.id, row.attempt, before) as step:
-                running = self._run(*found, ExitStack())
+                running = self._run(order, record, resources, plans=plans)
             running.task.add_done_callback(step.end)
+
+    def _plans_again(self, order: Order) -> Sequence[Plan] | None:
+        """None where nobody may serve it any more, which is told as the job's end."""
+        try:
+            return candidates(order, self.at)
+        except GatewayError:
+            return None
 
     async def close(self) -> None:
         """Jobs whose calls can be found again are handed over; a call that could not is waited for: it may be paid."""

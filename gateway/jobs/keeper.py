@@ -96,7 +96,9 @@ class Keeper:
     async def round(self) -> None:
         """Raises DatabaseError; jobs that are this process' by then are taken up in the next round."""
         now, owner = time.time(), self._jobs.owner
-        self._events.others_alive(await self._database.read(alive, now, self._lease) > 1)
+        gateways = await self._database.read(alive, now, self._lease)
+        self._events.others_alive(gateways > 1)
+        self._jobs.at.limits.gateways_alive(gateways)
         for id in await self._database.read(cancelled, owner):
             await self._jobs.cancel(id)
         most = min(MOST_AT_ONCE, self._jobs.free) - len(self._taken)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -40,6 +40,8 @@ class TakenAway(Exception):
 class Running:
     """`present` is how many callers wait for it; `resources` are given back when it is over.
 
+    `limits` are headers: how those of its caller stood when it was taken on.
+
     `plans` are those of its candidates, None where they are still to be made. `body` is the hash of its request; None
     where a request sent again finds it otherwise.
     """
@@ -57,6 +59,7 @@ class Running:
         self.order = order
         self.record = record
         self.present = 0
+        self.limits: Mapping[str, str] = {}
         self.body = body
         self._at = at
         self._resources = resources

@@ -39,10 +39,11 @@ class Leases:
             self._renewing = asyncio.create_task(self._keep_renewing(), name="places held")
 
     def give_back(self, lease: Lease) -> None:
-        if self._drop(lease):
-            self._over.append(lease)
-            if self._giving is None:
-                self._giving = asyncio.create_task(self._give(), name="places given back")
+        """Also one that nobody here holds."""
+        self._drop(lease)
+        self._over.append(lease)
+        if self._giving is None:
+            self._giving = asyncio.create_task(self._give(), name="places given back")
 
     def leave(self, lease: Lease) -> None:
         """Another process goes on with the job, and with its places; if not, they run out."""
@@ -60,15 +61,14 @@ class Leases:
         if self._giving is not None:
             await asyncio.wait([self._giving])
 
-    def _drop(self, lease: Lease) -> bool:
+    def _drop(self, lease: Lease) -> None:
         if lease not in self._held:
-            return False
+            return
         self._held.discard(lease)
         for name in lease.names:
             self._counts[name] -= len(lease.members)
             if not self._counts[name]:
                 del self._counts[name]
-        return True
 
     async def _give(self) -> None:
         try:

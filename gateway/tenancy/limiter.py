@@ -35,8 +35,9 @@ class NoRoom:
     asked: Asked
     answer: Taken
 
-    def error(self) -> RateLimited:
-        headers = headers_of(self.asked, self.answer)
+    def error(self, *, told: bool = True) -> RateLimited:
+        """`told`: with headers that say how the limits stand."""
+        headers = headers_of(self.asked, self.answer) if told else {}
         return RateLimited(refusal(self.asked, self.answer), retry_after=self.answer.wait / SECOND, headers=headers)
 
 
@@ -65,14 +66,14 @@ class Limiter:
         answer = await self._answer(asked, members, lease_for)
         if answer.refused is not None:
             return NoRoom(asked, answer)
-        lease = None
-        if asked.places and left_alone_for is None:
-            lease = self.hold(asked, members)
+        lease = lease_of(asked, members) if asked.places else None
+        if lease is not None and left_alone_for is None:
+            self.leases.hold(lease)
         return Admitted(asked, lease, headers_of(asked, answer))
 
     def hold(self, asked: Asked, members: Sequence[str]) -> Lease:
         """Without asking whether there is room for them."""
-        lease = Lease(tuple(each.name for each in asked.places), tuple(members))
+        lease = lease_of(asked, members)
         self.leases.hold(lease)
         return lease
 
@@ -115,6 +116,10 @@ class Limiter:
             self._alone = False
             log.info("limits_shared")
             self.leases.renew_soon()
+
+
+def lease_of(asked: Asked, members: Sequence[str]) -> Lease:
+    return Lease(tuple(each.name for each in asked.places), tuple(members))
 
 
 def moment() -> int:
