@@ -24,7 +24,6 @@ from gateway.api.waiting import Waiting
 from gateway.api.webhook_secrets import OneWebhookSecret, WebhookSecrets
 from gateway.flow.adapters import Adapters
 from gateway.flow.admission import Admission
-from gateway.flow.admission import Admission
 from gateway.flow.deps import Deps
 from gateway.flow.finish import Finisher
 from gateway.flow.gate import Gate
@@ -40,14 +39,12 @@ from gateway.settings import Settings
 from gateway.store.claims import Claims
 from gateway.store.database import Database
 from gateway.store.limits import SharedLimits
-from gateway.store.limits import SharedLimits
 from gateway.store.pictures import Pictures
 from gateway.store.records import Records
 from gateway.store.redis import RedisConnection, connect
 from gateway.store.runs import Runs, lease_ms
 from gateway.store.secrets import Secrets, load_or_create
 from gateway.telemetry import Telemetry
-from gateway.tenancy.limiter import Limiter
 from gateway.tenancy.limiter import Limiter
 from gateway.tenancy.own_keys import OwnKeys
 from providers.guard import Guard
@@ -138,8 +135,6 @@ async def build(
     stack.push_async_callback(redis.close)
     limits = Admission(Limiter(SharedLimits(redis), telemetry), settings.models, settings.providers)
     stack.push_async_callback(limits.close)
-    limits = Admission(Limiter(SharedLimits(redis), telemetry), settings.models, settings.providers)
-    stack.push_async_callback(limits.close)
     run_lease = lease_ms(settings.jobs.lease)
     runs = Runs(redis, run_lease)
     stack.push_async_callback(runs.close)
@@ -160,7 +155,6 @@ async def build(
         shared=SharedRuns(),
         others=OtherJobs(database, events),
         gate=Gate(settings.server.max_in_flight),
-        limits=limits,
         limits=limits,
         room=Room(settings.server.max_held_mb * 1024 * 1024),
         routing=routing,
