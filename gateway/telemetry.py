@@ -12,6 +12,8 @@ from typing import Any, TypeVar, cast
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from gateway.several import Several
+from gateway.shared_metrics import count_in_files, counted_by_all
 from gateway.tracing import OFF, Tracing
 
 log = structlog.stdlib.get_logger()
@@ -50,9 +52,16 @@ class Outcome:
 
 
 class Telemetry:
-    """The metrics of one process. Label children are looked up once and kept."""
+    """The metrics of one process. Label children are looked up once and kept.
 
-    def __init__(self) -> None:
+    `several`: of one of several, which count in files that all of them can read. A gauge says then how it is put
+    together from all of them.
+    """
+
+    def __init__(self, several: Several | None = None) -> None:
+        self._several = several
+        if several is not None:
+            count_in_files(several.folder, several.number)
         self.registry = CollectorRegistry()
         registry = self.registry
         self._requests = Counter("easel_requests", "Requests finished", ["route", "status", "code"], registry=registry)
@@ -69,12 +78,18 @@ class Telemetry:
             "easel_upstream_skipped", "Candidates that were passed over", ["provider", "reason"], registry=registry
         )
         self._breakers = Gauge(
-            "easel_breaker_state", "0 closed, 1 half open, 2 open", ["provider", "model"], registry=registry
+            "easel_breaker_state",
+            "0 closed, 1 half open, 2 open",
+            ["provider", "model"],
+            registry=registry,
+            multiprocess_mode="livemax",
         )
         self._differing = Counter(
             "easel_images_differing", "Pictures drawn otherwise than planned", ["provider", "what"], registry=registry
         )
-        self._calling = Gauge("easel_upstream_in_flight", "Calls under way", ["provider"], registry=registry)
+        self._calling = Gauge(
+            "easel_upstream_in_flight", "Calls under way", ["provider"], registry=registry, multiprocess_mode="livesum"
+        )
         self._stage_seconds = Histogram(
             "easel_stage_seconds", "Time in a stage of a request", ["stage"], buckets=STAGES, registry=registry
         )
@@ -86,11 +101,15 @@ class Telemetry:
         self._hooks = Counter(
             "easel_hooks", "Webhooks that came in from providers", ["provider", "outcome"], registry=registry
         )
-        self._in_flight = Gauge("easel_requests_in_flight", "Requests under way", registry=registry)
-        self._running = Gauge("easel_jobs_running", "Jobs of this process under way", registry=registry)
+        self._in_flight = Gauge(
+            "easel_requests_in_flight", "Requests under way", registry=registry, multiprocess_mode="livesum"
+        )
+        self._running = Gauge("easel_jobs_running", "Jobs under way", registry=registry, multiprocess_mode="livesum")
         self._jobs = Counter("easel_jobs", "Jobs that ended, as they were written down", ["status"], registry=registry)
         self._resumed = Counter("easel_jobs_resumed", "Jobs taken up from another process", registry=registry)
-        self._redis_up = Gauge("easel_redis_up", "Whether Redis answers", registry=registry)
+        self._redis_up = Gauge(
+            "easel_redis_up", "Whether Redis answers", registry=registry, multiprocess_mode="livemin"
+        )
         self._limits_local = Counter(
             "easel_limits_local", "Requests admitted or refused without Redis", ["outcome"], registry=registry
         )
@@ -106,6 +125,7 @@ class Telemetry:
     def finished(self, outcome: Outcome) -> None:
         """Count a request and write its log line."""
         seconds = time.monotonic() - outcome.started
+        traced = {"trace_id": self.tracing.trace_id()} if self.tracing.on else {}
         self.child(self._requests, outcome.route, str(outcome.status), outcome.code).inc()
         self.child(self._seconds, outcome.route).observe(seconds)
         if outcome.images:
@@ -127,7 +147,7 @@ class Telemetry:
             images=outcome.images,
             cost_micros=outcome.cost,
             cache=outcome.cache,
-            **({"trace_id": self.tracing.trace_id()} if self.tracing.on else {}),
+            **traced,
         )
 
     def called(self, provider: str, outcome: str, seconds: float) -> None:
@@ -207,10 +227,13 @@ class Telemetry:
             found = self._children[key] = metric.labels(*labels)
         return cast("Metric", found)
 
-    def exposition(self, *, redis_up: bool, breakers: Iterable[tuple[str, str, str]], running: int) -> bytes:
-        """Prometheus's text format; `breakers` are provider, model (empty for the provider's own) and state."""
+    def observe(self, *, redis_up: bool, breakers: Iterable[tuple[str, str, str]], running: int) -> None:
+        """What no event tells of; `breakers` are provider, model (empty for the provider's own) and state."""
         self._running.set(running)
         self._redis_up.set(redis_up)
         for provider, model, state in breakers:
             self.child(self._breakers, provider, model).set(BREAKER_STATES.index(state))
-        return generate_latest(self.registry)
+
+    def exposition(self) -> bytes:
+        """Prometheus's text format."""
+        return generate_latest(counted_by_all(self._several.folder) if self._several else self.registry)

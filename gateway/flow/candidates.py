@@ -74,11 +74,15 @@ def consider(order: Order, at: Deps) -> list[Plan | Exclusion]:
 
     Raises for what no offer could mend.
     """
-    with at.telemetry.tracing.plan(order.found.entry.facts.id):
-        considered = [consider_one(order, offer, at) for offer in order.found.offers]
+    considered = consider_all(order, at)
     plans = [entry for entry in considered if isinstance(entry, Plan)]
     excluded = [entry for entry in considered if isinstance(entry, Exclusion)]
     return [*at.routing.expected(order.found.entry.facts.id, plans, order.reach.health), *excluded]
+
+
+def consider_all(order: Order, at: Deps) -> list[Plan | Exclusion]:
+    with at.telemetry.tracing.plan(order.found.entry.facts.id):
+        return [consider_one(order, offer, at) for offer in order.found.offers]
 
 
 def consider_one(order: Order, offer: Offer, at: Deps) -> Plan | Exclusion:
@@ -110,7 +114,7 @@ def candidates(order: Order, at: Deps) -> list[Plan]:
 
     Never empty. Raises when no offer can serve.
     """
-    considered = [consider_one(order, offer, at) for offer in order.found.offers]
+    considered = consider_all(order, at)
     plans = [entry for entry in considered if isinstance(entry, Plan)]
     if not plans:
         raise nobody(order, [entry for entry in considered if isinstance(entry, Exclusion)], at)
