@@ -36,6 +36,7 @@ from gateway.jobs.other_jobs import OtherJobs
 from gateway.keys import hash_key
 from gateway.otlp import open_tracing
 from gateway.settings import Settings
+from gateway.several import Several
 from gateway.store.claims import Claims
 from gateway.store.database import Database
 from gateway.store.limits import SharedLimits
@@ -55,11 +56,15 @@ SOURCE_CONNECTIONS = 16  # pictures that callers point to, fetched at once by al
 
 
 class App:
-    """The ASGI application. Its objects are built at startup, on the loop that serves."""
+    """The ASGI application. Its objects are built at startup, on the loop that serves.
 
-    def __init__(self, settings: Settings) -> None:
+    `several`: in one of the processes that serve together.
+    """
+
+    def __init__(self, settings: Settings, several: Several | None = None) -> None:
         self.settings = settings
-        self.telemetry = Telemetry()
+        self.several = several
+        self.telemetry = Telemetry(several)
         self.router = Router(redirect_slashes=False)
         self.front = Front(self.router, self.telemetry, settings.server.allowed_hosts, settings.server.cors_origins)
         self.entry: ASGIApp = self.front
@@ -94,9 +99,15 @@ class App:
         try:
             self.telemetry.tracing = open_tracing(self.settings.telemetry, self._stack)
             database = await open_jobs_database(self.settings, self._stack)
-            self.deps, events, redis = await build(self.settings, self.telemetry, database, self._stack)
+            processes = self.several.processes if self.several else 1
+            self.deps, events, redis = await build(
+                self.settings, self.telemetry, database, self._stack, processes=processes
+            )
             self.jobs = await build_job_side(self.deps, database, events, redis, self._stack)
             self._loop = asyncio.get_running_loop()
+            if self.several is not None:
+                observing = Metrics(self.deps, redis, self.jobs.jobs).keep_observing()
+                self._stack.callback(asyncio.create_task(observing).cancel)
         except BaseException:
             await self._stack.aclose()
             raise
@@ -114,14 +125,14 @@ class App:
         await self._stack.aclose()
 
 
-def create_app(settings: Settings) -> App:
-    return App(settings)
+def create_app(settings: Settings, several: Several | None = None) -> App:
+    return App(settings, several)
 
 
 async def build(
-    settings: Settings, telemetry: Telemetry, database: Database, stack: AsyncExitStack
+    settings: Settings, telemetry: Telemetry, database: Database, stack: AsyncExitStack, *, processes: int
 ) -> tuple[Deps, Events, RedisConnection]:
-    """Everything the pipeline works with; the stack closes it again."""
+    """Everything the pipeline works with; the stack closes it again. So many `processes` share this machine."""
     providers = settings.provider_settings()
     catalog = read_catalog(providers, settings.routes())
     routing = Routing(settings.models, places_of(providers))
@@ -129,7 +140,7 @@ async def build(
     stack.push_async_callback(adapters.close)
     foreign = Guard(max_connections=SOURCE_CONNECTIONS)
     stack.push_async_callback(foreign.close)
-    finisher = Finisher()
+    finisher = Finisher(beside=processes)
     stack.callback(finisher.close)
     redis = await connect(settings.redis.url, settings.server.data_dir)
     stack.push_async_callback(redis.close)

@@ -14,6 +14,7 @@ from gateway.store.provider_keys import any_keys
 from gateway.store.redis import RedisConnection
 
 WELL_FOR = 1.0  # seconds that a working store is taken for one
+OBSERVED_EVERY = 1.0  # seconds
 
 
 class Health:
@@ -87,10 +88,19 @@ class Metrics:
         self.redis = redis
         self.jobs = jobs
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def observe(self) -> None:
         breakers = self.at.routing.health.states()
-        running = len(self.jobs.running)
-        body = self.at.telemetry.exposition(redis_up=self.redis.up, breakers=breakers, running=running)
+        self.at.telemetry.observe(redis_up=self.redis.up, breakers=breakers, running=len(self.jobs.running))
+
+    async def keep_observing(self) -> None:
+        """For another process, which may be the one that is asked."""
+        while True:
+            self.observe()
+            await asyncio.sleep(OBSERVED_EVERY)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.observe()
+        body = self.at.telemetry.exposition()
         headers = [
             (b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),
             (b"content-length", str(len(body)).encode()),

@@ -14,9 +14,9 @@ from gateway.cli.findings import Finding, Verdict, of_configuration
 from gateway.cli.terminal import cell, out, table
 from gateway.settings import ConfigurationError, Settings, read_settings
 from gateway.store.database import DatabaseError, answers, open_database
-from gateway.store.embedded import EmbeddedStoreError
+from gateway.store.embedded import EMBEDDED, EmbeddedStoreError
 from gateway.store.pictures import Pictures, PictureStoreError
-from gateway.store.redis import EMBEDDED, connect
+from gateway.store.redis import connect
 
 PATIENCE = 30.0  # seconds for the stores; a bucket's own retries end after 20
 MARKS: dict[Verdict, tuple[str, str]] = {"fine": ("✓", "green"), "off": ("–", "dim"), "wrong": ("✗", "bold red")}

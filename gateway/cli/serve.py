@@ -1,5 +1,6 @@
 """`easel serve`: the gateway, with what accompanies it."""
 
+import importlib
 from contextlib import ExitStack
 from pathlib import Path
 from socket import socket
@@ -8,17 +9,19 @@ from typing import Annotated, Any
 import typer
 
 from gateway import logs
-from gateway.cli import options
+from gateway.cli import options, supervisor
 from gateway.cli.findings import of_mistakes
 from gateway.cli.server import address_of, listen, serve
 from gateway.cli.simulated import simulated_providers, simulated_routes
+from gateway.cli.starting import Shift, started_app
 from gateway.cli.terminal import fail
 from gateway.companions import SketchWorker
 from gateway.keys import hash_key, make_key
 from gateway.settings import ConfigurationError, Settings, read_settings
 from gateway.settings_tables import Provider
+from gateway.several import MOST
+from gateway.store.embedded import EmbeddedStoreError
 from gateway.store.secrets import SecretsError, set_admin_key_hash
-from normalizers.errors import TableError
 from providers.addresses import is_loopback
 
 
@@ -27,13 +30,13 @@ def command(
     config: options.Config = None,
     host: Annotated[str, typer.Option("--host", help="0.0.0.0 for all of this machine's.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 picks a free one.")] = 8080,
-    processes: Annotated[int, typer.Option("--processes", min=1)] = 1,
+    processes: Annotated[int, typer.Option("--processes", min=1, max=MOST)] = 1,
     simulate: Annotated[bool, typer.Option("--simulate", help="Stand-ins for all providers; costs nothing.")] = False,
 ) -> None:
     """Run the gateway."""
-    if processes > 1:
-        fail(["--processes: more than one process comes with the multi-process release; start one"], 2)
     logs.configure()
+    if processes > 1:
+        supervisor.prepare()
     with ExitStack() as companions:
         overrides = simulation(companions) if simulate else {}
         settings = checked_settings(config, overrides, host)
@@ -47,34 +50,34 @@ def command(
             fail([f"cannot listen on {host}:{port}: {error.strerror or error}; choose another with --port"])
         if settings.server.public_url is None:
             overrides.setdefault("server", {})["public_url"] = public_url(listener)
-        run(config, overrides, settings, listener, worker, simulated=simulate)
-
-
-def run(
-    config: Path | None,
-    overrides: dict[str, Any],
-    settings: Settings,
-    listener: socket,
-    worker: SketchWorker | None,
-    *,
-    simulated: bool,
-) -> None:
-    """Build the application while the worker starts, and serve it until a signal."""
-    from gateway.app import create_app  # noqa: PLC0415 - half a second that the worker's start hides
-
-    if worker is not None:
-        add_worker(overrides, worker)
-    try:
+        shift = Shift(config, overrides, listener)
+        if processes == 1:
+            importlib.import_module("gateway.app")  # half a second that the worker's start hides
+        if worker is not None:
+            add_worker(overrides, worker)
         if settings.auth.admin_key is None:
             show_first_key(settings.server.data_dir)
-        app = create_app(read_settings(config, overrides))
-    except ConfigurationError as wrong:
-        fail(wrong.problems, 2)
-    except (TableError, SecretsError, ValueError) as wrong:
-        fail(str(wrong).splitlines(), 2)
-    if simulated:
-        typer.echo("providers are simulated: every picture is a placeholder, and nothing is paid", err=True)
-    serve(app, listener, deadline=settings.server.deadline)
+        if simulate:
+            typer.echo("providers are simulated: every picture is a placeholder, and nothing is paid", err=True)
+        if processes == 1:
+            run_one(shift)
+        else:
+            run_several(shift, settings, processes)
+
+
+def run_one(shift: Shift) -> None:
+    """Until a signal."""
+    app, settings = started_app(shift)
+    serve(app, shift.listener, deadline=settings.server.deadline)
+
+
+def run_several(shift: Shift, settings: Settings, processes: int) -> None:
+    """Until a signal."""
+    try:
+        status = supervisor.supervise(shift, settings, processes)
+    except EmbeddedStoreError as wrong:
+        fail([str(wrong)], 3)
+    raise typer.Exit(status)
 
 
 def simulation(companions: ExitStack) -> dict[str, Any]:
@@ -133,6 +136,10 @@ def show_first_key(data_dir: Path) -> None:
     """Make an admin key where this data directory has none. Of gateways that start at once, one shows one."""
     key = make_key()
     ours = hash_key(key)
-    if set_admin_key_hash(data_dir, ours, only_if_none=True).admin_key_hash == ours:
+    try:
+        kept = set_admin_key_hash(data_dir, ours, only_if_none=True)
+    except SecretsError as wrong:
+        fail([str(wrong)], 2)
+    if kept.admin_key_hash == ours:
         typer.echo(f"admin key: {key}", err=True)
         typer.echo("  made for this data directory and shown only now; use it as EASEL_API_KEY", err=True)

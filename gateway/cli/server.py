@@ -7,7 +7,7 @@ import ipaddress
 import signal
 import socket
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import uvicorn
@@ -45,7 +45,9 @@ class OrderlyServer(uvicorn.Server):
 class GatewayServer(OrderlyServer):
     """It says when it can serve, and a signal ends it in order, with status 0."""
 
-    listener: socket.socket
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         try:
@@ -55,8 +57,7 @@ class GatewayServer(OrderlyServer):
             raise
         if not self.should_exit:
             spare_the_collector()
-            sys.stderr.write(f"listening on {address_of(self.listener)}\n")
-            sys.stderr.flush()
+            self._announce()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -89,7 +90,12 @@ def spare_the_collector() -> None:
 
 def serve(app: Any, listener: socket.socket, *, deadline: float) -> None:
     """Serve until a signal; accepted requests then have `deadline` seconds to finish. SystemExit if it cannot start."""
-    config = uvicorn.Config(
+    server = GatewayServer(configured(app, deadline), lambda: say_where(listener))
+    server.run(sockets=[listener])
+
+
+def configured(app: Any, deadline: float) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         http=BoundedHeads,
         ws="none",
@@ -103,9 +109,11 @@ def serve(app: Any, listener: socket.socket, *, deadline: float) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=round(deadline) + 5,
     )
-    server = GatewayServer(config)
-    server.listener = listener
-    server.run(sockets=[listener])
+
+
+def say_where(listener: socket.socket) -> None:
+    sys.stderr.write(f"listening on {address_of(listener)}\n")
+    sys.stderr.flush()
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -42,11 +42,16 @@ def nothing_to_do(header: Header, wanted: Finishing) -> bool:
 
 
 class Finisher:
-    """`workers` processes that finish pictures; a picture waits while all are busy. `seconds` bounds one picture."""
+    """`workers` processes that finish pictures; a picture waits while all are busy. `seconds` bounds one picture.
 
-    def __init__(self, workers: int | None = None, bounds: Bounds | None = None, seconds: float = 120) -> None:
+    `beside`: how many finishers share this machine.
+    """
+
+    def __init__(
+        self, workers: int | None = None, bounds: Bounds | None = None, seconds: float = 120, *, beside: int = 1
+    ) -> None:
         self.bounds = bounds or Bounds()
-        self.workers = workers or max(1, min(4, (os.cpu_count() or 1) - 1))
+        self.workers = workers or max(1, min(4, (os.cpu_count() or 1) - 1) // beside)
         self._seconds = seconds
         self._pool: ProcessPoolExecutor | None = None
         # No more pictures are in the pool's pipes than keep it busy; the others wait where they are.

@@ -27,6 +27,7 @@ from gateway.store.valkey_server import (
 
 log = structlog.stdlib.get_logger()
 
+EMBEDDED = "embedded:"  # in `[redis] url`
 START_SECONDS = 10.0
 STOP_SECONDS = 5.0
 TAKE_OVER_SECONDS = 0.25

@@ -17,11 +17,10 @@ import structlog
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from gateway.store.batches import Batches, Word
-from gateway.store.embedded import EmbeddedStore
+from gateway.store.embedded import EMBEDDED, EmbeddedStore
 
 log = structlog.stdlib.get_logger()
 
-EMBEDDED = "embedded:"
 SCHEMES = ("redis://", "rediss://", "unix://")
 CONNECTIONS = 4  # one for the exchanges, one for a probe; the others while one is being closed
 LOCAL_LIMIT = 0.05  # seconds for one exchange over a unix socket; a MGET of one key takes 0.1 ms
