@@ -7,6 +7,7 @@ import orjson
 
 from gateway.flow.deliver import signed_url
 from gateway.flow.deps import Deps
+from gateway.jobs.event_ids import id_of
 from gateway.jobs.ring import Event, Transient
 
 RETRY = b"retry: 1000\n\n"  # milliseconds after which a client that lost its stream comes back
@@ -25,7 +26,8 @@ def event_text(event: Event, at: Deps, base_url: str, job: Mapping[str, Any] | N
         told["url"] = signed_url(name, event.team, base_url, at) if name else told.get("url")
     if event.type == "finished":
         told["data"] = job
-    return b"id: %d\n" % event.seq + text(event.type, told)
+    id = id_of(event.seq, event.team, at.signing_keys)
+    return b"id: %b\n%b" % (id.encode(), text(event.type, told))
 
 
 def text(type: str, told: Mapping[str, Any], base64: bytes | None = None) -> bytes:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from gateway.api.leaving import watched
 from gateway.api.query import Query
 from gateway.errors import InvalidValue, Overloaded
 from gateway.flow.deps import Deps
+from gateway.jobs.event_ids import BEGINNING, seq_of
 from gateway.jobs.events import Events
 from gateway.jobs.listener import Listener
 from gateway.jobs.ring import Event
@@ -29,7 +29,6 @@ HEARTBEAT_SECONDS = 15.0  # proxies cut a connection on which nothing comes for 
 FAREWELL_SECONDS = 1.0
 MOST_STREAMS = 5_000  # of one process; whoever opened more would leave no room for requests
 SHOWN_SECONDS = 1.0  # for which a job that ended is not read again
-SEQ = re.compile(rb"[0-9]{1,18}")
 HEADERS = [
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-store"),
@@ -107,58 +106,57 @@ class EventStreams:
         return reading.result() if reading.done() else await asyncio.shield(reading)
 
 
-class TeamEvents(JobRoute):
+class EventRoute(JobRoute):
+    """Any of `signing_keys` may have made an event's id."""
+
+    def __init__(
+        self, keys: Keys, database: Database, events: Events, streams: EventStreams, signing_keys: Sequence[bytes]
+    ) -> None:
+        super().__init__(keys, database)
+        self.events = events
+        self.streams = streams
+        self.signing_keys = signing_keys
+
+    async def last_event_id(self, caller: Caller, scope: Scope) -> int | None:
+        """Raises InvalidValue for what cannot be the id of an event that the caller's team has seen."""
+        value = header(scope, b"last-event-id").strip()
+        if not value:
+            return None
+        seq = seq_of(value.decode("latin-1"), caller.team, self.signing_keys)
+        if seq is None or seq > await self.database.read(last_given):
+            told = f"must be the id of an event of your team's, or {BEGINNING} for all that are still told"
+            raise InvalidValue(f"Last-Event-ID: {told}", param="Last-Event-ID")
+        return seq
+
+
+class TeamEvents(EventRoute):
     """Everything that happens to the team's jobs, from now on or behind `Last-Event-ID`."""
 
     name = "events"
 
-    def __init__(self, keys: Keys, database: Database, events: Events, streams: EventStreams) -> None:
-        super().__init__(keys, database)
-        self.events = events
-        self.streams = streams
-
     async def answer(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
         Query(scope)
-        after = await last_event_id(scope, self.database)
+        after = await self.last_event_id(caller, scope)
         if scope["method"] == "HEAD":
             await send_answer(200, HEADERS, b"", send)
             return
         await self.streams.serve(await self.events.join(caller.team, after=after), scope, receive, send)
 
 
-class JobEvents(JobRoute):
+class JobEvents(EventRoute):
     """What happened to a job from its beginning, or behind `Last-Event-ID`, and what happens until it is over."""
 
     name = "job_events"
 
-    def __init__(self, keys: Keys, database: Database, events: Events, streams: EventStreams) -> None:
-        super().__init__(keys, database)
-        self.events = events
-        self.streams = streams
-
     async def answer(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
         Query(scope)
         row = await self.job(caller, job_id(scope))
-        after = await last_event_id(scope, self.database) or 0
+        after = await self.last_event_id(caller, scope) or 0
         if scope["method"] == "HEAD":
             await send_answer(200, HEADERS, b"", send)
             return
         listener = await self.events.join(row.team, row.id, after)
         await self.streams.serve(listener, scope, receive, send, over=row.finished is not None)
-
-
-async def last_event_id(scope: Scope, database: Database) -> int | None:
-    """Raises InvalidValue for what cannot be the id of an event that somebody has seen."""
-    value = header(scope, b"last-event-id").strip()
-    if not value:
-        return None
-    if not SEQ.fullmatch(value):
-        raise InvalidValue("Last-Event-ID: must be an event's id, a whole number such as 17", param="Last-Event-ID")
-    seq = int(value)
-    if seq > await database.read(last_given):
-        told = f"no event has the id {seq} yet; leave it out to hear what happens from now on"
-        raise InvalidValue(f"Last-Event-ID: {told}", param="Last-Event-ID")
-    return seq
 
 
 async def sent(content: bytes, listener: Listener, send: Send) -> bool:

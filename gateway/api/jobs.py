@@ -167,9 +167,9 @@ def job_routes(
         ("/jobs", JobList(keys, database, shown), ["GET"]),
         ("/jobs/{id}", OneJob(keys, database, shown, events, retention), ["GET", "DELETE"]),
         ("/jobs/{id}/cancel", CancelJob(keys, database, shown, events, cancel), ["POST"]),
-        ("/jobs/{id}/events", JobEvents(keys, database, events, streams), ["GET"]),
+        ("/jobs/{id}/events", JobEvents(keys, database, events, streams, at.signing_keys), ["GET"]),
         ("/jobs/{id}/webhooks/redeliver", Redeliver(keys, database, shown, deliveries), ["POST"]),
-        ("/events", TeamEvents(keys, database, events, streams), ["GET"]),
+        ("/events", TeamEvents(keys, database, events, streams, at.signing_keys), ["GET"]),
     ]
 
 

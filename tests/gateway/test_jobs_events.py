@@ -23,8 +23,12 @@ def types(told: list[Told]) -> list[str]:
     return [each.type for each in told]
 
 
-def ids(told: list[Told]) -> list[int]:
-    return [int(each.id) for each in told]
+def ids(told: list[Told]) -> list[str]:
+    """No two are the same, and none is a number that tells how many there are."""
+    found = [each.id for each in told]
+    assert len(set(found)) == len(found)
+    assert all(len(id) == 22 for id in found)
+    return found
 
 
 def about(told: Iterator[Told], job: str, last: str) -> list[Told]:
@@ -46,7 +50,7 @@ def test_a_job_is_watched_from_its_beginning_to_its_end(easel: RunningGateway, g
         go_on()
         found = [*first, *told]
     assert types(found) == ["accepted", "started", "image", "image", "finished"]
-    assert ids(found) == sorted(ids(found))
+    assert ids(found) == ids(watched(easel, f"/v1/jobs/{id}/events"))
     assert {each.data["job"] for each in found} == {id}
     assert all(each.data["type"] == each.type and isinstance(each.data["at"], int) for each in found)
     accepted, started, *images, finished = (each.data for each in found)
@@ -83,7 +87,9 @@ def test_a_team_hears_of_all_its_jobs_from_now_on(easel: RunningGateway) -> None
         found = [next(told) for _each in range(8)]
     assert sorted({each.data["job"] for each in found}) == sorted(made)
     assert before not in made
-    assert ids(found) == list(range(ids(found)[0], ids(found)[0] + 8))
+    with streaming(easel, "/v1/events", **{"last-event-id": found[0].id}) as answer:
+        told = events(answer)
+        assert [next(told).id for _each in range(7)] == ids(found)[1:]
 
 
 def test_a_client_that_comes_back_misses_nothing(easel: RunningGateway) -> None:
@@ -96,7 +102,7 @@ def test_a_client_that_comes_back_misses_nothing(easel: RunningGateway) -> None:
         told = events(answer)
         last = drawn(easel)
         found = [next(told) for _each in range(10)]
-    assert ids(found) == list(range(ids(seen)[-1] + 1, ids(seen)[-1] + 11))
+    assert not set(ids(seen)) & set(ids(found))
     assert [each.data["job"] for each in found] == [first] * 2 + [missed] * 4 + [last] * 4
 
 
@@ -114,8 +120,7 @@ def test_an_id_that_no_event_has(easel: RunningGateway, path: str, last: str) ->
     assert answer.status_code == 400
     error = answer.json()["error"]
     assert (error["code"], error["param"]) == ("invalid_value", "Last-Event-ID")
-    works = "leave it out" if last == "999999999999" else "such as 17"
-    assert works in error["message"]
+    assert "or 0 for all" in error["message"]
 
 
 def test_a_stream_in_vain_is_told_so_at_once(easel: RunningGateway) -> None:
