@@ -34,7 +34,11 @@ local function no_room(place, wait)
 end
 for place = 1, rates do
   local due = tonumber(redis.call('GET', KEYS[place])) or now
-  local owed = math.min(math.max(due - now, 0), window)
+  if due > now + window then  -- the clock was set back
+    due = now + window
+    redis.call('SET', KEYS[place], string.format('%.0f', due), 'PX', 60000)
+  end
+  local owed = math.max(due - now, 0)
   answer[place + 2] = owed
   no_room(place, owed + ARGV[place + 3] - window)
 end
