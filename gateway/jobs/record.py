@@ -11,22 +11,20 @@ from gateway.flow.calling import NotWritten, OverBudget
 from gateway.flow.cost import NOTHING, UNKNOWN, Cost
 from gateway.flow.known import cacheable, keys_of
 from gateway.flow.order import Order
-from gateway.flow.picture import Picture, to_record
+from gateway.flow.picture import Picture
 from gateway.flow.record import Before, CallEnd, MadeBefore, SentCall
 from gateway.flow.sending import reason_of
 from gateway.flow.stop import Stop
 from gateway.jobs.account import Account
 from gateway.jobs.before import before_of_leftover
 from gateway.jobs.called import planned_call, row_of
+from gateway.jobs.job_entries import JobEntries
 from gateway.jobs.kept_sources import KeptSources
 from gateway.jobs.links import Links
 from gateway.jobs.tickets import packed
-from gateway.jobs.uploads import uploads
-from gateway.jobs.webhooks import webhook
 from gateway.store.database import DatabaseError
 from gateway.store.entries import (
     CachedRow,
-    Delivery,
     Entry,
     EventRow,
     Finish,
@@ -34,10 +32,9 @@ from gateway.store.entries import (
     Lease,
     LeaseLost,
     NewJob,
-    PictureRow,
     Written,
 )
-from gateway.store.records import encode, record_name
+from gateway.store.records import record_name
 from normalizers.plan import Plan
 from providers.base import Partial, Progress, Ticket
 from providers.errors import ProviderError
@@ -72,7 +69,7 @@ class JobRecord:
         self.order: Order | None = None
         self.fields: Mapping[str, Any] = {}
         self.seen: list[Seen] = []
-        self.lease = lease
+        self.entries = JobEntries(job, team, lease)
         self.job = job
         self.team = team
         self.stop = Stop()
@@ -106,29 +103,19 @@ class JobRecord:
         that came with it cannot be kept.
         """
         await self._store_sources(needed=whole)
-        return await self._write(Entry(self.job, self.team, lease=self.lease))
+        return await self._write(self.entries.nothing())
 
     def expects(self, plan: Plan, pictures: int) -> None:
         self.account.expects((plan.price or 0) * pictures)
 
-    async def sending(
-        self, call: str, plan: Plan, indexes: tuple[int, ...], *, own_key: bool = False
-    ) -> SentCall:
+    async def sending(self, call: str, plan: Plan, indexes: tuple[int, ...], *, own_key: bool = False) -> SentCall:
         offer, now = plan.offer, time.time()
         if self.account.refused is not None:
             raise OverBudget(offer.provider, self.account.refused)
         sent = planned_call(next(self._numbers), call, plan, indexes, now, own_key=own_key)
-        begins = not self._started
+        row = row_of(sent, "sending")
+        entry = self.entries.call(row) if self._started else self.entries.first_call(row)
         self._started = True
-        started = (EventRow("started", now, {"provider": offer.provider}),) if begins else ()
-        entry = Entry(
-            self.job,
-            self.team,
-            lease=self.lease,
-            started=now if begins else None,
-            calls=(row_of(sent, "sending"),),
-            events=started,
-        )
         had = self.before
         await self._store_sources()
         self.planned = plan.n
@@ -152,8 +139,7 @@ class JobRecord:
 
     async def accepted(self, sent: SentCall, ticket: Ticket) -> None:
         """While the database is away the ticket is followed all the same, and written as soon as it is back."""
-        call = row_of(sent, "accepted", ticket=packed(ticket))
-        entry = Entry(self.job, self.team, lease=self.lease, calls=(call,))
+        entry = self.entries.call(row_of(sent, "accepted", ticket=packed(ticket)))
         try:
             await self._write(entry)
         except DatabaseError:
@@ -168,28 +154,23 @@ class JobRecord:
         if end in ("unknown", "cancelled"):
             cost = UNKNOWN
         self.charges = self.charges.plus(cost)
-        self.account.ends(sent.number, cost.micros if end == "done" else 0 if end == "failed" else None)
-        ended = row_of(
+        micros = cost.micros if end == "done" else 0 if end == "failed" else None
+        self.account.ends(sent.number, micros)
+        row = row_of(
             sent,
             end,
             images=images,
-            cost_micros=cost.micros if end == "done" else 0 if end == "failed" else None,
+            cost_micros=micros,
             cost_basis=cost.basis if end == "done" else None,
             reason=reason,
             finished=time.time(),
         )
-        self._later(Entry(self.job, self.team, lease=self.lease, calls=(ended,)))
+        self._later(self.entries.call(row))
 
     def pictured(self, index: int, picture: Picture, plan: Plan) -> None:
         self.made[index] = picture
-        now = time.time()
-        name = picture.name if picture.hash else None
-        facts = encode(to_record(picture, int(now), with_content=False))
-        row = PictureRow("image", index, name, facts, self._cache_key(index, plan))
-        url = None if name else picture.url
-        event = EventRow("image", now, {"index": index, "name": name, "url": url, "content_type": picture.content_type})
-        sent = self._uploads(index, now) if name else ()
-        self._later(Entry(self.job, self.team, lease=self.lease, pictures=(row,), events=(event,), deliveries=sent))
+        key, upload = self._cache_key(index, plan), self._field("upload_endpoint")
+        self._later(self.entries.picture(index, picture, time.time(), cache_key=key, upload=upload))
         self._show(index, picture)
 
     def progressed(self, sent: SentCall, news: Progress | Partial) -> None:
@@ -219,21 +200,13 @@ class JobRecord:
 
     async def finish(self, finish: Finish, cached: CachedRow | None = None) -> None:
         """With the webhook that tells it. Raises LeaseLost where it is another process's by now, DatabaseError."""
-        await self._write(self._end(finish, cached))
+        await self._write(self.entries.end(finish, cached, webhook_url=self._field("webhook_url")))
         if self._field("webhook_url") or self._field("upload_endpoint"):
             self.links.wake()
 
     def finish_later(self, finish: Finish, cached: CachedRow | None = None) -> None:
         """As soon as the database takes it."""
-        self._later(self._end(finish, cached))
-
-    def _end(self, finish: Finish, cached: CachedRow | None) -> Entry:
-        event = EventRow("finished", finish.at, {"status": finish.status})
-        address = self._field("webhook_url")
-        told = (webhook(address, finish.at),) if address else ()
-        return Entry(
-            self.job, self.team, lease=self.lease, events=(event,), deliveries=told, finish=finish, cached=cached
-        )
+        self._later(self.entries.end(finish, cached, webhook_url=self._field("webhook_url")))
 
     def _show(self, place: int, news: Picture | Progress | Partial) -> None:
         for seen in self.seen:
@@ -247,10 +220,6 @@ class JobRecord:
         if self.order is None or not cacheable(self.order, plan, self.links.at):
             return None
         return record_name(self.order.caller.cache_scope, keys_of(plan, self.order)[index])
-
-    def _uploads(self, index: int, now: float) -> tuple[Delivery, ...]:
-        address = self._field("upload_endpoint")
-        return uploads(address, (index,), now) if address else ()
 
     async def _store_sources(self, *, needed: bool = False) -> None:
         if self.sources is not None and self.new is not None:
