@@ -15,10 +15,12 @@ from gateway.api.health import Health, Metrics, Ready
 from gateway.api.hooks import ProviderHook
 from gateway.api.images import Draw, PlanRoute
 from gateway.api.jobs import job_routes
+from gateway.api.ledger import spending_routes
+from gateway.api.keys import KeyList, OneKey, RotateKey
 from gateway.api.models import Model, Models
 from gateway.api.orders import Orders
 from gateway.api.provider_keys import OneProviderKey, ProviderKeys
-from gateway.api.teams import Team
+from gateway.api.teams import Team, Teams
 from gateway.api.tracing import TracedRequests
 from gateway.api.waiting import Waiting
 from gateway.api.webhook_secrets import OneWebhookSecret, WebhookSecrets
@@ -46,6 +48,7 @@ from gateway.store.redis import RedisConnection, connect
 from gateway.store.runs import Runs, lease_ms
 from gateway.store.secrets import Secrets, load_or_create
 from gateway.telemetry import Telemetry
+from gateway.tenancy.keys import KeyRing
 from gateway.tenancy.limiter import Limiter
 from gateway.tenancy.own_keys import OwnKeys
 from providers.guard import Guard
@@ -111,7 +114,8 @@ class App:
         except BaseException:
             await self._stack.aclose()
             raise
-        self.router.routes[:] = routes(self.deps, self.jobs, redis, keys_of(self.settings, kept))
+        keys = keys_of(self.settings, kept, database, self._stack)
+        self.router.routes[:] = routes(self.deps, self.jobs, redis, keys)
         if self.telemetry.tracing.on:
             self.entry = TracedRequests(self.front, self.telemetry.tracing, self.router.routes)
 
@@ -180,11 +184,14 @@ def signing_keys(settings: Settings) -> tuple[bytes, ...]:
     return configured or load_or_create(settings.server.data_dir).signing_keys
 
 
-def keys_of(settings: Settings, kept: Secrets) -> Keys:
-    """The configured admin key, or the one that was made at the first start."""
+def keys_of(settings: Settings, kept: Secrets, database: Database, stack: AsyncExitStack) -> Keys:
+    """The configured admin key, or the one that was made at the first start; and all that the database knows."""
     configured = settings.auth.admin_key
     admin_hash = hash_key(configured.get_secret_value()) if configured else kept.admin_key_hash
-    return Keys(admin_hash, required=settings.auth.required)
+    ring = KeyRing(database, admin_hash)
+    ring.start()
+    stack.push_async_callback(ring.close)
+    return Keys(ring, required=settings.auth.required)
 
 
 def routes(at: Deps, side: JobSide, redis: RedisConnection, keys: Keys) -> list[BaseRoute]:
@@ -209,7 +216,12 @@ def routes(at: Deps, side: JobSide, redis: RedisConnection, keys: Keys) -> list[
             deliveries=side.deliveries,
         ),
         ("/hooks/{provider}/{token}", ProviderHook(at, side.hooks), ["POST"]),
+        ("/admin/teams", Teams(side.database, keys), ["GET", "POST"]),
+        *spending_routes(side.database, keys),
         ("/admin/teams/{id}", Team(side.database, keys), ["GET", "PATCH"]),
+        ("/admin/keys", KeyList(side.database, keys), ["GET", "POST"]),
+        ("/admin/keys/{id}", OneKey(side.database, keys), ["GET", "PATCH", "DELETE"]),
+        ("/admin/keys/{id}/rotate", RotateKey(side.database, keys), ["POST"]),
         (
             "/admin/teams/{id}/webhook-secrets",
             WebhookSecrets(keys, side.database, side.seal),

@@ -142,6 +142,8 @@ class Telemetry:
             status=outcome.status,
             code=outcome.code or None,
             ms=round(seconds * 1000, 1),
+            team=outcome.team or None,
+            key=outcome.key or None,
             model=outcome.model or None,
             provider=outcome.provider or None,
             images=outcome.images,

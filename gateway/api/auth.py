@@ -1,30 +1,35 @@
 """Who asks: the key of a request becomes a caller."""
 
+from starlette.types import Scope
+
 from gateway.api.asgi import Headers
 from gateway.errors import InvalidKey
-from gateway.keys import hash_key, same_hash
+from gateway.telemetry import Outcome
 from gateway.tenancy.caller import Caller
-
-ADMIN = Caller(role="admin")
+from gateway.tenancy.keys import KeyRing
 
 
 class Keys:
-    """`admin_hash` is that of the admin key; without `required` whoever reaches the loopback address is the admin."""
+    """The one entrance. Without `required` whoever reaches the loopback address is the admin."""
 
-    def __init__(self, admin_hash: str | None, *, required: bool) -> None:
-        self._admin_hash = admin_hash
+    def __init__(self, ring: KeyRing, *, required: bool) -> None:
+        self.ring = ring
         self._required = required
 
-    async def caller(self, headers: Headers) -> Caller:
-        """Raises InvalidKey."""
+    async def caller(self, scope: Scope) -> Caller:
+        """Its ids stand in the request's log line from now on. Raises InvalidKey, Overloaded."""
+        caller = await self._caller(scope["headers"])
+        outcome: Outcome = scope["easel"]
+        outcome.team, outcome.key = caller.team, caller.key
+        return caller
+
+    async def _caller(self, headers: Headers) -> Caller:
         if not self._required:
-            return ADMIN
+            return await self.ring.admin()
         key = key_of(headers)
         if not key:
             raise InvalidKey("no API key was given; send Authorization: Bearer KEY, or api-key: KEY")
-        if self._admin_hash is None or not same_hash(hash_key(key), self._admin_hash):
-            raise InvalidKey("the API key is wrong, revoked or expired")
-        return ADMIN
+        return await self.ring.caller(key)
 
 
 def key_of(headers: Headers) -> str:

@@ -16,11 +16,16 @@ MAX_TEXTS = 1024 * 1024  # characters; prompts have 32,000 at most
 Fields = TypeVar("Fields", bound=Mapping[str, Any])
 
 
-async def read_json(headers: Headers, receive: Receive, max_bytes: int) -> Any:
-    """The parsed body. Raises RequestTooLarge, UnsupportedMediaType, InvalidJson."""
+async def read_json(headers: Headers, receive: Receive, max_bytes: int, *, otherwise: Any = None) -> Any:
+    """The parsed body, or `otherwise` for none, where there is such a thing.
+
+    Raises RequestTooLarge, UnsupportedMediaType, InvalidJson.
+    """
     check_headers(headers, max_bytes)
     check_type(content_type(headers))
     content = await read_bytes(receive, max_bytes)
+    if otherwise is not None and not content.strip():
+        return otherwise
     if content.count(b",") > MAX_COMMAS:
         raise InvalidJson(f"the body has more than {MAX_COMMAS:,} commas, so too many values; a request has dozens")
     try:

@@ -27,7 +27,7 @@ class JobRoute(ABC):
         self.database = database
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        caller = await self.keys.caller(scope["headers"])
+        caller = await self.keys.caller(scope)
         try:
             await self.answer(caller, scope, receive, send)
         except DatabaseError as wrong:

@@ -17,7 +17,7 @@ class Models:
         self.keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        caller, at = await self.keys.caller(scope["headers"]), self.at
+        caller, at = await self.keys.caller(scope), self.at
         reach = await at.adapters.of(caller.team)
         data = [model_row(entry, at.titles, reach) for entry in at.catalog.entries.values()]
         await send_json(200, {"object": "list", "data": data}, send)
@@ -33,7 +33,7 @@ class Model:
         self.keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        caller = await self.keys.caller(scope["headers"])
+        caller = await self.keys.caller(scope)
         entry = find_model(scope["path_params"]["id"], self.at).entry
         reach = await self.at.adapters.of(caller.team)
         await send_json(200, model_row(entry, self.at.titles, reach), send)

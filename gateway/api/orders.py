@@ -49,19 +49,19 @@ class Orders:
 
     async def to_generate(self, scope: Scope, receive: Receive) -> Order:
         """Pictures from text alone, and from the guides of control nets."""
-        caller = await self.keys.caller(scope["headers"])
+        caller = await self.keys.caller(scope)
         asked = read(await read_json(scope["headers"], receive, self.max_bytes))
         return await self.from_text(scope, asked, find_model(asked.model, self.at, "generate"), caller)
 
     async def to_edit(self, scope: Scope, receive: Receive) -> Order:
         """Pictures from pictures; a `strength` asks for image-to-image where the model has it."""
-        caller = await self.keys.caller(scope["headers"])
+        caller = await self.keys.caller(scope)
         asked = read(await read_body(scope["headers"], receive, self.max_bytes), prompt_needed=False)
         return await self.with_pictures(scope, asked, caller)
 
     async def to_vary(self, scope: Scope, receive: Receive) -> Order:
         """Image-to-image without a prompt of the caller's."""
-        caller = await self.keys.caller(scope["headers"])
+        caller = await self.keys.caller(scope)
         body = read(await read_body(scope["headers"], receive, self.max_bytes), prompt_needed=False)
         asked = Asked(body.model, body.fields, {"prompt": VARIATION_PROMPT})
         found = find_model(asked.model, self.at, "image_to_image")
@@ -69,7 +69,7 @@ class Orders:
 
     async def to_plan(self, scope: Scope, receive: Receive) -> Order:
         """Whatever the body would be sent for: with a picture it is an edit, without one it draws from text."""
-        caller = await self.keys.caller(scope["headers"])
+        caller = await self.keys.caller(scope)
         asked = read(await read_body(scope["headers"], receive, self.max_bytes), prompt_needed=False)
         found = find_model(asked.model, self.at, "generate")
         if has_pictures(asked.fields, native_pictures(found), self.at.catalog.known.slugs):

@@ -1,51 +1,41 @@
 """`/v1/admin/teams/{id}/webhook-secrets`: what signs a team's webhooks. A secret is shown once, when it is made."""
 
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import Any, cast
 
 import orjson
 from starlette.types import Receive, Scope, Send
 
+from gateway.api.admin import AdminRoute
 from gateway.api.asgi import send_answer, send_json
 from gateway.api.auth import Keys
 from gateway.api.body import check_headers, check_type, content_type, read_bytes
-from gateway.api.teams import ID, no_such_team
-from gateway.errors import InvalidJson, InvalidValue, NotAllowed, NotFound, Overloaded
-from gateway.store.database import Database, DatabaseError
+from gateway.errors import InvalidJson, InvalidValue, NotFound
+from gateway.store.database import Database
 from gateway.store.sealing import Seal
-from gateway.store.teams import read_team
 from gateway.store.webhook_secrets import MOST, TooManySecrets, WebhookSecret, forget, in_use, make_secret, rotate
+from gateway.tenancy.caller import Caller
 
 OVERLAP = 86_400  # seconds that receivers have for taking over a new secret
 LONGEST_OVERLAP = 30 * 86_400
 MAX_BYTES = 4096
 
 
-class SecretsRoute(ABC):
-    """What both routes have in common: who may, and which team."""
-
-    name: str
+class SecretsRoute(AdminRoute):
+    """What both routes have in common: which team."""
 
     def __init__(self, keys: Keys, database: Database, seal: Seal) -> None:
-        self.keys = keys
-        self.database = database
+        super().__init__(database, keys)
         self.seal = seal
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not (await self.keys.caller(scope["headers"])).admin:
-            raise NotAllowed("this key is no admin's")
-        team: str = scope["path_params"]["id"]
-        try:
-            if not ID.fullmatch(team) or await self.database.read(read_team, team) is None:
-                raise no_such_team()
-            await self.answer(team, scope, receive, send)
-        except DatabaseError as wrong:
-            raise Overloaded("the database does not answer; try again in a moment") from wrong
+    async def answer(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
+        team = await self.team_for(caller, scope["path_params"]["id"])
+        await self.answer_about(team.id, scope, receive, send)
 
     @abstractmethod
-    async def answer(self, team: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """The team is there, and an admin asks."""
+    async def answer_about(self, team: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """The team is there, and an admin of it asks."""
 
 
 class WebhookSecrets(SecretsRoute):
@@ -53,7 +43,7 @@ class WebhookSecrets(SecretsRoute):
 
     name = "webhook_secrets"
 
-    async def answer(self, team: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer_about(self, team: str, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             found = await self.database.read(in_use, team, time.time())
             await send_json(200, {"object": "list", "data": [shown(secret) for secret in found]}, send)
@@ -72,7 +62,7 @@ class OneWebhookSecret(SecretsRoute):
 
     name = "webhook_secret"
 
-    async def answer(self, team: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer_about(self, team: str, scope: Scope, receive: Receive, send: Send) -> None:
         if not await self.database.write(forget, team, scope["path_params"]["secret"]):
             raise NotFound("there is no such secret, or it is deleted already")
         await send_answer(204, [], b"", send)

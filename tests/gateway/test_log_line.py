@@ -24,6 +24,8 @@ FIELDS = {
     "status",
     "code",
     "ms",
+    "team",
+    "key",
     "model",
     "provider",
     "images",
@@ -85,6 +87,7 @@ def test_one_line_a_request_and_nothing_that_is_secret(all_simulators: Simulator
     drawn = by_id[answers[0].headers["x-request-id"]]
     assert (drawn["route"], drawn["model"], drawn["provider"]) == ("generations", "qwen-image", "fal")
     assert (drawn["images"], drawn["cache"]) == (2, "off")
+    assert (drawn["team"], drawn["key"]) == ("default", "admin")
     assert drawn["cost_micros"] == round(answers[0].json()["metadata"]["cost"] * 1e6)
     picture: str = answers[1].json()["data"][0]["b64_json"]
     fal_key = all_simulators.addresses["fal"]["key"]

@@ -25,6 +25,7 @@ from gateway.store.sealing import Seal
 from gateway.store.teams import ensure_team
 from gateway.store.webhook_secrets import MOST, in_use
 from gateway.telemetry import Telemetry
+from gateway.tenancy.keys import KeyRing
 from tests.gateway.running import ADMIN_KEY
 
 PATH = "/v1/admin/teams/default/webhook-secrets"
@@ -46,7 +47,7 @@ def database(tmp_path: Path) -> Iterator[SQLite]:
 @pytest.fixture
 def admin(database: SQLite) -> Iterator[httpx.Client]:
     """A client with the admin key, before a server of these routes."""
-    keys = Keys(hash_key(ADMIN_KEY), required=True)
+    keys = Keys(KeyRing(database, hash_key(ADMIN_KEY)), required=True)
     routes = [
         Route("/v1/admin/teams/{id}/webhook-secrets", WebhookSecrets(keys, database, SEAL), methods=["GET", "POST"]),
         Route(
