@@ -1,13 +1,15 @@
 """Sends spans to a collector, by OTLP over HTTP: needs the SDK, which comes with `easel-gateway[otel]`."""
 
 import asyncio
+import logging
 import os
 import socket
 import threading
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import structlog
 
@@ -15,7 +17,8 @@ from gateway.settings_tables import Telemetry
 from gateway.tracing import OFF, Tracing
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+    from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+    from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 log = structlog.stdlib.get_logger()
 
@@ -47,7 +50,30 @@ def open_tracing(settings: Telemetry, stack: AsyncExitStack) -> Tracing:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - an extra
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - an extra
 
-    return tracing_to(BatchSpanProcessor(OTLPSpanExporter()), settings, stack)
+    logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)  # it quotes the collector's URL, key and all
+    told = cast("SpanExporter", ToldOnce(OTLPSpanExporter()))
+    return tracing_to(BatchSpanProcessor(told), settings, stack)
+
+
+class ToldOnce:
+    """An exporter that says in the log when the collector stops taking spans, and when it takes them again."""
+
+    def __init__(self, exporter: "SpanExporter") -> None:
+        self._exporter = exporter
+        self._takes = True
+        self.shutdown = exporter.shutdown
+        self.force_flush = exporter.force_flush
+
+    def export(self, spans: "Sequence[ReadableSpan]") -> "SpanExportResult":
+        result = self._exporter.export(spans)
+        takes = result.name == "SUCCESS"
+        if takes != self._takes:
+            self._takes = takes
+            if takes:
+                log.info("spans_taken")
+            else:
+                log.warning("spans_not_taken", lost=len(spans), remedy="see OTEL_EXPORTER_OTLP_ENDPOINT and _HEADERS")
+        return result
 
 
 def tracing_to(processor: "SpanProcessor", settings: Telemetry, stack: AsyncExitStack) -> Tracing:

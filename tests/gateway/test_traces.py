@@ -1,13 +1,15 @@
 """A gateway with traces on tells a collector what each request went through, and nothing that is secret."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
 from simulators.running import Simulators
 from tests.gateway.collector import Collector, Seen
-from tests.gateway.conftest import simulated_settings
+from tests.gateway.conftest import GoOn, simulated_settings
+from tests.gateway.job_client import begun, ended
 from tests.gateway.running import ADMIN_KEY, FOX, RunningGateway
 from tests.gateway.until import until
 from tests.receiver import Receiver
@@ -185,14 +187,45 @@ def test_probes_are_not_traced(traced: RunningGateway, collector: Collector) -> 
     assert not [span for span in collector.spans() if span.facts.get("easel.route") in ("healthz", "readyz", "metrics")]
 
 
-def test_a_collector_that_is_away_holds_up_nobody(
-    simulators: Simulators, collector: Collector, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+def test_a_job_that_goes_on_elsewhere_points_back(
+    simulators: Simulators,
+    collector: Collector,
+    go_on: GoOn,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     for name, value in collector.environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    settings = simulated_settings(simulators, tmp_path, telemetry={"traces": "otlp"}, jobs={"lease": 1})
+    with RunningGateway(settings) as first:
+        job = begun(first)
+        until(lambda: simulators.calls("fal", "submit"))
+    with RunningGateway(settings) as second:
+        go_on()
+        assert ended(second, job)["status"] == "succeeded"
+    of_job = only([span for span in collector.spans() if span.facts.get("easel.job.id") == job], "job")
+    request = collector.trace_of(job)[0]
+    assert of_job.links == (request.trace,) != (of_job.trace,)
+    followed = [span for span in collector.spans() if span.trace == of_job.trace]
+    assert only(followed, "attempt").facts["easel.outcome"] == "ok"
+    assert {span.parent for span in named(followed, "store picture")} == {of_job.id}
+
+
+def test_a_collector_that_is_away_holds_up_nobody(
+    simulators: Simulators,
+    collector: Collector,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for name, value in collector.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9/?key=sesame")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
-    settings = simulated_settings(simulators, tmp_path_factory.mktemp("away"), telemetry={"traces": "otlp"})
-    with RunningGateway(settings) as gateway:
+    settings = simulated_settings(simulators, tmp_path, telemetry={"traces": "otlp"})
+    with capture_logs() as logs, RunningGateway(settings) as gateway:
         assert gateway.generate(FOX).status_code == 200
-    until(lambda: gateway.ended)
+        until(lambda: [line for line in logs if line["event"] == "spans_not_taken"])
+        assert gateway.generate(FOX).status_code == 200
+    assert len([line for line in logs if line["event"] == "spans_not_taken"]) == 1
+    assert "sesame" not in str(logs) + caplog.text
