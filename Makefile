@@ -41,6 +41,7 @@ clean: ## remove what these commands made here
 
 lock: .venv/.dev ## resolve the requirement locks again
 	$(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/base.txt
+	$(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml --extra otel -o requirements/otel.txt
 	$(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml --group demo -o requirements/demo.txt
 	$(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml --group dev -o requirements/dev.txt
 
@@ -55,6 +56,9 @@ lock: .venv/.dev ## resolve the requirement locks again
 	$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-.venv/.dev: .venv/.demo requirements/dev.txt
+.venv/bin/promtool: scripts/promtool.sh .venv/.uv
+	scripts/promtool.sh $@
+
+.venv/.dev: .venv/.demo requirements/dev.txt .venv/bin/promtool
 	$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@touch $@
