@@ -40,7 +40,7 @@ class Draw:
         with ExitStack() as resources:
             held = resources.enter_context(self.at.room.open())
             order = await self.order(scope, arriving(scope, receive, held, self.at))
-            manner = read_manner(scope, order.asked.fields, self.at.settings)
+            manner = read_manner(scope, order.asked.fields, order.caller, self.at.settings)
             if dry_run(scope):
                 plan = first_asked(order, self.at)
                 await send_json(200, estimate(plan, await quoted(plan, order, self.at)), send)
@@ -66,7 +66,7 @@ class PlanRoute:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self.at.room.open() as held:
             order = await self.order(scope, arriving(scope, receive, held, self.at))
-        read_manner(scope, order.asked.fields, self.at.settings)
+        read_manner(scope, order.asked.fields, order.caller, self.at.settings)
         rows = [candidate_row(entry, order.reach, self.at) for entry in consider(order, self.at)]
         await send_json(200, plan_answer(order.found.entry.facts.id, order.operation, rows), send)
 

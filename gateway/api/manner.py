@@ -10,6 +10,7 @@ from gateway.api.asgi import header
 from gateway.errors import InvalidValue
 from gateway.jobs.manner import Manner
 from gateway.settings import Settings
+from gateway.tenancy.caller import Caller
 
 LONGEST_WAIT = 600  # seconds
 LONGEST_KEY = 255  # characters
@@ -18,12 +19,12 @@ SECONDS = re.compile(r"[0-9]{1,9}")
 COUNT = re.compile(rb"[0-9]{1,3}")
 
 
-def read_manner(scope: Scope, fields: Mapping[str, Any], settings: Settings) -> Manner:
+def read_manner(scope: Scope, fields: Mapping[str, Any], caller: Caller, settings: Settings) -> Manner:
     """`fields` are those of the body. Raises InvalidValue."""
     wishes = preferences(",".join(value.decode("latin-1") for value in headers(scope, b"prefer")))
     respond_async = "respond-async" in wishes
     tries = header(scope, b"x-stainless-retry-count").strip()
-    sdk = settings.jobs.join_retries and COUNT.fullmatch(tries) is not None
+    sdk = settings.jobs.join_retries and caller.joins_retries and COUNT.fullmatch(tries) is not None
     manner = Manner(
         respond_async=respond_async,
         wait=wait_of(wishes["wait"]) if respond_async and "wait" in wishes else 0.0,

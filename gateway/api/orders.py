@@ -14,6 +14,7 @@ from gateway.api.body import checked_texts, read_json
 from gateway.api.form import is_form, read_body
 from gateway.api.form_values import typed
 from gateway.errors import InvalidValue
+from gateway.flow.allowed import check_allowed
 from gateway.flow.candidates import bad_value, find_for_pictures, find_model, nobody
 from gateway.flow.deps import Deps
 from gateway.flow.failure import deadline_passed
@@ -110,11 +111,14 @@ class Orders:
     async def order(self, scope: Scope, asked: Asked, found: Found, operation: Operation, caller: Caller) -> Order:
         outcome: Outcome = scope["easel"]
         outcome.model = found.entry.facts.id
+        check_allowed(caller, found.entry, asked.model)
         settings = self.at.settings
+        usual = default_response_format(asked.model, settings.defaults.response_format)
+        strict = settings.defaults.strict if caller.strict is None else caller.strict
         options = Options(
-            response_format=default_response_format(asked.model, settings.defaults.response_format),
+            response_format=caller.response_format or usual,
             keep=settings.storage.keep,
-            strict=flag(header(scope, b"x-easel-strict"), "X-Easel-Strict", default=settings.defaults.strict),
+            strict=flag(header(scope, b"x-easel-strict"), "X-Easel-Strict", default=strict),
         )
         return Order(
             id=outcome.request_id,

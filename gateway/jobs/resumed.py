@@ -22,6 +22,7 @@ from gateway.store.jobs import JobRow, left_behind
 from gateway.store.pictures import PictureStoreError
 from gateway.store.processes import MOST_DEATHS, release
 from gateway.store.settlement import unpacked_places
+from gateway.tenancy.callers import caller_again
 
 log = structlog.stdlib.get_logger()
 
@@ -32,6 +33,7 @@ LAST_LOOK_SECONDS = 60.0
 async def resumed(row: JobRow, owner: str, links: Links, database: Database) -> tuple[Order, JobRecord] | None:
     """None where it cannot be run: it is ended then, or left to others. Raises DatabaseError."""
     left = await database.read(left_behind, row.id)
+    caller = await caller_again(database, row.team, row.caller)
     before = known_before(row, left)
     lease = Lease(owner, row.attempt)
     record = JobRecord(links, lease=lease, job=row.id, team=row.team, before=before)
@@ -45,7 +47,7 @@ async def resumed(row: JobRow, owner: str, links: Links, database: Database) -> 
     try:
         if row.deaths >= MOST_DEATHS:
             raise NotRunnable(f"{row.deaths} gateways ended while they worked on it, perhaps because of it")
-        order = await unpack(row, record, links.at)
+        order = await unpack(row, caller, record, links.at)
         if before is not None and before.open:
             candidates(order, links.at)
             order = replace(order, deadline=max(order.deadline, time.monotonic() + LAST_LOOK_SECONDS))

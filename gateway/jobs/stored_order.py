@@ -7,7 +7,7 @@ With traces on, `traceparent` names the request's own; `shares_cache` is there f
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import orjson
@@ -64,8 +64,8 @@ def body_hash(order: Order) -> str:
     return blake3(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-async def unpack(row: JobRow, record: Record, at: Deps) -> Order:
-    """As it was accepted, with what is left of its time.
+async def unpack(row: JobRow, caller: Caller, record: Record, at: Deps) -> Order:
+    """As `caller` had it accepted, with what is left of its time.
 
     Raises NotRunnable, PictureStoreError, or the GatewayError of a model that is no longer known. Only a job of which
     a call is still to be made needs the pictures that came with it.
@@ -86,7 +86,7 @@ async def unpack(row: JobRow, record: Record, at: Deps) -> Order:
         id=row.id,
         asked=asked,
         found=find_model(asked.model, at, operation),
-        caller=Caller(row.team, key=row.caller, shares_cache=kept.get("shares_cache", True)),
+        caller=replace(caller, shares_cache=kept.get("shares_cache", True)),
         reach=(await at.adapters.of(row.team)).without_ours(own),
         options=Options(**kept["options"]),
         started=started,
