@@ -95,8 +95,9 @@ class Front:
             self.stage.spans.append(Span(self.slug, step or "other", began, time.monotonic()))
 
     async def _answered(self, request: Request, step: Step | None, steps: tuple[Step, ...], answer: Answer) -> Response:
-        self.stage.calls.append(await _recorded(self.slug, step or "other", request))
-        refused = self.refuse(request)
+        account = self.stage.account(self.slug, request.headers.get("authorization", ""))
+        self.stage.calls.append(await _recorded(self.slug, step or "other", request, account or ""))
+        refused = self.refuse(request) if account is None else None
         if refused is not None:
             return refused
         due = self.stage.script.take(self.slug, steps)
@@ -166,10 +167,10 @@ def _scripted(fault: Fault, usual: Response) -> Response:
     return answer
 
 
-async def _recorded(provider: str, step: str, request: Request) -> Call:
+async def _recorded(provider: str, step: str, request: Request, account: str) -> Call:
     headers = {name: value for name, value in request.headers.items() if name != "authorization"}
     query = dict(request.query_params)
-    return Call(provider, step, request.method, request.url.path, query, headers, await _told(request))
+    return Call(provider, step, request.method, request.url.path, query, headers, await _told(request), account)
 
 
 async def _told(request: Request) -> Any:

@@ -117,6 +117,10 @@ class Simulators:
         """`set_pace("fal", queue_seconds=0.1, seconds_per_image=0.5, keep_seconds=60)`."""
         self.stage.set_pace(provider, Pace.model_validate(seconds))
 
+    def open_account(self, provider: str, key: str, name: str) -> None:
+        """From now on that provider takes this key too; its calls are recorded under the name."""
+        self.stage.accounts[provider, key] = name
+
     def calls(self, provider: str | None = None, step: str | None = None) -> list[dict[str, Any]]:
         """The requests received, oldest first, as `GET /_control/calls` tells them."""
         return [

@@ -28,7 +28,8 @@ class Pace(BaseModel, frozen=True, extra="forbid"):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request as it arrived. `headers` lack the key; `body` is its JSON, or the form's fields.
+    """One request as it arrived. `headers` lack the key; `body` is its JSON, or the form's fields. `account` is empty
+    for the usual key.
 
     In a form a file is `{"filename", "content_type", "bytes": its length}`.
     """
@@ -40,6 +41,7 @@ class Call:
     query: dict[str, str]
     headers: dict[str, str]
     body: Any
+    account: str = ""
 
 
 class Span(NamedTuple):
@@ -72,6 +74,7 @@ class Stage:
     posted: deque[Posted] = field(default_factory=lambda: deque[Posted](maxlen=CALLS_KEPT))
     paid: Counter[str] = field(default_factory=Counter[str])
     paces: dict[str, Pace] = field(default_factory=dict[str, Pace])
+    accounts: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     _kept: OrderedDict[tuple[str, str], tuple[Picture, float]] = field(
         default_factory=OrderedDict[tuple[str, str], tuple[Picture, float]]
     )
@@ -85,6 +88,10 @@ class Stage:
         if provider not in self.providers:
             raise BadFaults(f"no such provider: {provider!r}")
         self.paces[provider] = pace
+
+    def account(self, provider: str, authorization: str) -> str | None:
+        """Whose key that header has, beside the usual one."""
+        return self.accounts.get((provider, authorization.rpartition(" ")[2]))
 
     def pace(self, provider: str) -> Pace:
         return self.paces.get(provider, Pace())
@@ -113,10 +120,11 @@ class Stage:
         return spans
 
     def reset(self) -> None:
-        """No faults, no calls, nothing posted or paid, no pace. Jobs and pictures stay."""
+        """No faults, no calls, nothing posted or paid, no pace, no more accounts. Jobs and pictures stay."""
         self.script.replace(())
         self.calls.clear()
         self.spans.clear()
         self.posted.clear()
         self.paid.clear()
         self.paces.clear()
+        self.accounts.clear()

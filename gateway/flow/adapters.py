@@ -93,6 +93,7 @@ class Adapters:
 
     async def close(self) -> None:
         """When nobody uses them any more."""
+        await self.own_keys.close()
         opened = [access for built in self._built.values() for access in built.own.values()]
         self._built.clear()
         for access in (*opened, *self.ours.values()):

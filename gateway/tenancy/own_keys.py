@@ -16,6 +16,7 @@ from gateway.store.sealing import Seal, SealingError
 log = structlog.stdlib.get_logger()
 
 FRESH_SECONDS = 0.8  # so that every process goes by a new key, or without a deleted one, within a second
+PATIENCE_SECONDS = 0.5  # that a request waits for a database that hangs, where something is remembered
 MOST_TEAMS = 10_000  # that are remembered
 
 
@@ -55,12 +56,22 @@ class OwnKeys:
         reading = self._reading.get(team)
         if reading is None:
             reading = self._reading[team] = asyncio.create_task(self._read(team), name="own provider keys")
+            reading.add_done_callback(noticed)
+        if known is not None:
+            await asyncio.wait({reading}, timeout=PATIENCE_SECONDS)
+            return reading.result() if reading.done() else known.keys
         return await asyncio.shield(reading)
 
     def forget(self, team: str) -> None:
         """They have changed, and were changed here: a read that is under way may not have seen it."""
         self._known.pop(team, None)
         self._reading.pop(team, None)
+
+    async def close(self) -> None:
+        reading = tuple(self._reading.values())
+        for each in reading:
+            each.cancel()
+        await asyncio.gather(*reading, return_exceptions=True)
 
     async def _read(self, team: str) -> Mapping[str, OwnKey]:
         asked, reading = self._clock(), asyncio.current_task()
@@ -89,3 +100,9 @@ class OwnKeys:
         except SealingError as wrong:
             log.error("provider_key_not_opened", team=row.team, provider=row.provider, error=str(wrong))
             return OwnKey(row.provider, row.created, None)
+
+
+def noticed(reading: asyncio.Task[Mapping[str, OwnKey]]) -> None:
+    """Whoever asked may have left: its error is no news to anybody."""
+    if not reading.cancelled():
+        reading.exception()
