@@ -18,7 +18,12 @@ log = structlog.stdlib.get_logger()
 
 EXPOSED = (
     b"x-request-id, x-easel-provider, x-easel-model, x-easel-cost, x-easel-cache, "
-    b"retry-after, retry-after-ms, x-should-retry, location, preference-applied, idempotent-replayed"
+    b"retry-after, retry-after-ms, x-should-retry, location, preference-applied, idempotent-replayed, "
+    + b", ".join(
+        b"x-ratelimit-%b-%b" % (which, what)
+        for what in (b"requests", b"images", b"megapixels")
+        for which in (b"limit", b"remaining", b"reset")
+    )
 )
 MAX_AGE = b"86400"  # seconds that a browser may remember a preflight's answer
 SENDABLE = re.compile(rb"[A-Za-z0-9-, ]{1,4000}")
