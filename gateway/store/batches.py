@@ -12,10 +12,14 @@ from redis.exceptions import RedisError, ResponseError
 Word = str | bytes | int | float
 MOST = 100  # commands in one exchange, so that none waits for a very long one
 LAG = 0.02  # seconds: a timer that fires so much too late says that this process stood still, not Redis
+MOST_STALLS = 3  # of this process in one exchange, that are made up for: a busy one has to notice a hung Redis too
+LAST_LOOKS = 3  # turns of a busy loop in which an answer that came in time is still read and handed on
+FURTHEST = 0.15  # seconds that an exchange with a server far away may take anyway, or the first with any
 
 
 class Batches:
-    """`pool` is redis-py's, from which one connection is kept; `limit` the seconds that an exchange may take.
+    """`pool` is redis-py's, from which one connection is kept; `limit` the seconds that an exchange may take longer
+    than the fastest so far (`fastest`): a server far away is not taken for a hung one.
 
     The connection is used as such, below redis-py's pipeline, which takes twice the time of what it sends. Answers
     are as Redis gives them: `OK` is bytes.
@@ -24,6 +28,7 @@ class Batches:
     def __init__(self, pool: Any, limit: float) -> None:
         self._pool = pool
         self._limit = limit
+        self.fastest = FURTHEST
         self._connection: Any = None
         self._waiting: list[tuple[Sequence[Sequence[Word]], asyncio.Future[list[Any]]]] = []
         self._sender: asyncio.Task[None] | None = None
@@ -59,17 +64,26 @@ class Batches:
             self._waiting.clear()
 
     async def _exchange(self, batch: Sequence[tuple[Sequence[Sequence[Word]], asyncio.Future[list[Any]]]]) -> None:
+        """When it fails, so does what has waited for it meanwhile: nobody waits for a hung server twice."""
         try:
             results = await self._in_time([words for commands, _answers in batch for words in commands])
         except (RedisError, OSError, TimeoutError) as error:
-            for _commands, answers in batch:
+            for _commands, answers in (*batch, *self._waiting):
                 if not answers.done():
                     answers.set_exception(error)
+            self._waiting.clear()
+            await self._drop_connection()
             return
         start = 0
         for commands, answers in batch:
             settle(answers, results[start : start + len(commands)])
             start += len(commands)
+
+    async def _drop_connection(self) -> None:
+        """The next exchange gets one that a probe has connected in its own time."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await self._pool.release(connection)
 
     async def _send(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
         """What fails or is cancelled in the middle closes the connection: no answer is ever read by somebody else."""
@@ -86,24 +100,33 @@ class Batches:
         return results
 
     async def _in_time(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
-        """A limit that does not blame Redis for the time in which this process itself stood still."""
+        """A limit that blames Redis neither for the time in which this process itself stood still, nor for an answer
+        that is here and was not read yet.
+        """
         loop = asyncio.get_running_loop()
-        due = loop.time() + self._limit
+        started = loop.time()
+        due, stalls, looks = started + self._limit + self.fastest, MOST_STALLS, LAST_LOOKS
 
         def expired() -> None:
-            nonlocal timer, due
-            if loop.time() - due > LAG:
+            nonlocal timer, due, stalls, looks
+            if stalls and looks == LAST_LOOKS and loop.time() - due > LAG:
+                stalls -= 1
                 due = loop.time() + self._limit
                 timer = loop.call_at(due, expired)
+            elif looks:
+                looks -= 1
+                timer = loop.call_soon(expired)
             else:
                 scope.reschedule(loop.time())
 
-        timer = loop.call_at(due, expired)
+        timer: asyncio.Handle = loop.call_at(due, expired)
         try:
             async with asyncio.timeout(None) as scope:
-                return await self._send(commands)
+                results = await self._send(commands)
         finally:
             timer.cancel()
+        self.fastest = min(self.fastest, loop.time() - started)
+        return results
 
 
 def settle(answers: asyncio.Future[list[Any]], results: list[Any]) -> None:

@@ -21,7 +21,7 @@ GoOn = Callable[[], None]
 def patient_redis() -> Iterator[None]:
     """On a busy machine a gateway that waits 50 ms for Redis would often do without what a test is about."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(redis, "LOCAL_LIMIT", 3.0)
+        patch.setattr(redis, "LIMIT", 3.0)
         yield
 
 

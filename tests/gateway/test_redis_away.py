@@ -21,7 +21,7 @@ LIMIT = 0.05  # seconds, as outside of tests
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis, "LOCAL_LIMIT", LIMIT)
+    monkeypatch.setattr(redis, "LIMIT", LIMIT)
 
 
 @pytest.fixture
