@@ -1,4 +1,4 @@
-"""The `easel` command: a file a command, read only when it is the one that was asked for."""
+"""The `easel` command: a file a command, or a group of commands, read only when it is the one that was asked for."""
 
 import importlib
 import importlib.metadata
@@ -14,8 +14,12 @@ COMMANDS = {
     "generate": "Draw pictures through a running gateway, into files.",
     "explain": "Show what each provider would be asked; spends nothing.",
     "models": "List the models, or show one and what each provider does with its parameters.",
+    "teams": "List, create, show and change teams.",
+    "keys": "Hand out keys: list, create, show, change, rotate and revoke.",
+    "usage": "Show what was spent: by team, key, model, provider, day.",
     "check": "Check the configuration and all that it points to, every problem in one go.",
 }
+GROUPS = {"teams", "keys"}  # with commands of their own
 
 
 def main() -> None:
@@ -35,8 +39,12 @@ def build(wanted: str) -> typer.Typer:
     )
     app.callback()(top)
     for name, summary in COMMANDS.items():
-        command = importlib.import_module(f"gateway.cli.{name}").command if name == wanted else listed
-        app.command(name, help=summary)(command)
+        if name != wanted:
+            app.command(name, help=summary)(listed)
+        elif name in GROUPS:
+            app.add_typer(importlib.import_module(f"gateway.cli.{name}").commands, name=name, help=summary)
+        else:
+            app.command(name, help=summary)(importlib.import_module(f"gateway.cli.{name}").command)
     return app
 
 

@@ -50,6 +50,11 @@ def say(text: str) -> None:
     typer.echo(text)
 
 
+def note(text: str) -> None:
+    """One line on standard error, for the person, not for the program that reads standard output."""
+    typer.echo(text, err=True)
+
+
 def say_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
