@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from http.client import HTTPException
 from pathlib import Path
 
-from bench import jobs, plan, profiled, protocols, report, scenarios
+from bench import jobs, plan, profiled, protocols, report, scenarios, tenants
 from bench.measure import Bench, WrongAnswer
 from bench.proc import pinned, two_cores
 from bench.scenarios import B64, QUICK, SMALL, Figures, Pace
@@ -24,7 +24,8 @@ from bench.servers import DidNotStart, Server, gateway, proxy, upstream
 
 OUTPUT = Path("bench-output")
 ROOM = 8_000_000_000  # bytes; kept pictures are deleted after each window
-SCENARIOS = ("plan", "protocols", "small", "b64", "hit", "memory", "fanout", "keep", "jobs", "streams")
+APART = ("tenants", "processes", "traces")
+SCENARIOS = ("plan", "protocols", "small", "b64", "hit", "memory", "fanout", "keep", "jobs", "streams", *APART)
 
 
 class Run:
@@ -57,6 +58,29 @@ class Run:
         if self.wanted & {"jobs", "streams"}:
             with tempfile.TemporaryDirectory(prefix="easel-bench-", dir=self.storage) as folder, ExitStack() as stack:
                 self.jobs(stack, Path(folder))
+        for name in APART:
+            if name in self.wanted:
+                with (
+                    tempfile.TemporaryDirectory(prefix="easel-bench-", dir=self.storage) as folder,
+                    ExitStack() as stack,
+                ):
+                    self.apart(name, stack, Path(folder))
+
+    def apart(self, name: str, stack: ExitStack, folder: Path) -> None:
+        """With servers of its own: a gateway whose users have budgets is configured otherwise."""
+        source = stack.enter_context(upstream(self.load_core, folder))
+        bench = Bench(source, self.load_core)
+        if name == "processes":
+            self.take(name, lambda: tenants.over_processes(bench, self.server_core, self.load_core, folder, self.pace))
+            return
+        peers = [self.peer(stack, peer, source, folder, keep=False) for peer in ("S", "F")]
+        easel = self.easel(stack, source, folder, keep=False, kind=name, more=tenants.PRICED)
+        if easel is None:
+            return
+        if name == "tenants":
+            self.take(name, lambda: tenants.with_keys(bench, peers, easel, self.pace))
+        else:
+            self.take(name, lambda: tenants.traced(bench, easel, self.server_core, folder, self.pace))
 
     def protocols(self) -> Figures:
         with tempfile.TemporaryDirectory(prefix="easel-bench-", dir=self.storage) as folder:
@@ -67,7 +91,8 @@ class Run:
         size = jobs.SHORT if self.pace is QUICK else jobs.Size()
         source = stack.enter_context(upstream(self.load_core, folder, held=size.held))
         bench = Bench(source, self.load_core)
-        easel = self.easel(stack, source, folder, keep=False, max_running=2 * size.jobs)
+        more = f"[jobs]\nmax_running = {2 * size.jobs}\n"
+        easel = self.easel(stack, source, folder, keep=False, kind="jobs", more=more)
         if easel is None:
             return
         bench.saturate(easel, SMALL, 64, self.pace.warm_seconds)
@@ -121,13 +146,13 @@ class Run:
         return stack.enter_context(gateway(source.port, self.server_core, folder, keep=keep, before=before))
 
     def easel(
-        self, stack: ExitStack, source: Server, folder: Path, *, keep: bool, max_running: int | None = None
+        self, stack: ExitStack, source: Server, folder: Path, *, keep: bool, kind: str = "", more: str = ""
     ) -> Server | None:
-        kind = "jobs" if max_running else "keep" if keep else "pass"
-        profile = OUTPUT / f"gateway-{kind}.prof" if self.profile else None
+        named = kind or ("keep" if keep else "pass")
+        profile = OUTPUT / f"gateway-{named}.prof" if self.profile else None
         try:
             easel = stack.enter_context(
-                gateway(source.port, self.server_core, folder, keep=keep, profile=profile, max_running=max_running)
+                gateway(source.port, self.server_core, folder, keep=keep, profile=profile, more=more)
             )
         except DidNotStart as why:
             self.faults.append(f"the gateway did not start with keep = {str(keep).lower()}: {why}")

@@ -9,7 +9,7 @@ from typing import Literal
 from bench.protocols import MODELS
 from bench.scenarios import Figures
 
-COLUMNS = ("direct", "S", "F", "hit", "before", "gateway")
+COLUMNS = ("direct", "S", "F", "hit", "before", "off", "one", "gateway")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,9 @@ TARGETS = (
     Target("jobs", "accepted a second, of 100 sent", 99.0, how="least"),
     Target("streams", "KB of memory per stream", 40.0),
     Target("streams", "/healthz p99 ms", 50.0),
+    Target("tenants", CPU, 1.0, "S"),
+    Target("tenants", CPU, 1.4, "off"),
+    Target("processes", CPU, 1.1, "one"),
 )
 
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,37 +86,44 @@ def gateway(
     keep: bool,
     profile: Path | None = None,
     before: Path | None = None,
-    max_running: int | None = None,
+    name: str = "gateway",
+    more: str = "",
+    processes: int = 1,
+    environment: Mapping[str, str] | None = None,
 ) -> Generator[Server]:
     """The gateway with auth, cache, plan, metrics and log line on; with `profile`, cProfile writes figures there.
 
-    `before` is a checkout whose gateway it is to be, instead of this one's.
+    `before` is a checkout whose gateway it is to be, instead of this one's; `more` are further tables of easel.toml.
     """
-    name = "before" if before else "gateway"
+    name = "before" if before else name
     config = folder / f"{name}.toml"
     models = ", ".join(f'"{model}" = "{model}"' for model in MODELS)
     told = CONFIG.format(data_dir=folder / name, key=KEY, keep=str(keep).lower(), port=upstream_port, models=models)
-    config.write_text(told + (f"\n[jobs]\nmax_running = {max_running}\n" if max_running else ""))
+    config.write_text(f"{told}\n{more}")
     easel = [str(Path(sys.executable).with_name("easel"))]
     if profile:
         easel = [sys.executable, "-m", "bench.profiled", str(profile)]
     command = [*easel, "serve", "--config", str(config), "--port", "0"]
-    with started(name, command, core, folder, source=before) as server:
+    command += ["--processes", str(processes)] if processes > 1 else []
+    environment = {**(environment or {}), **({"PYTHONPATH": str(before)} if before else {})}
+    with started(name, command, core, folder, environment=environment) as server:
         yield server
 
 
 @contextmanager
-def started(name: str, command: list[str], core: int, folder: Path, *, source: Path | None = None) -> Generator[Server]:
+def started(
+    name: str, command: list[str], core: int, folder: Path, *, environment: Mapping[str, str] | None = None
+) -> Generator[Server]:
     """Runs the command until the block ends. Its log is a file: a pipe would have to be emptied by somebody.
 
-    Python looks for its modules in `source` first. Raises DidNotStart.
+    `environment` comes on top of this program's own. Raises DidNotStart.
     """
-    environment = {**os.environ, "PYTHONPATH": str(source)} if source else None  # noqa: TID251 - another program's
+    variables = {**os.environ, **(environment or {})}  # noqa: TID251 - another program's
     pictures = folder / name / "images"
     pictures.mkdir(parents=True, exist_ok=True)
     log = folder / f"{name}.log"
     with log.open("wb") as stderr, pinned(core):
-        program = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr, env=environment)
+        program = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr, env=variables)
     try:
         yield Server(name, _port(program, log), program.pid, pictures)
     finally:
