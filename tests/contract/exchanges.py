@@ -149,6 +149,11 @@ NOT_PROVOKED = {
     "Overloaded",
     "JobCancelled",
     "DatabaseAway",
+    "NewTeam",
+    "NewKey",
+    "MadeKey",
     "NotAnAdmin",
+    "TooWide",
+    "NotForThisKey",
     "HookRefused",
 }
