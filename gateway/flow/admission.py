@@ -46,12 +46,10 @@ class Admission:
             raise answer.error()
         return answer
 
-    async def standing(self, order: Order) -> Admitted:
-        """Of a request that is another's job, and takes nothing."""
+    async def standing(self, order: Order) -> dict[str, str]:
+        """Headers for a request that joins a job, and takes nothing."""
         owned = self._owned(order)
-        if not owned:
-            return NOTHING
-        return Admitted(headers=await self._limiter.look(asked(owned, Use(0))))
+        return await self._limiter.look(asked(owned, Use(0))) if owned else {}
 
     async def undo(self, admitted: Admitted) -> None:
         """It came to nothing, or was another's job."""

@@ -72,6 +72,7 @@ def test_redis_and_memory_answer_as_a_leaking_bucket_would(
             buckets.fits(rates, places, members, moment)  # who has run out is gone, for memory to be told
             in_memory = local.take(rates, places, len(members), moment)
             in_redis = await shared.take(rates, places, members, moment=moment)
+            assert in_redis is not None
             assert in_redis == in_memory
             assert buckets.take(rates, places, members, moment) == (in_redis.refused is None)
             assert all(0 <= owed <= WINDOW for owed in in_redis.used)
