@@ -1,6 +1,6 @@
 """What the entries of one batch come to in the tables: a list of rows for each statement, few statements in all."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection, Double, Table, bindparam, func, insert, literal_column, null, update
@@ -14,12 +14,16 @@ from gateway.store.tables import calls, deliveries, jobs, pictures
 FIRST_ATTEMPT = 1
 
 
-def upsert(table: Table, *keys: str) -> Prepared:
-    """Insert or replace, as each database says it."""
+def upsert(table: Table, *keys: str, kept: str | None = None) -> Prepared:
+    """Insert or replace, as each database says it; what is known of the column `kept` stays known."""
 
     def make(dialect: str) -> UpdateBase:
         statement = INSERTS[dialect](table)
-        others = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+        others: dict[str, Any] = {
+            column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys
+        }
+        if kept is not None:
+            others[kept] = func.coalesce(statement.excluded[kept], table.c[kept])
         return statement.on_conflict_do_update(index_elements=list(keys), set_=others)
 
     return Prepared(make)
@@ -29,7 +33,7 @@ def upsert(table: Table, *keys: str) -> Prepared:
 NEVER_KNOWN = {"heir", "finished", "provider", "cost_micros", "result", "error"}
 JOB_COLUMNS = [column.name for column in jobs.columns if column.name not in NEVER_KNOWN]
 INSERT_JOBS = Prepared(lambda _dialect: insert(jobs).values({name: bindparam(name) for name in JOB_COLUMNS}))
-UPSERT_CALLS = upsert(calls, "job", "number")
+UPSERT_CALLS = upsert(calls, "job", "number", kept="ticket")
 UPSERT_PICTURES = upsert(pictures, "job", "role", "place")
 DELIVERY_COLUMNS = [column.name for column in deliveries.columns if not column.name.startswith("last_")]
 # A delivery that an earlier attempt at the job asked for stays as it is.
@@ -93,7 +97,9 @@ class Rows:
         if entry.finish is not None:
             self.finished[job] = entry.finish
         for call in entry.calls:
-            self.calls[job, call.number] = call
+            before = self.calls.get((job, call.number))
+            ticket = call.ticket or (before.ticket if before is not None else None)
+            self.calls[job, call.number] = replace(call, ticket=ticket)
         for picture in entry.pictures:
             self.pictures[job, picture.role, picture.place] = picture_row(entry, picture, self.now)
         self.deliveries += [delivery_row(entry, each, self.now) for each in entry.deliveries]
