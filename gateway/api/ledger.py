@@ -14,6 +14,7 @@ from gateway.api.auth import Keys
 from gateway.api.body import read_json
 from gateway.api.query import Query
 from gateway.api.spent import FILTERS, lines_in
+from gateway.api.teams import page
 from gateway.api.usage import AdminUsage, OwnUsage, Sums
 from gateway.errors import InvalidJson, InvalidValue, MissingParameter, NotAllowed, NotFound
 from gateway.store.adjustments import Adjustment, NotAdjustable, adjust
@@ -53,18 +54,7 @@ class Ledger(AdminRoute):
         except NoSuchLine:
             told = "is no line of the ledger; give the last_id of the page before"
             raise InvalidValue(f"after: {after} {told}", param="after") from None
-        lines = [shown(row, caller) for row in found[:limit]]
-        await send_json(
-            200,
-            {
-                "object": "list",
-                "data": lines,
-                "has_more": len(found) > limit,
-                "first_id": lines[0]["id"] if lines else None,
-                "last_id": lines[-1]["id"] if lines else None,
-            },
-            send,
-        )
+        await send_json(200, page([shown(row, caller) for row in found], limit), send)
 
 
 class Adjust(AdminRoute):

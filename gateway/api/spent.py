@@ -24,8 +24,8 @@ async def lines_in(query: Query, database: Database, caller: Caller, *, everybod
     Raises InvalidValue, and NotFound alike for what is not there and for what is another team's.
     """
     since, until = moment(query, "from", 0), moment(query, "to", SECONDS_OF_DAY)
-    if since is not None and until is not None and since > until:
-        raise InvalidValue("from: is later than to", param="from")
+    if since is not None and until is not None and since >= until:
+        raise InvalidValue("from: must lie before to", param="from")
     team = await one_team(query.word("team"), database, None if everybody else caller.team)
     key = await one_key(query.word("key"), database, team)
     return Lines(since, until, team, key, query.word("model"), query.word("provider"))
