@@ -15,11 +15,10 @@ from gateway.store.entries import Allowance, Committed, Entry, HoldRefused, Leas
 from gateway.store.idempotency import Holder
 from gateway.store.journal_rows import FIRST_ATTEMPT, Rows
 from gateway.store.prepared import Prepared, one_of, several
-from gateway.store.settlement import Bill, Settlement, bill_of, packed_places
+from gateway.store.settlement import BILL_COLUMNS, Bill, Settlement, bill_of, packed_places
 from gateway.store.spending import Place, Purses
 from gateway.store.tables import jobs
 
-BILL_COLUMNS = ("team", "caller", "model", "created", "held_micros", "budgets")
 STANDING_COLUMNS = ("id", "owner", "attempt", "written", "finished", *BILL_COLUMNS)
 STANDING = Prepared(
     lambda dialect: (
@@ -99,7 +98,10 @@ def purses(connection: Connection, batch: Sequence[Numbered], known: Mapping[str
     for _number, entry in batch:
         if entry.hold is not None:
             allowances.update(entry.hold.allowances)
-        if entry.finish is not None and (bill := bill_for(entry, known)) is not None:
+        bill = bill_for(entry, known)
+        if bill is not None and entry.hold is not None:
+            places.update(bill.places)
+        if bill is not None and entry.finish is not None:
             places.update(bill.counted)
     return spending.lock(connection, places, allowances)
 
@@ -166,7 +168,7 @@ class Admission:
         """Besides what is held for the job already."""
         if entry.hold is None:
             return None
-        refused = self.purses.hold(entry.hold)
+        refused = self.purses.hold(entry.hold, bill.places, bill.held)
         if refused is not None:
             return HoldRefused(refused)
         bill.held += entry.hold.micros

@@ -4,12 +4,14 @@ Whether a row of `pictures` still counts is a question of its job, its age and i
 nothing is noted down that a killed process could leave half done. Each function is part of a transaction.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, delete, exists, func, or_, select, update
 
+from gateway.store import spending
+from gateway.store.settlement import settle_unfinished
 from gateway.store.tables import deliveries, idempotency, jobs, pictures, processes, webhook_secrets
 from gateway.store.tenant_tables import teams
 
@@ -212,14 +214,22 @@ def clear(connection: Connection, policy: Policy, now: float, places: Collection
 
 def remove_jobs(connection: Connection, now: float, limit: int) -> int:
     """Remove marked jobs of whose pictures nothing is left, with all that is written about them; how many."""
-    bare = connection.scalars(BARE_JOBS, {"now": now, "most": limit}).all()
-    return connection.execute(REMOVE, {"ids": bare}).rowcount if bare else 0
+    spending.settling(connection)
+    return remove(connection, connection.scalars(BARE_JOBS, {"now": now, "most": limit}).all())
 
 
 def remove_job(connection: Connection, job: str, now: float) -> bool:
     """Remove this one, if it is marked and nothing is left of its pictures; False when it must wait."""
-    bare = connection.scalars(BARE_JOB, {"now": now, "job": job}).all()
-    return bool(bare) and connection.execute(REMOVE, {"ids": bare}).rowcount > 0
+    spending.settling(connection)
+    return remove(connection, connection.scalars(BARE_JOB, {"now": now, "job": job}).all()) > 0
+
+
+def remove(connection: Connection, ids: Sequence[str]) -> int:
+    """How many. One that nobody works on any more, and has not ended, is settled with what it has sent."""
+    if not ids:
+        return 0
+    settle_unfinished(connection, ids)
+    return connection.execute(REMOVE, {"ids": ids}).rowcount
 
 
 def forget_keys(connection: Connection, now: float, limit: int) -> int:

@@ -3,18 +3,19 @@
 A call whose end nobody knows counts with all that it was planned to cost, and is marked as assumed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
 import orjson
 from sqlalchemy import Connection, bindparam, select
 
+from gateway.store import spending
 from gateway.store.entries import CachedRow
 from gateway.store.periods import period_name
 from gateway.store.prepared import INSERTS, Prepared, one_of, several
 from gateway.store.spending import Place, Purses
-from gateway.store.tables import calls
+from gateway.store.tables import calls, jobs
 from gateway.store.tenant_tables import ledger
 
 CACHED = -1  # the number of a line that is about no call
@@ -46,6 +47,13 @@ class Call(NamedTuple):
     own_key: bool
 
 
+BILL_COLUMNS = ("team", "caller", "model", "created", "held_micros", "budgets")
+UNFINISHED = (
+    select(jobs.c.id, *(jobs.c[name] for name in BILL_COLUMNS))
+    .where(jobs.c.id.in_(bindparam("ids", expanding=True)), jobs.c.finished.is_(None))
+    .order_by(jobs.c.id)
+    .with_for_update()
+)
 CALLS = Prepared(
     lambda dialect: (
         select(*(calls.c[name] for name in Call._fields))
@@ -104,6 +112,17 @@ class Settlement:
         if not self.bills:
             return ()
         return (Call(*row) for row in CALLS.fetch(connection, ids=several(connection, self.bills)))
+
+
+def settle_unfinished(connection: Connection, ids: Collection[str]) -> None:
+    """Of these jobs those that go without having ended: what they have sent may be paid. After `spending.settling`."""
+    found = connection.execute(UNFINISHED, {"ids": list(ids)})
+    settlement = Settlement({id: bill_of(dict(zip(BILL_COLUMNS, bill, strict=True))) for id, *bill in found})
+    places = {place for bill in settlement.bills.values() for place in bill.counted}
+    if places:
+        purses = spending.lock(connection, places, ())
+        settlement.write(connection, purses)
+        purses.save(connection)
 
 
 def call_line(call: Call, bill: Bill) -> dict[str, Any] | None:

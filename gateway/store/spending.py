@@ -78,14 +78,20 @@ class Purses:
     def __init__(self, rows: dict[Place, Purse]) -> None:
         self._rows = rows
 
-    def hold(self, hold: Hold) -> str | None:
-        """Held in all of its allowances; or the owner of the first that does not allow it, and nothing is held."""
-        for owner, period, limit in hold.allowances:
-            purse = self._rows[Place(owner, period)]
-            if purse.spent + purse.held + hold.micros > limit:
+    def hold(self, hold: Hold, places: Collection[Place] = (), held: int = 0) -> str | None:
+        """Held in all of its allowances; or the owner of the first that does not allow it, and nothing is held.
+
+        `held` is held already, in `places`: it moves to the allowances, where those have changed meanwhile.
+        """
+        counted = [Place(owner, period) for owner, period, _limit in hold.allowances]
+        more = [hold.micros if place in places else hold.micros + held for place in counted]
+        for place, micros, (owner, _period, limit) in zip(counted, more, hold.allowances, strict=True):
+            purse = self._rows[place]
+            if purse.spent + purse.held + micros > limit:
                 return owner
-        for owner, period, _limit in hold.allowances:
-            self._rows[Place(owner, period)].change(held=hold.micros)
+        for place, micros in zip(counted, more, strict=True):
+            self._rows[place].change(held=micros)
+        self.release([place for place in places if place not in counted], held)
         return None
 
     def release(self, places: Iterable[Place], micros: int) -> None:
