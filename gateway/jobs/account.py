@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 
 from gateway.store.entries import Allowance, CallRow, Hold
 from gateway.store.periods import period_name
-from gateway.store.spending import Place
 from gateway.tenancy.caller import Budget
 
 
@@ -61,14 +60,11 @@ def new_account(budgets: Iterable[Budget], created: float) -> Account:
     return Account([Allowance(each.owner, period_name(each.period, created), each.limit) for each in budgets])
 
 
-def account_of(
-    budgets: Iterable[Budget], created: float, held: int, places: Sequence[Place], calls: Iterable[CallRow]
-) -> Account:
-    """For a job that another process has begun: `places` are where `held` is counted already."""
-    account = new_account(budgets, created)
-    if held:
-        counted = [each for each in account.allowances if Place(each.owner, each.period) in places]
-        account = Account(counted, held=held)
+def account_of(budgets: Iterable[Budget], created: float, held: int, calls: Iterable[CallRow]) -> Account:
+    """For a job that another process has begun, with what is `held` for it already: of the budgets of that time, until
+    more is to be held.
+    """
+    account = Account(new_account(budgets, created).allowances, held=held)
     for call in calls:
         account.begins(call.number, 0 if call.state == "failed" else call.planned_micros or 0)
         account.ends(call.number, call.cost_micros if call.state == "done" else None)

@@ -21,7 +21,6 @@ from gateway.store.entries import CallRow, Finish, Lease, LeaseLost, PictureRow
 from gateway.store.jobs import JobRow, left_behind
 from gateway.store.pictures import PictureStoreError
 from gateway.store.processes import MOST_DEATHS, release
-from gateway.store.settlement import unpacked_places
 from gateway.tenancy.callers import caller_again
 
 log = structlog.stdlib.get_logger()
@@ -62,8 +61,7 @@ async def resumed(row: JobRow, owner: str, links: Links, database: Database) -> 
         await give_up(record, before, "what was kept of the request cannot be read")
         return None
     record.order = replace(order, record=Unrecorded())
-    places = unpacked_places(row.budgets)
-    record.account = account_of(order.caller.budgets, row.created, row.held_micros, places, left[0])
+    record.account = account_of(order.caller.budgets, row.created, row.held_micros, left[0])
     log.info("job_resumed", request_id=row.id, attempt=row.attempt, calls=before.calls if before else 0)
     return order, record
 
