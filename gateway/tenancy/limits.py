@@ -150,9 +150,10 @@ def floored(side: float) -> int:
     return math.floor(side / STEP) * STEP
 
 
-def left_of(rate: Rate, owed: int) -> float:
-    """How much of the rate could be taken at once now, in what it counts."""
-    return max(0.0, (WINDOW - owed) * rate.most / WINDOW)
+def left_of(rate: Rate, what: str, owed: int) -> float:
+    """How much of the rate could be taken at once now: whole requests and images, thousandths of a megapixel."""
+    left = max(0.0, (WINDOW - owed) * rate.most / WINDOW) + 1e-6  # what is owed was rounded down
+    return math.floor(left * 1000) / 1000 if what == "megapixels" else math.floor(left)
 
 
 def refusal(taken: Asked, answer: Taken) -> str:
@@ -165,7 +166,7 @@ def refusal(taken: Asked, answer: Taken) -> str:
         told = f"{answer.used[place]} of the {most} images that {owner} may have at once are being drawn"
         return f"{told}, and this request asks for {taken.use.images}; try again when one is done"
     rate = taken.rates[place]
-    left = number(rounded_down(left_of(rate, answer.used[place])))
+    left = number(left_of(rate, what, answer.used[place]))
     told = f"{owner} may have {number(rate.most)} {what} a minute, of which {left} are left"
     return f"{told}; this request takes {number(rate.cost)}, for which there is room in {wait}"
 
@@ -175,19 +176,14 @@ def headers_of(taken: Asked, answer: Taken) -> dict[str, str]:
     headers: dict[str, str] = {}
     states = list(zip(taken.rates, taken.whose, answer.used, strict=False))
     for what in COUNTED:
-        of_it = [(left_of(rate, owed), rate.most, owed) for rate, (_owner, counted), owed in states if counted == what]
+        of_it = [(left_of(rate, what, owed), rate.most, owed) for rate, (_owner, of), owed in states if of == what]
         if not of_it:
             continue
         left, most, owed = min(of_it)
-        shown = math.floor(left + 1e-6) if what != "megapixels" else rounded_down(left)
         headers[f"x-ratelimit-limit-{what}"] = number(most)
-        headers[f"x-ratelimit-remaining-{what}"] = number(shown)
+        headers[f"x-ratelimit-remaining-{what}"] = number(left)
         headers[f"x-ratelimit-reset-{what}"] = duration(owed)
     return headers
-
-
-def rounded_down(value: float) -> float:
-    return math.floor(value * 1000 + 1e-6) / 1000
 
 
 def number(value: float) -> str:
