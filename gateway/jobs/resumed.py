@@ -16,7 +16,7 @@ from gateway.jobs.before import before_of
 from gateway.jobs.links import Links
 from gateway.jobs.record import JobRecord
 from gateway.jobs.stored_order import NotRunnable, fields_of, unpack
-from gateway.store.database import Database
+from gateway.store.database import Database, DatabaseError
 from gateway.store.entries import CallRow, Finish, Lease, LeaseLost, PictureRow
 from gateway.store.jobs import JobRow, left_behind
 from gateway.store.pictures import PictureStoreError
@@ -53,6 +53,8 @@ async def resumed(row: JobRow, owner: str, links: Links, database: Database) -> 
     except PictureStoreError:
         await database.write(release, owner, [row.id])
         return None
+    except DatabaseError:
+        raise
     except (NotRunnable, GatewayError) as wrong:
         await give_up(record, before, str(wrong))
         return None

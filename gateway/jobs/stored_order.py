@@ -67,8 +67,8 @@ def body_hash(order: Order) -> str:
 async def unpack(row: JobRow, caller: Caller, record: Record, at: Deps) -> Order:
     """As `caller` had it accepted, with what is left of its time.
 
-    Raises NotRunnable, PictureStoreError, or the GatewayError of a model that is no longer known. Only a job of which
-    a call is still to be made needs the pictures that came with it.
+    Raises NotRunnable, PictureStoreError, DatabaseError, or the GatewayError of a model that is no longer known. Only a
+    job of which a call is still to be made needs the pictures that came with it.
     """
     if row.request is None:
         raise NotRunnable("the request was not kept")
@@ -87,7 +87,7 @@ async def unpack(row: JobRow, caller: Caller, record: Record, at: Deps) -> Order
         asked=asked,
         found=find_model(asked.model, at, operation),
         caller=replace(caller, shares_cache=kept.get("shares_cache", True)),
-        reach=(await at.adapters.of(row.team)).without_ours(own),
+        reach=(await at.adapters.reach(row.team)).without_ours(own),
         options=Options(**kept["options"]),
         started=started,
         deadline=started + at.settings.jobs.deadline,
