@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from providers.account import Account
 from providers.alibaba.explain import explain, failed_task, is_blocked
+from providers.amounts import MOST_UNITS, amount
 from providers.base import Answer, Call, Image, Json, Progress, Ticket
 from providers.errors import Kind, ProviderError
 from providers.http import HttpAnswer
@@ -113,7 +114,7 @@ def _pictures(answer: HttpAnswer) -> Answer:
         raise answer.broken("DashScope answered without a picture")
     usage = _object(body.get("usage"))
     count: object = usage.get("image_count", usage.get("output_image_count"))
-    return Answer((*images, *blocked), units=float(count) if isinstance(count, int) else None)
+    return Answer((*images, *blocked), units=amount(count, MOST_UNITS))
 
 
 def _urls(content: object, name: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Self, cast
 
 from providers import data_uri
+from providers.amounts import MOST_DOLLARS, amount
 from providers.base import Image, Json
 from providers.errors import Kind
 from providers.runware.codes import kind_of
@@ -33,8 +34,8 @@ class Standing:
     @property
     def cost(self) -> float | None:
         """What was billed, in dollars; None unless every result says it."""
-        costs = [item.get("cost") for item in self.drawn]
-        known = [cost for cost in costs if isinstance(cost, (int, float))]
+        costs = [amount(item.get("cost"), MOST_DOLLARS) for item in self.drawn]
+        known = [cost for cost in costs if cost is not None]
         return sum(known) if len(known) == len(costs) else None
 
 

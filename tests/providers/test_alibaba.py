@@ -81,6 +81,14 @@ async def test_the_pictures_of_several_choices_are_all_read(upstream: Upstream, 
     assert ([image.url for image in answer.images], answer.units) == ([PNG, PNG + "2"], None)
 
 
+@pytest.mark.parametrize("count", [-1, -(10**18), 10**18, True, "1"])
+async def test_a_count_that_is_none_is_no_refund(upstream: Upstream, alibaba: Alibaba, count: object) -> None:
+    upstream.replies = [Reply(200, {"output": choices(PNG), "usage": {"image_count": count}})]
+    answer = await alibaba.submit(said())
+    assert isinstance(answer, Answer)
+    assert answer.units is None
+
+
 NO_TICKET: list[Any] = [{}, {"output": {}}, {"output": {"task_id": 7}}, {"output": []}, [], b"<html>"]
 
 

@@ -265,8 +265,9 @@ async def test_result_reads_pictures_seeds_flags_and_the_cost(upstream: Upstream
     assert answer.cost == pytest.approx(0.0154)  # pyright: ignore[reportUnknownMemberType]  # pytest's own
 
 
-async def test_without_every_cost_there_is_none(upstream: Upstream, runware: Runware) -> None:
-    upstream.replies = [polled(drawn(0), drawn(1, cost=None))]
+@pytest.mark.parametrize("cost", [None, -0.01, True, 1e300, "0.01"])
+async def test_without_every_cost_there_is_none(upstream: Upstream, runware: Runware, cost: object) -> None:
+    upstream.replies = [polled(drawn(0), drawn(1, cost=cost))]
     assert (await runware.result(TASK, call(2))).cost is None
 
 
