@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.nginx import Nginx
+from tests.gateway.until import until
 
 
 @pytest.mark.parametrize("gateways", [[], ["127.0.0.1"]], ids=["no address", "nobody listens"])
@@ -17,5 +18,6 @@ def test_where_no_gateway_can_be_reached_nothing_was_started(gateways: list[str]
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "overloaded")
         assert answer.headers["retry-after"] == "5"
         assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
+        until(nginx.told)  # it is told after the answer
         (told,) = nginx.told()
         assert (told["method"], told["status"]) == ("POST", 503)

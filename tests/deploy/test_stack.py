@@ -55,6 +55,7 @@ def test_a_picture_of_one_gateway_is_had_from_both_under_a_url_of_nginx(stack: S
 
 def test_both_draw_and_a_job_of_one_is_known_to_the_other(stack: Stack) -> None:
     jobs = [stack.http.post(GENERATIONS, json=FOX).headers["x-request-id"] for _ in range(6)]
+    until(lambda: set(jobs) <= {each["request_id"] for each in stack.nginx.told()})
     told = {each["request_id"]: each["gateway"] for each in stack.nginx.told()}
     assert {told[job] for job in jobs} == {f"{address}:{stack.port}" for address in GATEWAYS}
     for address in GATEWAYS:
@@ -95,8 +96,9 @@ def test_metrics_are_for_prometheus_alone(stack: Stack, path: str) -> None:
 
 
 def test_a_log_of_nginx_has_neither_signatures_nor_keys(stack: Stack) -> None:
-    url = stack.http.post(GENERATIONS, json=FOX).json()["data"][0]["url"]
-    httpx.get(url)
+    drawn = stack.http.post(GENERATIONS, json=FOX)
+    seen = httpx.get(drawn.json()["data"][0]["url"]).headers["x-request-id"]
+    until(lambda: seen in {each["request_id"] for each in stack.nginx.told()})
     text = json.dumps(stack.nginx.told())
     assert "/v1/images" not in text
     assert "Bearer" not in text
