@@ -86,6 +86,7 @@ class Supervisor:
     async def _end_all(self) -> None:
         """They finish what they have accepted."""
         self._stopping.set()
+        self._shift.listener.close()  # theirs alone from here on, and closed when they close it
         for child in self._children:
             child.leave()
         while self._tasks:

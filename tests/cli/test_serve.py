@@ -142,12 +142,6 @@ def test_on_loopback_it_serves_without_keys(tmp_path: Path) -> None:
         assert httpx.get(f"{running.url}/v1/models").status_code == 200
 
 
-def test_several_processes_are_not_there_yet(tmp_path: Path) -> None:
-    done = easel("serve", "--processes", "2", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "multi-process release" in done.stderr
-
-
 def child(parent: int, program: str) -> int:
     """The process that `parent` started with that word on its command line."""
     listed = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
