@@ -68,6 +68,7 @@ def of_job(example: str, status: int, method: str, path: str, **more: Any) -> Ex
 
 
 STANDS_STILL = ({"provider": "fal", "on": "status", "effect": "delay", "seconds": 30, "times": -1},)
+ADJUST = "/v1/admin/ledger/{id}/adjust"
 NO_JOB = "/v1/jobs/req_e53ed81003b01de4650e003e"
 FOX: dict[str, Any] = {"model": "fal/qwen-image", "prompt": "A fox in the snow"}
 
@@ -132,6 +133,10 @@ EXCHANGES = (
     Exchange("Team", 200, "PATCH", "/v1/admin/teams/{id}", "/v1/admin/teams/default", body={"image_ttl": 86400}),
     Exchange("TooShort", 400, "PATCH", "/v1/admin/teams/{id}", "/v1/admin/teams/default", body={"image_ttl": 1}),
     Exchange("NoSuchTeam", 404, "GET", "/v1/admin/teams/{id}", "/v1/admin/teams/nobody"),
+    Exchange("BadMoment", 400, "GET", "/v1/usage", "/v1/usage?from=yesterday"),
+    Exchange("NoSuchSpender", 404, "GET", "/v1/admin/usage", "/v1/admin/usage?team=nobody"),
+    Exchange("BadCost", 400, "POST", ADJUST, "/v1/admin/ledger/1/adjust", body={"cost_usd": -1}),
+    Exchange("NoSuchLine", 404, "POST", ADJUST, "/v1/admin/ledger/999999999999/adjust", body={"cost_usd": 0}),
     drawn("NoProvider", 503, {"model": "sketch", "prompt": "A fox in the snow"}),
     drawn(
         "Timeout",
@@ -156,4 +161,8 @@ NOT_PROVOKED = {
     "TooWide",
     "NotForThisKey",
     "HookRefused",
+    "Usage",
+    "LedgerLine",
+    "Adjustment",
+    "NotAdjustable",
 }

@@ -190,8 +190,8 @@ def test_two_admins_at_once_give_one_difference(easel: RunningGateway) -> None:
     team = make_team(easel)["id"]
     id = new_line(easel, team)
     with ThreadPoolExecutor(8) as threads:
-        answers = list(threads.map(lambda _each: adjust(easel, id, {"cost_usd": 0.5}), range(8)))
-    assert {served(each)["adjusted_micros"] for each in answers} == {500_000}
+        adjusting = [threads.submit(adjust, easel, id, {"cost_usd": 0.5}) for _each in range(8)]
+    assert {served(each.result())["adjusted_micros"] for each in adjusting} == {500_000}
     assert [row["cost_micros"] for row in listed(easel, team=team)] == [480_000, 20_000]
 
 
