@@ -23,8 +23,8 @@ from gateway.settings import Settings
 from gateway.store.database import Database, open_database
 from gateway.store.journal import Journal
 from gateway.store.migrate import migrate
+from gateway.store.policies import Policy
 from gateway.store.redis import RedisConnection
-from gateway.store.retention import Policy
 from gateway.store.sealing import Seal
 from gateway.store.teams import ensure_team
 

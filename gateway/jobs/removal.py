@@ -18,8 +18,9 @@ from gateway.store import retention
 from gateway.store.database import Database
 from gateway.store.database_errors import DatabaseError
 from gateway.store.pictures import Pictures, PictureStoreError
+from gateway.store.policies import Policy
 from gateway.store.records import Records
-from gateway.store.retention import Counted, Doomed, Policy
+from gateway.store.retention import Counted, Doomed
 from gateway.telemetry import Telemetry
 
 log = structlog.stdlib.get_logger()

@@ -5,26 +5,18 @@ nothing is noted down that a killed process could leave half done. Each function
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, delete, exists, func, or_, select, update
 
 from gateway.store import spending
+from gateway.store.policies import Policy, owned
 from gateway.store.settlement import settle_unfinished
 from gateway.store.tables import deliveries, idempotency, jobs, pictures, processes, webhook_secrets
-from gateway.store.tenant_tables import teams
+from gateway.store.tenant_tables import keys, teams
 
 ABANDONED_AFTER = 600.0  # seconds without a beat of its process, when nobody works any more for a job to be deleted
 IDEMPOTENCY_KEPT = 86_400.0
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What the configuration says, in seconds; a team may say otherwise for itself."""
-
-    job_ttl: int
-    image_ttl: int
 
 
 class Place(NamedTuple):
@@ -61,14 +53,19 @@ DELETED = and_(jobs.c.deleting, ENDED)
 AWAITED = exists().where(deliveries.c.job == jobs.c.id, func.coalesce(deliveries.c.state, "") == "pending")
 USED_UP = and_(pictures.c.role == "source", jobs.c.finished.is_not(None))
 DELIVERED = and_(pictures.c.role == "image", jobs.c.finished.is_not(None), ~AWAITED)
+OF_TEAM = func.coalesce(teams.c.image_ttl, bindparam("image_ttl"))
 TOO_OLD = and_(
-    DELIVERED, pictures.c.created < bindparam("now") - func.coalesce(teams.c.image_ttl, bindparam("image_ttl"))
+    DELIVERED,
+    or_(
+        pictures.c.created < bindparam("now") - OF_TEAM,
+        pictures.c.created < bindparam("now") - func.coalesce(keys.c.image_ttl, OF_TEAM),
+    ),
 )
 COUNTS_NO_MORE = or_(DELETED, USED_UP, TOO_OLD)
 LEADS_SOMEWHERE = or_(pictures.c.name.is_not(None), pictures.c.cache_key.is_not(None))
 
 OF_JOBS = pictures.join(jobs, jobs.c.id == pictures.c.job)
-OF_TEAMS = OF_JOBS.outerjoin(teams, teams.c.id == pictures.c.team)
+OF_OWNERS = OF_JOBS.outerjoin(teams, teams.c.id == pictures.c.team).outerjoin(keys, keys.c.id == jobs.c.caller)
 PLACE = (pictures.c.job, pictures.c.role, pictures.c.place)
 DOOMED = select(*PLACE, pictures.c.team, pictures.c.name, pictures.c.cache_key).select_from(OF_JOBS)
 
@@ -77,15 +74,16 @@ DOOMED_OF = DOOMED_WITH_JOB.where(jobs.c.id == bindparam("job"))
 DOOMED_ALONE = DOOMED.where(pictures.c.team == bindparam("of"), pictures.c.name.is_not(None), ~jobs.c.deleting)
 DOOMED_SOURCES = DOOMED_ALONE.where(USED_UP, pictures.c.created < bindparam("now"))  # all; there is an index by age
 DOOMED_IMAGES = DOOMED_ALONE.where(DELIVERED, pictures.c.created < bindparam("before"))
+DOOMED_OF_KEY = DOOMED_IMAGES.where(jobs.c.caller == bindparam("by"))
 COUNTED = (
     select(pictures.c.name, pictures.c.cache_key)
     .distinct()
-    .select_from(OF_TEAMS)
+    .select_from(OF_OWNERS)
     .where(pictures.c.team == bindparam("of"), pictures.c.name.in_(bindparam("names", expanding=True)), ~COUNTS_NO_MORE)
 )
 STILL_DOOMED = (
     select(*PLACE)
-    .select_from(OF_TEAMS)
+    .select_from(OF_OWNERS)
     .where(pictures.c.job.in_(bindparam("ids", expanding=True)), COUNTS_NO_MORE)
     .order_by(*PLACE)
     .with_for_update(skip_locked=True, of=pictures)
@@ -109,6 +107,7 @@ OLD_JOBS = (
     )
     .limit(bindparam("most"))
 )
+OLD_JOBS_OF_KEY = OLD_JOBS.where(jobs.c.caller == bindparam("by"))
 MARK_THESE = update(jobs).where(jobs.c.id.in_(bindparam("ids", expanding=True)), ~jobs.c.deleting).values(deleting=True)
 MARK = (
     update(jobs)
@@ -133,24 +132,16 @@ DROP_KEY = delete(idempotency).where(idempotency.c.team == bindparam("of"), idem
 DROP_SECRETS = delete(webhook_secrets).where(webhook_secrets.c.expires < bindparam("now"))
 
 
-def policies(connection: Connection, policy: Policy) -> dict[str, Policy]:
-    """By team: what it says, or else the configuration."""
-    told = connection.execute(select(teams.c.id, teams.c.job_ttl, teams.c.image_ttl))
-    return {
-        id: Policy(policy.job_ttl if jobs is None else jobs, policy.image_ttl if images is None else images)
-        for id, jobs, images in told
-    }
-
-
 def mark_old(connection: Connection, policy: Policy, now: float, limit: int) -> int:
-    """Mark finished jobs that are older than their team keeps them; how many, at most `limit`.
+    """Mark finished jobs that are older than their team or key keeps them; how many, at most `limit`.
 
     One with something still to be sent to its caller is left until that is delivered or given up.
     """
     marked = 0
-    for team, its in policies(connection, policy).items():
-        asked = {"of": team, "before": now - its.job_ttl, "most": limit - marked}
-        old = connection.scalars(OLD_JOBS, asked).all() if marked < limit else ()
+    for its in owned(connection, policy):
+        asked = {"of": its.team, "by": its.key, "before": now - its.policy.job_ttl, "most": limit - marked}
+        wanted = OLD_JOBS if its.key is None else OLD_JOBS_OF_KEY
+        old = connection.scalars(wanted, asked).all() if marked < limit else ()
         if old:
             connection.execute(THEIR_KEYS, {"ids": old})  # first, as everybody locks keys before jobs
             marked += connection.execute(MARK_THESE, {"ids": old}).rowcount
@@ -173,10 +164,10 @@ def doomed(connection: Connection, policy: Policy, now: float, limit: int) -> li
     Those of jobs to be deleted, pictures that were sent for a job that has ended, and pictures that are too old.
     """
     found = [doomed_row(row) for row in connection.execute(DOOMED_WITH_JOB.limit(limit), {"now": now})]
-    for team, its in policies(connection, policy).items():
-        for kind in (DOOMED_SOURCES, DOOMED_IMAGES):
+    for its in owned(connection, policy):
+        for kind in (DOOMED_SOURCES, DOOMED_IMAGES) if its.key is None else (DOOMED_OF_KEY,):
             if len(found) < limit:
-                asked = {"of": team, "before": now - its.image_ttl, "now": now}
+                asked = {"of": its.team, "by": its.key, "before": now - its.policy.image_ttl, "now": now}
                 found += map(doomed_row, connection.execute(kind.limit(limit - len(found)), asked))
     return found
 

@@ -72,6 +72,7 @@ jobs = Table(
     Column("budgets", Text),
 )
 Index("jobs_by_team", jobs.c.team, jobs.c.created, jobs.c.id)
+Index("jobs_by_caller", jobs.c.caller, jobs.c.created)
 Index("jobs_by_body", jobs.c.team, jobs.c.body, jobs.c.created, jobs.c.id)
 Index("jobs_leftover", jobs.c.body, sqlite_where=text("leftover = 1"), postgresql_where=text("leftover"))
 Index("jobs_open", jobs.c.owner, sqlite_where=text("finished IS NULL"), postgresql_where=text("finished IS NULL"))

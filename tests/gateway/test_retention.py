@@ -11,9 +11,9 @@ from sqlalchemy import Connection, update
 from gateway.jobs.retention import Retention
 from gateway.store.database import SQLite
 from gateway.store.pictures import Pictures
+from gateway.store.policies import Policy
 from gateway.store.records import Records
 from gateway.store.redis import connect
-from gateway.store.retention import Policy
 from gateway.store.tables import jobs, pictures
 from gateway.telemetry import Telemetry
 from simulators.running import Simulators

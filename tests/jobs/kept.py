@@ -10,12 +10,14 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection, func, insert, select, update
 
 from gateway.jobs.retention import Retention
+from gateway.store.bounds import Bounds
 from gateway.store.database import Database
 from gateway.store.entries import Delivery, Entry, Finish, NewJob, PictureRow
 from gateway.store.journal_transaction import Numbered, write_batch
+from gateway.store.keys import KeyRow, create_key
 from gateway.store.pictures import Pictures, hash_of
+from gateway.store.policies import Policy
 from gateway.store.records import Record, Records, record_name
-from gateway.store.retention import Policy
 from gateway.store.tables import calls, deliveries, events, idempotency, jobs, pictures
 from gateway.store.tenant_tables import teams
 from gateway.telemetry import Telemetry
@@ -68,6 +70,7 @@ class House:
         sources: Sequence[bytes] = (),
         finished: bool = True,
         owner: str | None = "prc_1",
+        caller: str = "admin",
         **more: Any,
     ) -> None:
         """A job of `age` seconds; `more` are further fields of its entry and `idempotency_key`."""
@@ -82,7 +85,7 @@ class House:
         entry = Entry(
             id,
             team,
-            new=NewJob(id, team, "admin", "generate", "m", "h", b"{}", 1, at, owner, idempotency_key=key),
+            new=NewJob(id, team, caller, "generate", "m", "h", b"{}", 1, at, owner, idempotency_key=key),
             pictures=(
                 *(each.row(place, team) for place, each in enumerate(made)),
                 *(PictureRow("source", place, each.name) for place, each in enumerate(sent)),
@@ -124,6 +127,10 @@ def record_of(hash: str) -> Record:
 
 def add_team(connection: Connection, id: str, ttls: Mapping[str, int] = {}) -> None:
     connection.execute(insert(teams).values(id=id, created=0.0, **ttls))
+
+
+def add_key(connection: Connection, id: str, bounds: Bounds) -> None:
+    create_key(connection, KeyRow(id, TEAM, "a key", "user", "ek_", "admin", 0.0, bounds=bounds), f"hash of {id}")
 
 
 def webhook(id: str) -> Delivery:

@@ -7,12 +7,13 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from gateway.jobs.retention import Deletion
+from gateway.store.bounds import Bounds
 from gateway.store.entries import CallRow, EventRow, PictureRow
 from gateway.store.processes import beat, cancelled
 from gateway.store.records import Record, record_name
 from gateway.store.tables import deliveries, idempotency, webhook_secrets
 from gateway.store.teams import change_team
-from tests.jobs.kept import DAY, TEAM, House, Made, add_team, end_all, webhook
+from tests.jobs.kept import DAY, TEAM, House, Made, add_key, add_team, end_all, webhook
 
 A, B, C = (Made(f"picture {letter}".encode(), f"fingerprint:{letter}") for letter in "abc")
 
@@ -99,6 +100,32 @@ async def test_what_is_too_old_by_its_teams_policy_goes(house: House) -> None:
     assert await house.names(f"{TEAM}_29") == [None], "the job's answer can say that there was a picture"
     assert await house.names("open") == [A.name]
     assert house.counted("easel_deleted_total", what="job") == 4
+
+
+async def test_a_key_keeps_less_than_its_team_and_never_more(house: House) -> None:
+    await house.database.write(change_team, TEAM, {"job_ttl": 20 * DAY, "image_ttl": 5 * DAY})
+    await house.database.write(add_key, "brief", Bounds(job_ttl=2 * DAY, image_ttl=DAY))
+    await house.database.write(add_key, "long", Bounds(job_ttl=100 * DAY, image_ttl=100 * DAY))
+    await house.database.write(add_key, "pictures", Bounds(image_ttl=DAY))
+    ages = (0, 1.5, 4, 6, 21)
+    for key in ("brief", "long", "pictures", "admin"):
+        for age in ages:
+            await house.job(f"{key}_{age}", Made(f"{key} {age}".encode()), age=age * DAY, caller=key)
+    await house.retention.sweep()
+    jobs = {key: [age for age in ages if await house.rows(f"{key}_{age}")] for key in ("brief", "long", "pictures")}
+    assert jobs == {"brief": [0, 1.5], "long": [0, 1.5, 4, 6], "pictures": [0, 1.5, 4, 6]}
+    for key, kept in (("brief", [0]), ("long", [0, 1.5, 4]), ("pictures", [0]), ("admin", [0, 1.5, 4])):
+        stored = await house.are_stored(*(Made(f"{key} {age}".encode()) for age in ages))
+        assert stored == [age in kept for age in ages], key
+
+
+async def test_a_picture_that_two_keys_made_is_kept_as_long_as_one_of_them_says(house: House) -> None:
+    await house.database.write(add_key, "brief", Bounds(image_ttl=DAY))
+    await house.job("req_1", A, age=2 * DAY, caller="brief")
+    await house.job("req_2", A, age=2 * DAY)
+    await house.retention.sweep()
+    assert (await house.names("req_1"), await house.names("req_2")) == ([None], [A.name])
+    assert await house.are_stored(A) == [True]
 
 
 async def test_a_team_that_changes_its_mind(house: House) -> None:

@@ -26,6 +26,7 @@ def upgrade() -> None:
     ledger()
     op.add_column("jobs", Column("held_micros", BigInteger, nullable=False, server_default=text("0")))
     op.add_column("jobs", Column("budgets", Text))
+    op.create_index("jobs_by_caller", "jobs", ["caller", "created"])
     op.add_column("calls", Column("pixels", BigInteger))
     op.add_column("calls", Column("planned_micros", BigInteger))
     op.add_column("calls", Column("price", Text))
