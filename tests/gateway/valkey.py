@@ -1,5 +1,8 @@
-"""A bare Valkey on a unix socket, as a user's own server would be, that a test may kill and start again."""
+"""A bare Valkey on a unix socket or a port, as a user's own server would be, that a test may kill and start again."""
 
+import os
+import signal
+import socket
 import subprocess
 from pathlib import Path
 from typing import Self
@@ -8,11 +11,12 @@ from gateway.store.valkey_server import server_binary
 
 
 class Valkey:
-    """`url` is for `[redis] url`; nothing it knows outlives its process."""
+    """`url` is for `[redis] url`; nothing it knows outlives its process. `network`: as on another machine."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, network: bool = False) -> None:
         self._directory = directory
-        self.url = f"unix://{directory}/s"
+        self._port = free_port() if network else 0
+        self.url = f"redis://127.0.0.1:{self._port}" if network else f"unix://{directory}/s"
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -26,7 +30,7 @@ class Valkey:
         assert binary is not None
         # Relative, so that a deep temporary folder cannot make the path too long for the server.
         self._process = subprocess.Popen(
-            [str(binary), "--port", "0", "--unixsocket", "s", "--save", "", "--dir", str(self._directory)],
+            [str(binary), "--port", str(self._port), "--unixsocket", "s", "--save", "", "--dir", str(self._directory)],
             cwd=self._directory,
             stdout=subprocess.PIPE,
             text=True,
@@ -36,6 +40,13 @@ class Valkey:
             if "ready to accept connections unix" in line.lower():
                 return
         raise AssertionError("it did not start")
+
+    def stop(self) -> None:
+        """It is there, and never answers, until it goes on."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
 
     def kill(self) -> None:
         """At once, also when it is stopped in its tracks; killing it twice does nothing."""
@@ -53,3 +64,9 @@ class Valkey:
 
     def __exit__(self, *_error: object) -> None:
         self.kill()
+
+
+def free_port() -> int:
+    """The kernel does not give it to anybody else soon."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
