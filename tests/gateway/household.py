@@ -22,6 +22,7 @@ from tests.gateway.conftest import everyone
 from tests.gateway.job_client import Json, ended
 from tests.gateway.processes import Process, Processes
 from tests.gateway.running import ADMIN_KEY, RunningGateway
+from tests.gateway.spent import give_budget
 from tests.gateway.valkey import Valkey
 
 LEASE = 600  # seconds: longer than any test
@@ -133,6 +134,7 @@ def household(
         for table, values in overrides.items():
             tables[table] = {**tables.get(table, {}), **values}
         survivor = stack.enter_context(RunningGateway(read_settings(None, tables)))
+        give_budget(survivor)
         store: Any = redis.from_url(valkey.url)  # redis-py leaves too much untyped
         stack.callback(store.close)
         yield Household(tables, processes, survivor, store)

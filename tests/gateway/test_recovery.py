@@ -10,6 +10,7 @@ from tests.gateway.drawn import content_of, opened
 from tests.gateway.household import RESPOND_ASYNC, Household, household
 from tests.gateway.job_client import watched
 from tests.gateway.processes import Processes
+from tests.gateway.spent import held_by_jobs, purse, settled
 
 MODELS = {
     "fal": "fal/qwen-image",
@@ -36,10 +37,11 @@ def shared_home(
 
 
 @pytest.fixture
-def home(shared_home: Household, simulators: Simulators) -> Household:
+def home(shared_home: Household, simulators: Simulators) -> Iterator[Household]:
     assert not simulators.calls()
     shared_home.survivor.forget_trouble()
-    return shared_home
+    with settled(shared_home.survivor, simulators):
+        yield shared_home
 
 
 def ids_sent(simulators: Simulators, provider: str) -> list[Any]:
@@ -84,6 +86,8 @@ TICKETS = ["ticket stored", "drawn, not fetched", "picture stored", "pictures no
 def test_a_ticket_is_followed_to_its_end(home: Household, simulators: Simulators, provider: str, step: str) -> None:
     id = home.dies_over({"model": MODELS[provider], "prompt": step}, step)
     assert (len(ids_sent(simulators, provider)), simulators.paid(provider)) == (1, 1)
+    held = purse(home.survivor, "default")[1]
+    assert held == held_by_jobs(home.survivor) > 0
     looks = len(simulators.calls())
     job = home.ends(id)
     assert_drawn(home, job)

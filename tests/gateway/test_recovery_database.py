@@ -14,6 +14,7 @@ from tests.gateway.drawn import content_of, each, failed, served
 from tests.gateway.household import Household, household
 from tests.gateway.job_client import ended, watched
 from tests.gateway.processes import Processes
+from tests.gateway.spent import settled
 from tests.gateway.until import until
 from tests.postgres import PostgresServer
 
@@ -46,10 +47,11 @@ def shared_home(
 
 
 @pytest.fixture
-def home(shared_home: Household, simulators: Simulators) -> Household:
+def home(shared_home: Household, simulators: Simulators) -> Iterator[Household]:
     assert not simulators.calls()
     shared_home.survivor.forget_trouble()
-    return shared_home
+    with settled(shared_home.survivor, simulators):
+        yield shared_home
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from tests.gateway.household import RESPOND_ASYNC, Household, household
 from tests.gateway.job_client import shown, watched
 from tests.gateway.photos import data_uri, photo
 from tests.gateway.processes import Process, Processes
+from tests.gateway.spent import settled
 from tests.gateway.until import until
 from tests.receiver import Receiver
 
@@ -46,11 +47,12 @@ def shared_home(
 
 
 @pytest.fixture
-def home(shared_home: Household, simulators: Simulators, receiver: Receiver) -> Household:
+def home(shared_home: Household, simulators: Simulators, receiver: Receiver) -> Iterator[Household]:
     assert not simulators.calls()
     receiver.received.clear()
     shared_home.survivor.forget_trouble()
-    return shared_home
+    with settled(shared_home.survivor, simulators):
+        yield shared_home
 
 
 def outcomes(job: dict[str, Any]) -> list[str]:
