@@ -14,6 +14,7 @@ import structlog
 from gateway.store.database import Database
 from gateway.store.database_errors import DatabaseAway, DatabaseError
 from gateway.store.entries import Committed, Entry, LeaseLost, NewJob, Written
+from gateway.store.event_log import wait_for_others
 from gateway.store.journal_transaction import Numbered, Outcome, write_batch
 from gateway.store.spending import PeriodsMissing, open_periods
 from gateway.store.withdrawal import withdraw
@@ -147,6 +148,7 @@ class Journal:
         while self._withdrawn:
             withdrawn = list(self._withdrawn)[:MOST_TOGETHER]
             try:
+                await self._database.write(wait_for_others)
                 await self._database.write(withdraw, withdrawn)
             except DatabaseAway:
                 raise
