@@ -17,6 +17,7 @@ COMMANDS = {
     "teams": "List, create, show and change teams.",
     "keys": "Hand out keys: list, create, show, change, rotate and revoke.",
     "usage": "Show what was spent: by team, key, model, provider, day.",
+    "migrate": "Bring the database up to date, as a gateway that starts does.",
     "check": "Check the configuration and all that it points to, every problem in one go.",
 }
 GROUPS = {"teams", "keys"}  # with commands of their own

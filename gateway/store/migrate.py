@@ -46,11 +46,11 @@ def version(connection: Connection) -> str | None:
     return connection.scalar(VERSION)
 
 
-def run_migrations(connection: Connection) -> None:
+def run_migrations(connection: Connection, to: str = HEAD) -> None:
     from alembic import command  # noqa: PLC0415 - takes 0.3 s, and is needed once in a database's life
     from alembic.config import Config  # noqa: PLC0415 - as above
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, HEAD)
+    command.upgrade(config, to)

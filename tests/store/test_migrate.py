@@ -11,12 +11,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, MetaData, Table, inspect, text
 
 from gateway.store import migrate as migrate_module
 from gateway.store.database import Database, open_database
 from gateway.store.database_errors import DatabaseError
-from gateway.store.migrate import HEAD, VERSION_TABLE, migrate, version
+from gateway.store.migrate import HEAD, VERSION_TABLE, migrate, run_migrations, version
 from gateway.store.tables import metadata
 from tests.postgres import PostgresServer
 
@@ -109,6 +109,34 @@ async def test_eight_that_start_at_once(empty_url: str, empty: Database) -> None
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("database_migrated") == 1, "the others found it done"
     assert await empty.read(differences) == []
+
+
+async def test_four_that_start_at_once_on_what_an_older_version_has_written(empty_url: str, empty: Database) -> None:
+    await empty.write(run_migrations, "0001")
+    await empty.write(as_of_0001)
+    done = start_at_once(empty_url, 4)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("database_migrated") == 1
+    assert await empty.read(differences) == []
+
+    def kept(connection: Connection) -> list[tuple[object, ...]]:
+        job = "SELECT j.id, j.team, j.held_micros, j.budgets, t.name, t.disabled, t.budget_micros"
+        query = text(f"{job} FROM jobs j JOIN teams t ON t.id = j.team")
+        return [tuple(row) for row in connection.execute(query)]
+
+    assert await empty.read(kept) == [("req_old", "default", 0, None, "default", False, None)]
+
+
+def as_of_0001(connection: Connection) -> None:
+    """A team and a job of it, with what 0001 has no default for."""
+    for name in ("teams", "jobs"):
+        known = Table(name, MetaData(), autoload_with=connection)
+        needed = {
+            column.name: 0 if column.type.python_type in {int, float, bool} else "default"
+            for column in known.columns
+            if not column.nullable and column.server_default is None
+        }
+        connection.execute(known.insert().values({**needed, "id": "default" if name == "teams" else "req_old"}))
 
 
 async def test_one_that_fails_leaves_nothing(empty: Database) -> None:
