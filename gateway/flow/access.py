@@ -53,6 +53,10 @@ class Access:
         return f"<Access {self.provider} {'own' if self.own else 'ours'}>"
 
     @property
+    def is_open(self) -> bool:
+        return self._adapter is not None or self._downloads is not None
+
+    @property
     def adapter(self) -> Adapter:
         """Raises ValueError for an address that is not accepted."""
         if self._adapter is None:
@@ -88,7 +92,7 @@ class Access:
             await downloads.close()
 
     def _close_unused(self) -> None:
-        if self._dropped and not self._users and (self._adapter or self._downloads):
+        if self._dropped and not self._users and self.is_open:
             self._later(self.close())
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import weakref
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ PUBLIC = "https://easel.example.com"
 JOB = job(1)
 SENT = SentCall(2, f"{JOB}.0", "fal", "fal/qwen-image", (0,), 0.0)
 ELSEWHERE = SentCall(2, f"{JOB}.0", "openai", "openai/gpt-image-1", (0,), 0.0)
+OWN = replace(SENT, own_key=True)
 CALL = HookedCall("fal", JOB, 2)
 OTHERS = (HookedCall("fal", JOB, 1), HookedCall("fal", job(2), 2), HookedCall("replicate", JOB, 2))
 
@@ -100,6 +102,11 @@ async def test_a_call_has_an_address_that_leads_back_to_it(alone: HookDesk) -> N
     assert alone.url(JOB, SENT) == f"{PUBLIC}/v1/hooks/fal/{token_of(CALL, KEYS)}"
     assert alone.call("fal", token_of(CALL, KEYS)) == CALL
     assert alone.call("replicate", token_of(CALL, KEYS)) is None
+
+
+async def test_accounts_whose_secrets_are_not_ours_are_not_asked_to_call(alone: HookDesk) -> None:
+    assert (alone.url(JOB, OWN), alone.hint(JOB, OWN)) == (None, None)
+    assert await alone.found(JOB, OWN, Stop(), 60) is None
 
 
 async def test_other_providers_are_not_asked_to_call(alone: HookDesk) -> None:
