@@ -28,7 +28,7 @@ async def numbers(database: Database) -> dict[str, int]:
     """The last entry of each job."""
 
     def read(connection: Connection) -> dict[str, int]:
-        return {id: number for id, number in connection.execute(select(jobs.c.id, jobs.c.written))}
+        return {row.id: row.written for row in connection.execute(select(jobs.c.id, jobs.c.written))}
 
     return await database.read(read)
 
