@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV := UV_SYSTEM_CERTS=true $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format serve docs bench clean lock
+.PHONY: help demo test soak lint format serve docs bench image clean lock
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -15,6 +15,10 @@ demo: .venv/.demo ## draw pictures through every simulated provider, and say whe
 
 test: .venv/.dev lint ## every check and every test; what CI runs
 	$(BIN)/python -m pytest -n 2 -q
+
+soak: .venv/.dev ## races and kills again and again, for a quarter of an hour
+	$(BIN)/python -m pytest -q -m soak
+	$(BIN)/python -m bench.soak
 
 lint: .venv/.dev ## format, lint, types, import rules
 	$(BIN)/ruff format --check .
@@ -34,6 +38,9 @@ docs: .venv/.demo ## a page for each model, what every provider does with every 
 
 bench: .venv/.dev ## the figures: latency, CPU per request, memory, against two bare proxies
 	$(BIN)/python -m bench
+
+image: ## build the container image by its real steps and start it, without Docker; root on Debian
+	scripts/check_image.sh
 
 clean: ## remove what these commands made here
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache demo-output docs-output bench-output dist
