@@ -14,6 +14,7 @@ from gateway.cli.tenants import (
     connected,
     day,
     everything,
+    fields_of,
     is_over,
     key_path,
     only_team,
@@ -142,7 +143,7 @@ def show(
     if as_json:
         say_json(found)
     else:
-        out().print(table(["field", "value"], found.items()))
+        out().print(table(["field", "value"], fields_of(found)))
 
 
 @commands.command()

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli import fields, options
-from gateway.cli.tenants import TEAMS, bounds_words, connected, day, everything, state_words, team_path
+from gateway.cli.tenants import TEAMS, bounds_words, connected, day, everything, fields_of, state_words, team_path
 from gateway.cli.terminal import note, out, plain, say, say_json, table
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -78,7 +78,7 @@ def show(
     if as_json:
         say_json(found)
     else:
-        out().print(table(["field", "value"], found.items()))
+        out().print(table(["field", "value"], fields_of(found)))
 
 
 @commands.command()

@@ -14,6 +14,7 @@ Answer = TypeVar("Answer")
 
 TEAMS, KEYS = "/v1/admin/teams", "/v1/admin/keys"
 PAGE = 100
+MOMENTS = {"created", "last_used", "expires_at", "revoked"}
 PERIODS = {"day": "a day", "month": "a month", "total": "in total"}
 LIMITS = {
     "requests_per_minute": "requests a minute",
@@ -90,6 +91,15 @@ def state_words(row: Mapping[str, Any]) -> str:
     if expires is None:
         return "active"
     return f"{'expired' if expires <= time.time() else 'until'} {moment_words(expires)}"
+
+
+def fields_of(row: Mapping[str, Any]) -> list[list[object]]:
+    """Name and value of all that is set."""
+    return [
+        [name, moment_words(value) if name in MOMENTS else value]
+        for name, value in row.items()
+        if value is not None and name != "object"
+    ]
 
 
 def is_over(row: Mapping[str, Any]) -> bool:
