@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 
-from gateway.errors import GatewayError
+from gateway.errors import BudgetSpent, GatewayError
 from gateway.flow.failure import deadline_passed
 from gateway.flow.order import Order
 from gateway.jobs.answers import Kept
@@ -48,5 +48,7 @@ class OtherJobs:
         if row is None or row.status == "cancelled":  # which only its own caller wanted
             return
         kept = Kept.of(row)
-        if kept is not None and kept.error is not None and kept.headers.get("x-should-retry") == "false":
+        if kept is None or kept.error is None or kept.headers.get("x-should-retry") != "false":
+            return
+        if kept.error["error"]["code"] != BudgetSpent.code:  # which says nothing of this one's
             raise AsItEnded(kept.status, kept.headers, kept.error)
