@@ -95,3 +95,16 @@ def test_the_commands_that_draw_do(gateway: RunningGateway, tmp_path: Path) -> N
         program = [str(Path(sys.executable).with_name("easel")), *shlex.split(command)[1:], "--url", gateway.url]
         run(program, gateway, tmp_path)
         assert len(list((tmp_path / "pictures").iterdir())) == number + 1, "the first one draws two"
+
+
+def test_a_key_is_handed_out_as_it_says(gateway: RunningGateway, tmp_path: Path) -> None:
+    shell = next(block for block in blocks("README.md", "sh") if block.startswith("easel keys create"))
+    easel = str(Path(sys.executable).with_name("easel"))
+    told = [
+        run([easel, *shlex.split(line)[1:], "--url", gateway.url], gateway, tmp_path) for line in shell.splitlines()
+    ]
+    [key] = told[0]
+    answer = gateway.generate({"model": "qwen-image", "prompt": "a fox"}, headers={"authorization": f"Bearer {key}"})
+    assert answer.status_code == 200
+    refused = gateway.generate({"model": "flux-dev", "prompt": "a fox"}, headers={"authorization": f"Bearer {key}"})
+    assert refused.status_code == 403
