@@ -16,6 +16,8 @@ from gateway.cli.starting import Shift
 from gateway.several import Several
 
 FORKING = multiprocessing.get_context("forkserver")
+LOST = 255  # what is told of a process whose fork server has died (multiprocessing/popen_forkserver.py)
+LOOK_EVERY = 1.0  # seconds
 
 
 class Child:
@@ -82,7 +84,26 @@ class Child:
 
     def _over(self) -> None:
         self._process.join()
+        if self.status == LOST:
+            self._waiting = asyncio.create_task(self._wait_until_gone())
+        else:
+            self.ended.set()
+
+    async def _wait_until_gone(self) -> None:
+        """The fork server has died, and not this one: it goes on."""
+        while self.pid is not None and not is_gone(self.pid):  # noqa: ASYNC110 - no event that every system has
+            await asyncio.sleep(LOOK_EVERY)
         self.ended.set()
+
+
+def is_gone(pid: int) -> bool:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)  # where the supervisor is process 1, orphans become its own
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
 
 
 def when_readable(file: int, act: Callable[[], None]) -> None:

@@ -69,7 +69,8 @@ class Supervisor:
             return
         store = await EmbeddedStore.start(self._settings.server.data_dir)
         stack.push_async_callback(store.stop)
-        self._shift = replace(self._shift, overrides={**self._shift.overrides, "redis": {"url": store.url}})
+        overrides = {**self._shift.overrides, "redis": {"url": store.url}}
+        self._shift = replace(self._shift, overrides=overrides)
 
     async def _start_all(self) -> int:
         """The first by itself: what keeps it from starting would keep all of them, and is said once."""
@@ -108,7 +109,7 @@ class Supervisor:
         if child.leaving or self._stopping.is_set():
             return
         pause = SHORTEST_BACK_OFF_SECONDS if child.age > SETTLED_SECONDS else child.pause
-        say_on_stderr(f"easel: process {child.pid} {end_of(child)}; the next one starts in {pause:g} s")
+        say_on_stderr(f"easel: {end_of(child)}; the next one starts in {pause:g} s")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause):
                 await self._stopping.wait()
@@ -153,13 +154,16 @@ class Supervisor:
 
 
 def end_of(child: Child) -> str:
-    """`was ended by signal 9`, `ended with status 3`."""
-    return f"was ended by signal {-child.status}" if child.status < 0 else f"ended with status {child.status}"
+    """`process 4711 was ended by signal 9`."""
+    if child.pid is None:
+        return "a process could not be started"
+    how = f"was ended by signal {-child.status}" if child.status < 0 else f"ended with status {child.status}"
+    return f"process {child.pid} {how}"
 
 
 def failure(child: Child) -> int:
     """Of a start; what the process itself has said of it stands above already."""
     if child.status > 0:
         return child.status
-    say_on_stderr(f"easel: a process {end_of(child)} before it could serve")
+    say_on_stderr(f"easel: {end_of(child)} before it could serve")
     return 1

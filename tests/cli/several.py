@@ -23,6 +23,14 @@ def family(pid: int) -> dict[int, tuple[int, str]]:
     return found
 
 
+def fork_server(running: Served) -> int:
+    """The newest."""
+    everyone = family(running.process.pid)
+    return max(
+        own for own, (parent, told) in everyone.items() if parent == running.process.pid and "forkserver" in told
+    )
+
+
 def servers(running: Served) -> list[int]:
     """Those that serve: the fork server's children."""
     everyone = family(running.process.pid)

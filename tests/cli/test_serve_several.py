@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.cli.running import ADMIN_KEY, Served, easel, served
-from tests.cli.several import companion, family, lives, metric, open_sockets, servers
+from tests.cli.several import companion, family, fork_server, lives, metric, open_sockets, servers
 from tests.gateway.until import until
 
 HEALTHY = ("easel_requests_total", 'route="healthz"', 'status="200"')
@@ -77,6 +77,22 @@ def test_all_are_renewed_without_a_refused_connection(pair: Served) -> None:
         visits += 3
     assert len(servers(pair)) == 2
     assert metric(pair, *HEALTHY) == counted + visits
+
+
+def test_they_outlive_their_fork_server_and_another_one_forks_the_next(pair: Served) -> None:
+    before = servers(pair)
+    os.kill(fork_server(pair), signal.SIGKILL)
+    until(lambda: not servers(pair))
+    visit(pair, 4)
+    assert all(map(lives, before))
+    os.kill(before[0], signal.SIGKILL)
+    assert pair.process.stderr is not None
+    assert f"process {before[0]} ended with status 255" in pair.process.stderr.readline()
+    until(lambda: len(servers(pair)) == 1)
+    assert lives(before[1])
+    pair.process.send_signal(signal.SIGHUP)
+    until(lambda: len(servers(pair)) == 2 and not lives(before[1]))
+    visit(pair, 4)
 
 
 def test_when_the_supervisor_is_killed_all_end(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
 from gateway import errors
@@ -45,6 +45,12 @@ def exposed(metric: MetricWrapperBase) -> tuple[str, str, list[str]]:
 def test_every_metric_stands_in_the_document_with_its_labels() -> None:
     written = [(code(row["metric"])[0], row["kind"], code(row["labels"])) for row in rows("docs/metrics.md", "metric")]
     assert sorted(written) == sorted(map(exposed, metrics()))
+
+
+def test_every_gauge_says_how_it_is_put_together_from_several_processes() -> None:
+    gauges = [metric for metric in metrics() if isinstance(metric, Gauge)]
+    modes = {exposed(metric)[0]: str(cast("Any", metric)._multiprocess_mode) for metric in gauges}
+    assert [name for name, mode in modes.items() if mode not in {"livesum", "livemin", "livemax"}] == []
 
 
 def test_every_outcome_of_a_call_is_named() -> None:
