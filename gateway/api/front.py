@@ -118,7 +118,7 @@ async def preflight(scope: Scope, send: Send) -> None:
     """Whatever headers the browser wants to send are allowed: SDKs add a dozen `x-stainless-*` of their own."""
     wanted = header(scope, b"access-control-request-headers")
     headers = [
-        (b"access-control-allow-methods", b"GET, HEAD, POST, PATCH, DELETE, OPTIONS"),
+        (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
         (b"access-control-allow-headers", wanted if SENDABLE.fullmatch(wanted) else b"authorization, content-type"),
         (b"access-control-max-age", MAX_AGE),
     ]

@@ -88,11 +88,11 @@ class Adapters:
         """Why a team cannot bring a key to this provider, of those that are known; None where it can."""
         settings = self._providers[provider]
         if not takes_keys(settings):
-            return f"{settings.title} takes no keys"
+            return f"{settings.name}: takes no keys"
         try:
             build_adapter(replace(settings, api_key="key"))
         except ValueError as wrong:
-            return f"{settings.title} cannot be asked: {wrong}"
+            return f"{settings.name}: cannot be asked: {wrong}"
         return None
 
     async def close(self) -> None:

@@ -69,6 +69,8 @@ def of_job(example: str, status: int, method: str, path: str, **more: Any) -> Ex
 
 STANDS_STILL = ({"provider": "fal", "on": "status", "effect": "delay", "seconds": 30, "times": -1},)
 ADJUST = "/v1/admin/ledger/{id}/adjust"
+ONE_PROVIDER_KEY = "/v1/admin/teams/{id}/provider-keys/{provider}"
+PROVIDER_KEYS = "/v1/admin/teams/default/provider-keys"
 NO_JOB = "/v1/jobs/req_e53ed81003b01de4650e003e"
 FOX: dict[str, Any] = {"model": "fal/qwen-image", "prompt": "A fox in the snow"}
 
@@ -133,6 +135,9 @@ EXCHANGES = (
     Exchange("Team", 200, "PATCH", "/v1/admin/teams/{id}", "/v1/admin/teams/default", body={"image_ttl": 86400}),
     Exchange("TooShort", 400, "PATCH", "/v1/admin/teams/{id}", "/v1/admin/teams/default", body={"image_ttl": 1}),
     Exchange("NoSuchTeam", 404, "GET", "/v1/admin/teams/{id}", "/v1/admin/teams/nobody"),
+    Exchange("NoSuchProviderKey", 404, "GET", ONE_PROVIDER_KEY, f"{PROVIDER_KEYS}/openai"),
+    Exchange("BadProviderKey", 400, "PUT", ONE_PROVIDER_KEY, f"{PROVIDER_KEYS}/openai", body={"api_key": "a key"}),
+    Exchange("NoKeysThere", 400, "PUT", ONE_PROVIDER_KEY, f"{PROVIDER_KEYS}/local", body={"api_key": "key"}),
     Exchange("BadMoment", 400, "GET", "/v1/usage", "/v1/usage?from=yesterday"),
     Exchange("NoSuchSpender", 404, "GET", "/v1/admin/usage", "/v1/admin/usage?team=nobody"),
     Exchange("BadCost", 400, "POST", ADJUST, "/v1/admin/ledger/1/adjust", body={"cost_usd": -1}),
@@ -156,6 +161,7 @@ NOT_PROVOKED = {
     "DatabaseAway",
     "NewTeam",
     "NewKey",
+    "BringProviderKey",
     "MadeKey",
     "NotAnAdmin",
     "TooWide",

@@ -72,6 +72,18 @@ def test_a_key_is_told_with_all_that_bounds_it_and_itself_once(usual: RunningGat
     assert told(http.get("/v1/admin/keys", params={"team": team}), "/v1/admin/keys", 200)["data"] == [rotated]
 
 
+def test_a_key_of_the_teams_own_is_told_without_itself(usual: RunningGateway) -> None:
+    keys = f"/v1/admin/teams/{make_team(usual)['id']}/provider-keys"
+    route = "/v1/admin/teams/{id}/provider-keys"
+    body = {"api_key": "own-0123456789abcdef"}
+    assert accepted(body, "BringProviderKey")
+    made = told(usual.http.put(f"{keys}/fal", json=body), f"{route}/{{provider}}", 201)
+    changed = told(usual.http.put(f"{keys}/fal", json=body), f"{route}/{{provider}}", 200)
+    assert told(usual.http.get(f"{keys}/fal"), f"{route}/{{provider}}", 200) == changed
+    assert {**changed, "created": made["created"]} == made
+    assert told(usual.http.get(keys), route, 200)["data"] == [changed]
+
+
 def test_what_a_key_may_not_do_is_told_as_documented(usual: RunningGateway) -> None:
     key = made_key(usual, role="team_admin", models=["flux-*"])
     body = {"team": key.team, "name": "wider", "models": None}
