@@ -87,7 +87,9 @@ async def tell(sums: Sums, database: Database, caller: Caller, scope: Scope, sen
     lines = await lines_in(query, database, caller, everybody=everybody)
     rows = [row(usage, group_by) for usage in await sums.of(lines, group_by)]
     if format == "csv":
-        await send_answer(200, [(b"content-type", CSV)], as_csv(columns(group_by), rows), send)
+        content = as_csv(columns(group_by), rows)
+        headers = [(b"content-type", CSV), (b"content-length", str(len(content)).encode())]
+        await send_answer(200, headers, content, send)
     else:
         await send_json(200, answer(lines, group_by, rows), send)
 

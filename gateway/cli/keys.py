@@ -253,7 +253,7 @@ def hand_over(made: Mapping[str, Any], *, as_json: bool) -> None:
         return
     note(in_words(made))
     note("It is shown only now. In a script: KEY=$(easel keys create …)")
-    say(made["key"])
+    say(plain(made["key"]))
 
 
 def in_words(key: Mapping[str, Any]) -> str:

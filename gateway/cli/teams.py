@@ -66,7 +66,7 @@ def create(
         say_json(team)
         return
     note(in_words(team))
-    say(team["id"])
+    say(plain(team["id"]))
 
 
 @commands.command()

@@ -6,6 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.conftest import NewUrl
+from tests.gateway.conftest import Start
 from tests.gateway.drawn import asked, failed, served
 from tests.gateway.running import RunningGateway
 from tests.gateway.spending import Spender, new_spender, record
@@ -263,3 +265,21 @@ def test_lines_that_are_not_there(easel: RunningGateway, id: str) -> None:
         assert adjust(easel, id, {}).status_code == 400
         return
     failed(adjust(easel, id, {"cost_usd": 0}), 404, "not_found")
+
+
+def test_postgres_says_the_same(start: Start, new_postgres: NewUrl) -> None:
+    gateway = start(database={"url": new_postgres()})
+    spender = new_spender(gateway)
+    http, query = gateway.http, {"from": int(NOON), "to": int(NOON) + 1, "team": spender.name, "key": "ada"}
+    [row] = served(http.get("/v1/admin/usage", params={**query, "group_by": "month,team,key"}))["data"]
+    assert (row["month"], row["team_name"], row["key_name"], row["cost_micros"]) == (
+        *("2026-11", spender.name, "ada"),
+        60_000,
+    )
+    table = http.get("/v1/usage", params={"format": "csv"}, headers=spender.user.headers).text
+    assert table.splitlines()[1] == "4,3,1,0,3145728,63000,40000,0"
+    [unknown] = listed(gateway, team=spender.name, assumed="true")
+    assert served(adjust(gateway, unknown["id"], {"cost_usd": 0.000001}))["adjusted_micros"] == 1
+    first, second = listed(gateway, request_id=unknown["request_id"])
+    assert (first["cost_micros"], second["cost_micros"]) == (1 - 40_000, 40_000)
+    assert ids(listed(gateway, team=spender.team, after=second["id"])) == spender.lines[:2][::-1]

@@ -1,5 +1,6 @@
 """Teams ask what they spent, and administrators what all did."""
 
+import asyncio
 import csv
 import io
 from typing import Any
@@ -7,6 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.api import usage as usage_route
+from gateway.api.usage import Sums
+from gateway.errors import Overloaded
+from gateway.store.database import Database
+from gateway.store.ledger import Lines
 from tests.gateway.drawn import asked, failed, served
 from tests.gateway.running import ADMIN_KEY, RunningGateway
 from tests.gateway.spending import Spender, new_spender, record
@@ -221,3 +227,14 @@ def test_there_is_one_way_to_it(easel: RunningGateway, spender: Spender, path: s
     failed(easel.http.get("/openai" + ALL, headers=spender.user.headers), 403, "not_allowed")
     failed(easel.http.get("/v1/x/%2e%2e/admin/usage", headers=spender.user.headers), 404, "not_found")
     failed(easel.http.get(ALL, headers={**spender.user.headers, "host": "127.0.0.1"}), 403, "not_allowed")
+
+
+async def test_questions_wait_for_each_other_but_not_too_many(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usage_route, "MOST_WAITING", 2)
+    sums = Sums(database)
+    asking = [asyncio.create_task(sums.of(Lines(), ())) for _each in range(3)]
+    answers = await asyncio.gather(*asking, return_exceptions=True)
+    assert [isinstance(each, Overloaded) for each in answers] == [False, False, True]
+    assert len(await sums.of(Lines(), ())) == 1, "there is room again"
