@@ -58,7 +58,11 @@ def with_keys(bench: Bench, peers: list[Server], easel: Server, pace: Pace) -> F
 
 
 def over_processes(bench: Bench, core: int, load_core: int, folder: Path, pace: Pace) -> Figures:
-    """The same, by one process and by two, which share a core, a Postgres and a Redis."""
+    """The same, by one process and by two, which share a core, a Postgres and a Redis.
+
+    Each process has its share of the load: what waits for the database or Redis at the same moment goes there together,
+    so with half the load a request costs more, however many processes there are. How much shows in the row `spread`.
+    """
     figures = Figures("key, limits, budgets and ledger on, Postgres and Redis; two processes, one: one")
     with ExitStack() as stack:
         with pinned(load_core):

@@ -1,10 +1,12 @@
 """The periods of a budget: days and months of UTC, or all time. Moments are Unix seconds."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal
 
 Period = Literal["day", "month", "total"]
 
+DAY = 86_400
 ALWAYS = (0.0, 1e12)
 
 
@@ -12,7 +14,13 @@ def period_name(period: Period, moment: float) -> str:
     """The one in which a moment lies: `2026-11-21`, `2026-11` or `total`."""
     if period == "total":
         return "total"
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d" if period == "day" else "%Y-%m")
+    return _named(period, moment // DAY * DAY)
+
+
+@lru_cache(maxsize=64)
+def _named(period: Period, day: float) -> str:
+    """Asked several times a request, and nearly always for today."""
+    return datetime.fromtimestamp(day, UTC).strftime("%Y-%m-%d" if period == "day" else "%Y-%m")
 
 
 def bounds(name: str) -> tuple[float, float]:
@@ -25,4 +33,4 @@ def bounds(name: str) -> tuple[float, float]:
         after = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
         return datetime(year, month, 1, tzinfo=UTC).timestamp(), after.timestamp()
     start = datetime(*numbers, tzinfo=UTC).timestamp()
-    return start, start + 86_400
+    return start, start + DAY
