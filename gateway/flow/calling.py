@@ -8,6 +8,7 @@ from functools import partial
 from gateway.flow.deps import Deps
 from gateway.flow.order import Order
 from gateway.flow.record import SentCall
+from gateway.store.entries import Shortage
 from gateway.tracing import IMAGES, OUTCOME
 from providers.base import Adapter, Answer, Call, Direct, Queued, Shows, Ticket, Watch
 from providers.errors import Kind, ProviderError
@@ -35,11 +36,11 @@ class NotWritten(NotSent):
 
 
 class OverBudget(NotSent):
-    """`owner` is the id of the key or team whose budget does not allow it, here or anywhere else."""
+    """A budget does not allow it, here or anywhere else."""
 
-    def __init__(self, provider: str, owner: str) -> None:
+    def __init__(self, provider: str, shortage: Shortage) -> None:
         super().__init__(provider, "the budget does not allow it")
-        self.owner = owner
+        self.shortage = shortage
 
 
 class KeyGone(NotSent):

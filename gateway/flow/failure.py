@@ -15,6 +15,7 @@ from gateway.flow.calling import NotWritten, OverBudget, TooLate
 from gateway.flow.drawn import Drawn
 from gateway.flow.intake import Flagged
 from gateway.flow.order import Order
+from gateway.store.entries import Shortage
 from normalizers.price import as_dollars
 from providers.errors import Kind
 
@@ -65,7 +66,7 @@ def not_sent(order: Order, drawn: Drawn) -> GatewayError | None:
     errors = drawn.errors
     over = next((error for error in errors if isinstance(error, OverBudget)), None)
     if over is not None:
-        return budget_spent(order, over.owner, drawn)
+        return budget_spent(order, over.shortage, drawn)
     if not drawn.pictures and all(isinstance(error, NotWritten) for error in errors):
         return Overloaded(errors[0].message)
     if not drawn.pictures and all(isinstance(error, TooLate) for error in errors):
@@ -74,14 +75,18 @@ def not_sent(order: Order, drawn: Drawn) -> GatewayError | None:
     return None
 
 
-def budget_spent(order: Order, owner: str, drawn: Drawn | None = None) -> BudgetSpent:
-    """`drawn`: what this request itself has brought until then."""
+def budget_spent(order: Order, shortage: Shortage, drawn: Drawn) -> BudgetSpent:
+    owner, period, wanted, left = shortage
     whose = "this key" if owner == order.caller.key else "this key's team"
-    message = f"the budget of {whose} does not allow what this request may cost ({order.id}); an admin can raise it"
-    if drawn is not None and drawn.pictures:
+    when = "" if period == "total" else f" for {period}"
+    message = (
+        f"what is asked for may cost {as_dollars(wanted)} dollars, and {as_dollars(left)} are left of the budget of "
+        f"{whose}{when}; an admin can raise it"
+    )
+    if drawn.pictures:
         kept = f"{len(drawn.pictures)} of {drawn.plan.n} pictures were made and stay with job {order.id}"
         message += f". {kept}, and the same request, sent again, uses them"
-    return BudgetSpent(message, order.id, owner, cost=drawn.cost if drawn is not None else None)
+    return BudgetSpent(message, order.id, owner, cost=drawn.cost)
 
 
 def blocked(order: Order, drawn: Drawn, *, missing: int) -> ContentPolicyViolation:

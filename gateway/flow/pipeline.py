@@ -22,7 +22,7 @@ from gateway.errors import BudgetSpent, DeadlinePassed, JobCancelled, NotCached
 from gateway.flow.deliver import Delivered, deliver
 from gateway.flow.deps import Deps
 from gateway.flow.drawn import Drawn
-from gateway.flow.failure import budget_spent, deadline_passed
+from gateway.flow.failure import deadline_passed
 from gateway.flow.known import as_shared, cacheable, draw_on, draw_uncached, keys_of, look_up, look_up_or_draw
 from gateway.flow.order import Order
 from gateway.flow.picture import Picture
@@ -106,7 +106,7 @@ async def by_a_run(order: Order, plans: Sequence[Plan], at: Deps) -> tuple[Drawn
         if isinstance(failed, DeadlinePassed):  # each caller is told his own
             raise deadline_passed(order) from None
         if failed.owner in (order.caller.key, order.caller.team):
-            raise budget_spent(order, failed.owner) from None
+            raise BudgetSpent(failed.message, order.id, failed.owner) from None
         return await pictures(order, plans, at)  # this key's budget may allow it
     except ProviderError as left:
         raise JobCancelled(order.id, left.message) from None

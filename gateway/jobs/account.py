@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
-from gateway.store.entries import Allowance, CallRow, Hold
+from gateway.store.entries import Allowance, CallRow, Hold, Shortage
 from gateway.store.periods import period_name
 from gateway.tenancy.caller import Budget
 
@@ -16,7 +16,7 @@ class Account:
 
     def __init__(self, allowances: Sequence[Allowance], *, held: int = 0) -> None:
         self.allowances = tuple(allowances)
-        self.refused: str | None = None  # whose budget does not allow what is expected
+        self.refused: Shortage | None = None  # the budget that does not allow what is expected
         self._held = held
         self._calls: dict[int, int] = {}
         self._reserved = 0

@@ -233,8 +233,8 @@ class JobRecord:
             try:
                 await self._write(replace(entry, hold=hold) if hold else entry)
             except HoldRefused as refused:
-                self.account.refused = refused.owner
-                raise OverBudget(provider, refused.owner) from None
+                self.account.refused = refused.shortage
+                raise OverBudget(provider, refused.shortage) from None
 
     async def _write(self, entry: Entry) -> Written:
         """With the job itself where that is not written yet; what others left to it becomes `before`."""

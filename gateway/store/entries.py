@@ -205,12 +205,21 @@ class Committed:
     data: Mapping[str, Any]
 
 
-class HoldRefused(Exception):
-    """A budget does not allow it; `owner` is whose. Nothing was written."""
+class Shortage(NamedTuple):
+    """A budget that does not allow what was to be held of it: whose and when, in micro-dollars."""
 
-    def __init__(self, owner: str) -> None:
-        super().__init__(owner)
-        self.owner = owner
+    owner: str
+    period: str
+    wanted: int
+    left: int
+
+
+class HoldRefused(Exception):
+    """A budget does not allow it. Nothing was written."""
+
+    def __init__(self, shortage: Shortage) -> None:
+        super().__init__(shortage)
+        self.shortage = shortage
 
 
 class LeaseLost(Exception):

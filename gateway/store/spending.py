@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select, union_all, update
 
-from gateway.store.entries import Allowance, Hold
+from gateway.store.entries import Allowance, Hold, Shortage
 from gateway.store.periods import bounds
 from gateway.store.prepared import INSERTS, Prepared, one_of, several
 from gateway.store.tenant_tables import ledger, spending
@@ -78,17 +78,18 @@ class Purses:
     def __init__(self, rows: dict[Place, Purse]) -> None:
         self._rows = rows
 
-    def hold(self, hold: Hold, places: Collection[Place] = (), held: int = 0) -> str | None:
-        """Held in all of its allowances; or the owner of the first that does not allow it, and nothing is held.
+    def hold(self, hold: Hold, places: Collection[Place] = (), held: int = 0) -> Shortage | None:
+        """Held in all of its allowances; or what the first lacks that does not allow it, and nothing is held.
 
         `held` is held already, in `places`: it moves to the allowances, where those have changed meanwhile.
         """
         counted = [Place(owner, period) for owner, period, _limit in hold.allowances]
         more = [hold.micros if place in places else hold.micros + held for place in counted]
-        for place, micros, (owner, _period, limit) in zip(counted, more, hold.allowances, strict=True):
+        for place, micros, allowance in zip(counted, more, hold.allowances, strict=True):
             purse = self._rows[place]
-            if purse.spent + purse.held + micros > limit:
-                return owner
+            left = allowance.limit - purse.spent - purse.held
+            if micros > left:
+                return Shortage(place.owner, place.period, micros, max(0, left))
         for place, micros in zip(counted, more, strict=True):
             self._rows[place].change(held=micros)
         self.release([place for place in places if place not in counted], held)

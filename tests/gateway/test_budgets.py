@@ -44,19 +44,19 @@ def ask(gateway: RunningGateway, key: MadeKey, **body: Any) -> httpx.Response:
     return gateway.generate(asked(**{"cache": "off", **body}), headers=key.headers)
 
 
-def refused(answer: httpx.Response) -> None:
+def refused(answer: httpx.Response, why: str = "budget") -> None:
     assert answer.status_code == 429, answer.text
     error = answer.json()["error"]
     assert (error["code"], error["type"]) == ("insufficient_quota", "insufficient_quota")
     assert answer.headers["x-should-retry"] == "false"
-    assert "budget" in error["message"]
+    assert why in error["message"]
 
 
 def test_what_is_left_is_spent_and_not_a_micro_dollar_more(gateway: RunningGateway, simulators: Simulators) -> None:
     key = made_key(gateway, budget_usd=0.05, budget_period="total")
     served(ask(gateway, key))
     served(ask(gateway, key))
-    refused(ask(gateway, key))
+    refused(ask(gateway, key), "may cost 0.02 dollars, and 0.01 are left of the budget of this key")
     assert simulators.paid("fal") == 2
     assert purse(gateway, key.id) == (2 * CHEAP, 0)
     told = lines(gateway, team=key.team)

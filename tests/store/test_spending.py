@@ -68,7 +68,7 @@ async def test_what_does_not_fit_into_one_budget_is_held_in_none_and_not_written
     id = new_id()
     with pytest.raises(HoldRefused) as refused:
         await written(database, replace(opening(id), hold=hold(of_key(50_000), of_team(PRICE - 1))))
-    assert refused.value.owner == TEAM
+    assert refused.value.shortage == (TEAM, MONTH, PRICE, PRICE - 1)
     assert await spent(database) == {(KEY, "total"): (0, 0), (TEAM, MONTH): (0, 0)}
     assert await held(database, id) == 0
     await written(database, opening(id))
