@@ -46,6 +46,7 @@ class Asked:
     column: str
     server: Server
     question: Question = SMALL
+    connections: int = CONNECTIONS
 
 
 def with_keys(bench: Bench, peers: list[Server], easel: Server, pace: Pace) -> Figures:
@@ -58,10 +59,10 @@ def with_keys(bench: Bench, peers: list[Server], easel: Server, pace: Pace) -> F
 
 
 def over_processes(bench: Bench, core: int, load_core: int, folder: Path, pace: Pace) -> Figures:
-    """The same, by one process and by two, which share a core, a Postgres and a Redis.
+    """The same, by one process and by two, which share a core, a Postgres and a Redis, each with 64 connections.
 
-    Each process has its share of the load: what waits for the database or Redis at the same moment goes there together,
-    so with half the load a request costs more, however many processes there are. How much shows in the row `spread`.
+    What waits for the database or for Redis at one moment goes there together, so that with half the load a request
+    costs more, however many processes there are: with the load of one over both, the last row says.
     """
     figures = Figures("key, limits, budgets and ledger on, Postgres and Redis; two processes, one: one")
     with ExitStack() as stack:
@@ -75,8 +76,12 @@ def over_processes(bench: Bench, core: int, load_core: int, folder: Path, pace: 
                 bench.upstream.port, core, folder, keep=False, name=column, more=stores, processes=processes
             )
             easel = stack.enter_context(running)
-            asked.append(Asked(column, easel, replace(SMALL, key=user_key(easel))))
+            asked.append(Asked(column, easel, replace(SMALL, key=user_key(easel)), CONNECTIONS * processes))
         compare(figures, bench, asked, pace)
+        halved = Figures(figures.title)
+        compare(halved, bench, [replace(each, connections=CONNECTIONS) for each in asked], pace)
+    figures.rows["CPU ms, 64 connections over both"] = halved.rows["CPU ms per request"]
+    figures.faults += halved.faults
     return figures
 
 
@@ -106,17 +111,17 @@ def compare(figures: Figures, bench: Bench, asked: list[Asked], pace: Pace) -> N
     rounds: dict[str, list[Result]] = {each.column: [] for each in asked}
     for each in asked:
         bench.verify(each.server, each.question)
-        bench.saturate(each.server, each.question, CONNECTIONS, pace.warm_seconds)
+        bench.saturate(each.server, each.question, each.connections, pace.warm_seconds)
     for _ in range(pace.saturation_rounds):
         for each in asked:
-            result = bench.saturate(each.server, each.question, CONNECTIONS, pace.saturation_seconds)
+            result = bench.saturate(each.server, each.question, each.connections, pace.saturation_seconds)
             rounds[each.column].append(figures.check(each.server, result))
     for column, results in rounds.items():
         spent = [1000 * result.cpu / max(1, result.answered) for result in results]
         figures.put("CPU ms per request", column, median(spent))
         speed = [result.answered / result.wall for result in results]
-        figures.put(f"requests/s, {CONNECTIONS} connections", column, median(speed))
-        figures.put(f"p99 ms, {CONNECTIONS} connections", column, median([result.p99 for result in results]))
+        figures.put("requests/s", column, median(speed))
+        figures.put("p99 ms", column, median([result.p99 for result in results]))
 
 
 def user_key(easel: Server) -> str:
