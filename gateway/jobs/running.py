@@ -177,6 +177,8 @@ class Running:
 
     def _over(self, task: asyncio.Task[Ended]) -> None:
         self._resources.close()
+        if not self.record.opened:  # what still runs for it may begin nothing: nobody would write down the end
+            self.record.lost = True
         if not task.cancelled():
             task.exception()  # asked for here, because nobody may be waiting
 
