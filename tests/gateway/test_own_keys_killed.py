@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.gateway.household import Household, household
 from tests.gateway.own_keys import Team, accounts
 from tests.gateway.processes import Processes
 from tests.gateway.running import FOX
+from tests.gateway.tenants import made_key
 from tests.gateway.until import until
 
 OURS = ""
@@ -42,10 +44,10 @@ def team(home: Household, simulators: Simulators) -> Team:
     return Team.new(home.survivor, simulators)
 
 
-def dies_over(team: Team, home: Household, dies: str, model: str) -> str:
+def dies_over(team: Team, home: Household, dies: str, model: str, **more: Any) -> str:
     """The job of the team's request that a gateway died over."""
     gateway = home.start(dies)
-    body = {**FOX, "model": model, "prompt": dies}
+    body = {**FOX, "model": model, "prompt": dies, **more}
     with contextlib.suppress(httpx.TransportError):
         gateway.http.post("/v1/images/generations", json=body, headers=team.key.headers)
     gateway.wait()
@@ -103,6 +105,16 @@ def test_what_began_under_ours_goes_on_under_ours(team: Team, home: Household, s
     team.brings("fal")
     assert over(team, home, job)["status"] == "succeeded"
     assert set(accounts(simulators, "fal")) == {OURS}
+
+
+def test_a_key_that_shares_no_pictures_shares_none_of_a_job_that_was_taken_up(
+    team: Team, home: Household, simulators: Simulators
+) -> None:
+    loner = replace(team, key=made_key(home.survivor, team.id, share_cache=False))
+    job = dies_over(loner, home, "ticket stored", MODELS["fal"], seed=5)
+    assert over(loner, home, job)["status"] == "succeeded"
+    body = {"model": MODELS["fal"], "prompt": "ticket stored", "seed": 5}
+    assert [who.draws(**body).headers["x-easel-cache"] for who in (loner, team)] == ["hit", "miss"]
 
 
 def test_every_process_goes_by_it_and_nobody_sees_it(
