@@ -116,27 +116,29 @@ def never_fits(owned: Sequence[Owned], use: Use) -> InvalidValue | None:
     for owner, limits in owned:
         most_images = limits.images_per_minute
         if most_images is not None and use.images > most_images:
-            return too_many(owner, most_images, "images a minute")
+            return too_many(owner, most_images, f"{quantity(most_images, 'images')} a minute")
         most_at_once = limits.max_concurrent_images
         if most_at_once is not None and use.images > most_at_once:
-            return too_many(owner, most_at_once, "images at once")
+            return too_many(owner, most_at_once, f"{quantity(most_at_once, 'images')} at once")
         megapixels = limits.megapixels_per_minute
         if megapixels is not None and use.each > megapixels:
             return too_large(owner, megapixels, use)
         if megapixels is not None and use.of("megapixels") > megapixels:
-            fitting = math.floor(megapixels / use.each)
-            return too_many(owner, fitting, f"images of this size, {number(megapixels)} megapixels a minute")
+            fitting, each = math.floor(megapixels / use.each), number(use.each)
+            return too_many(owner, fitting, f"{quantity(megapixels, 'megapixels')} a minute, and one picture has {each}")
     return None
 
 
 def too_many(owner: Owner, most: int, what: str) -> InvalidValue:
-    return InvalidValue(f"n: {owner} may have {most} {what}; ask for {most} at most", param="n")
+    return InvalidValue(f"n: {owner} may have {what}; ask for {most} at most", param="n")
 
 
 def too_large(owner: Owner, most: float, use: Use) -> InvalidValue:
     fitting = fitting_size(most, use.pixels or (1, 1))
     proposed = f", such as {fitting[0]}x{fitting[1]}" if min(fitting) > 0 else ""
-    told = f"{owner} may have {number(most)} megapixels a minute, and one picture of this size has {number(use.each)}"
+    told = (
+        f"{owner} may have {quantity(most, 'megapixels')} a minute, and one picture of this size has {number(use.each)}"
+    )
     return InvalidValue(f"size: {told}; ask for a smaller one{proposed}", param="size")
 
 
@@ -163,11 +165,11 @@ def refusal(taken: Asked, answer: Taken) -> str:
     wait = f"{max(0.1, answer.wait / SECOND):.1f} s"
     if what == CONCURRENT:
         most = taken.places[place - len(taken.rates)].most
-        told = f"{answer.used[place]} of the {most} images that {owner} may have at once are being drawn"
-        return f"{told}, and this request asks for {taken.use.images}; try again when one is done"
+        told = f"{owner} may have {quantity(most, 'images')} drawn at once, and has {answer.used[place]}"
+        return f"{told}; this request asks for {taken.use.images} more, so try again when one is done"
     rate = taken.rates[place]
     left = number(left_of(rate, what, answer.used[place]))
-    told = f"{owner} may have {number(rate.most)} {what} a minute, of which {left} are left"
+    told = f"{owner} may have {quantity(rate.most, what)} a minute, and {left} left"
     return f"{told}; this request takes {number(rate.cost)}, for which there is room in {wait}"
 
 
@@ -189,6 +191,11 @@ def headers_of(taken: Asked, answer: Taken) -> dict[str, str]:
 def number(value: float) -> str:
     """`12`, `0.5`, `1000000`: never with an exponent."""
     return str(int(value)) if value == int(value) else f"{value:.3f}".rstrip("0").rstrip(".")
+
+
+def quantity(count: float, what: str) -> str:
+    """`1 request`, `2 requests`."""
+    return f"{number(count)} {what[:-1] if count == 1 else what}"
 
 
 def duration(microseconds: int) -> str:

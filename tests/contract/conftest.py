@@ -40,6 +40,7 @@ def narrow(contract_simulators: Simulators, tmp_path_factory: pytest.TempPathFac
         server={"max_body_mb": 1, "deadline": 0.5, "allowed_hosts": ["127.0.0.1"]},
         storage={"signing_keys": [SIGNING_KEY]},
         providers={"local": {"workers": ["http://127.0.0.1:9"]}},
+        models={"flux-schnell": {"max_concurrent_images": 1}},
     )
     with RunningGateway(settings) as running:
         yield running

@@ -73,6 +73,7 @@ ONE_PROVIDER_KEY = "/v1/admin/teams/{id}/provider-keys/{provider}"
 PROVIDER_KEYS = "/v1/admin/teams/default/provider-keys"
 NO_JOB = "/v1/jobs/req_e53ed81003b01de4650e003e"
 FOX: dict[str, Any] = {"model": "fal/qwen-image", "prompt": "A fox in the snow"}
+QUICK: dict[str, Any] = {"model": "fal/flux-schnell", "prompt": "A fox in the snow"}
 
 EXCHANGES = (
     drawn("Pictures", 200, LIGHTHOUSE),
@@ -132,6 +133,7 @@ EXCHANGES = (
         first=FOX,
         headers={"idempotency-key": "2fd8a7c4-4c7e-4a52-9a8f-0e6f3c1f5b11"},
     ),
+    drawn("RateLimited", 429, QUICK, first=QUICK, running=True, faults=STANDS_STILL, at="narrow"),
     Exchange("Team", 200, "PATCH", "/v1/admin/teams/{id}", "/v1/admin/teams/default", body={"image_ttl": 86400}),
     Exchange("TooShort", 400, "PATCH", "/v1/admin/teams/{id}", "/v1/admin/teams/default", body={"image_ttl": 1}),
     Exchange("NoSuchTeam", 404, "GET", "/v1/admin/teams/{id}", "/v1/admin/teams/nobody"),
@@ -156,6 +158,7 @@ EXCHANGES = (
 NOT_PROVOKED = {
     "TeamChange",
     "InternalError",
+    "BudgetSpent",
     "Overloaded",
     "JobCancelled",
     "DatabaseAway",

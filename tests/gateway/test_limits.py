@@ -76,7 +76,7 @@ def test_a_request_too_many_is_refused_and_leaves_nothing_behind(easel: RunningG
         assert (answer.status_code, limits_of(answer)["remaining-requests"]) == (200, left)
     again = draw(easel, key.text)
     message = refused(again)
-    told = rf"key {key.id} may have 2 requests a minute, of which 0 are left; this request takes 1, for which there is"
+    told = rf"key {key.id} may have 2 requests a minute, and 0 left; this request takes 1, for which there is"
     assert re.match(rf"{told} room in \d\d\.\d s", message)
     assert limits_of(again)["limit-requests"] == "2"
     assert 20_000 < int(again.headers["retry-after-ms"]) <= 30_000
@@ -91,9 +91,7 @@ def test_a_promise_counts_like_an_answer(easel: RunningGateway, prefer: dict[str
     first = draw(easel, key, asked(n=2), **prefer)
     assert first.status_code == (202 if prefer else 200)
     assert limits_of(first) == {"limit-images": "3", "remaining-images": "1", "reset-images": "40s"}
-    assert "images a minute, of which 1 are left; this request takes 2" in refused(
-        draw(easel, key, asked(n=2), **prefer)
-    )
+    assert "images a minute, and 1 left; this request takes 2" in refused(draw(easel, key, asked(n=2), **prefer))
     assert draw(easel, key, asked(n=1)).status_code == 200
 
 
@@ -199,7 +197,7 @@ def held(easel: RunningGateway, simulators: Simulators, go_on: GoOn, one_at_once
     assert answer.status_code == 202, answer.text
     until(lambda: simulators.paid("fal") == 1)
     told = refused(draw(easel, one_at_once.text))
-    assert f"1 of the 1 images that key {one_at_once.id} may have at once are being drawn" in told
+    assert f"key {one_at_once.id} may have 1 image drawn at once, and has 1; this request asks for 1 more" in told
     return answer
 
 

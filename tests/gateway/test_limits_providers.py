@@ -60,13 +60,13 @@ def test_it_is_passed_over_and_then_the_caller_is_told_when_to_come_back(
     elsewhere = served(gateway.generate(asked(n=2, seed=1)))
     assert set(each(elsewhere, "provider")) == {"lumenfall"}
     [reason] = skipped(elsewhere)
-    assert reason.startswith("provider fal may have 3 requests a minute, of which 1 are left; this request takes 2")
+    assert reason.startswith("provider fal may have 3 requests a minute, and 1 left; this request takes 2")
     assert counted(gateway, "easel_upstream_skipped_total", provider="fal", reason="limited") == 1
     assert each(served(gateway.generate(asked())), "provider") == ["fal"]
     answer = gateway.generate(asked(n=4, seed=1))
-    assert "provider lumenfall may have 4 images a minute, of which 2 are left" in failed(
-        answer, 429, "rate_limit_exceeded"
-    ), "the one that has room first"
+    assert "provider lumenfall may have 4 images a minute, and 2 left" in failed(answer, 429, "rate_limit_exceeded"), (
+        "the one that has room first"
+    )
     assert 25 <= int(answer.headers["retry-after"]) <= 30
     assert "x-should-retry" not in answer.headers
     assert not [name for name in answer.headers if name.startswith("x-ratelimit-")], "they are not the caller's"

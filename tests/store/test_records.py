@@ -26,10 +26,10 @@ async def calls(redis: RedisConnection, command: str) -> int:
 async def test_many_are_read_in_one_exchange_in_the_order_asked(redis: RedisConnection) -> None:
     records = Records(redis)
     assert await records.put_many("default", {"f:1": DIFFERS, "f:2": INLINE, "f:3": LINKED}, ttl=60)
-    before = await calls(redis, "mget")
+    before, single = await calls(redis, "mget"), await calls(redis, "get")
     assert await records.get_many("default", ["f:3", "none", "f:1", "f:2"]) == [LINKED, None, DIFFERS, INLINE]
     assert await calls(redis, "mget") == before + 1
-    assert await calls(redis, "get") == 0
+    assert await calls(redis, "get") == single
 
 
 async def test_it_is_kept_under_the_team_for_its_time(redis: RedisConnection) -> None:
