@@ -2,7 +2,8 @@
 
 `{"asked": {model, fields, filled}, "pictures": [[path, source]…], "operation", "options", "cache", "base_url"}`;
 where a picture stood in the fields is null, and `pictures` says which. The bytes are objects of the picture store.
-With traces on, `traceparent` names the request's own; `shares_cache` is there for a key whose pictures are its own.
+With traces on, `traceparent` names the request's own; `shares_cache` is there for a key whose pictures are its own,
+`rights` for one that may not use everything: what was accepted is finished as it was allowed then.
 """
 
 import time
@@ -19,7 +20,7 @@ from gateway.flow.order import Order
 from gateway.flow.record import Record
 from gateway.flow.sent_pictures import SentPictures
 from gateway.store.jobs import JobRow
-from gateway.tenancy.caller import Caller
+from gateway.tenancy.caller import Caller, Patterns, Rights
 from normalizers.asked import Asked, Options
 from normalizers.offer import Operation
 from normalizers.source import Source
@@ -44,10 +45,12 @@ def pack(order: Order, traceparent: str | None = None) -> bytes:
     taken = without_pictures(dict(order.asked.fields))
     traced = {"traceparent": traceparent} if traceparent else {}
     alone = {} if order.caller.shares_cache else {"shares_cache": False}
+    rights = {"rights": order.caller.rights} if order.caller.rights else {}
     return orjson.dumps(
         {
             **traced,
             **alone,
+            **rights,
             "asked": {"model": order.asked.model, "fields": taken.plain, "filled": dict(order.asked.filled)},
             "pictures": taken.pictures,
             "operation": order.operation,
@@ -86,7 +89,7 @@ async def unpack(row: JobRow, caller: Caller, record: Record, at: Deps) -> Order
         id=row.id,
         asked=asked,
         found=find_model(asked.model, at, operation),
-        caller=replace(caller, shares_cache=kept.get("shares_cache", True)),
+        caller=as_it_was(caller, kept),
         reach=(await at.adapters.reach(row.team)).without_ours(own),
         options=Options(**kept["options"]),
         started=started,
@@ -97,6 +100,16 @@ async def unpack(row: JobRow, caller: Caller, record: Record, at: Deps) -> Order
         cache=kept["cache"],
         record=record,
     )
+
+
+def as_it_was(caller: Caller, kept: Mapping[str, Any]) -> Caller:
+    """With what may have been changed since."""
+    rights = tuple(Rights(patterns(each["models"]), patterns(each["providers"])) for each in kept.get("rights", ()))
+    return replace(caller, rights=rights, shares_cache=kept.get("shares_cache", True))
+
+
+def patterns(names: list[str] | None) -> Patterns:
+    return None if names is None else tuple(names)
 
 
 def fields_of(row: JobRow) -> Mapping[str, Any]:

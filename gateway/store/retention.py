@@ -96,10 +96,9 @@ THIS_PLACE = and_(
 EXPIRED = update(pictures).where(THIS_PLACE).values(name=None, cache_key=None)
 DROP = delete(pictures).where(THIS_PLACE)
 
-OLD_JOBS = (
+OLD = (
     select(jobs.c.id)
     .where(
-        jobs.c.team == bindparam("of"),
         jobs.c.created < bindparam("before"),  # no more than `finished` says, but there is an index
         jobs.c.finished < bindparam("before"),
         ~jobs.c.deleting,
@@ -107,7 +106,8 @@ OLD_JOBS = (
     )
     .limit(bindparam("most"))
 )
-OLD_JOBS_OF_KEY = OLD_JOBS.where(jobs.c.caller == bindparam("by"))
+OLD_JOBS = OLD.where(jobs.c.team == bindparam("of"))
+OLD_JOBS_OF_KEY = OLD.where(jobs.c.caller == bindparam("by"))
 MARK_THESE = update(jobs).where(jobs.c.id.in_(bindparam("ids", expanding=True)), ~jobs.c.deleting).values(deleting=True)
 MARK = (
     update(jobs)

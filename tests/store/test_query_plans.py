@@ -5,7 +5,7 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.expression import ClauseElement
 
-from gateway.store import idempotency, jobs, journal_transaction, leftovers, processes, withdrawal
+from gateway.store import idempotency, jobs, journal_transaction, keys, leftovers, processes, retention, withdrawal
 from gateway.store.prepared import Prepared
 from gateway.store.tables import metadata
 
@@ -14,6 +14,10 @@ FOUND_BY: dict[str, tuple[ClauseElement | Prepared, str]] = {
     "what failures left": (leftovers.FAILED, "jobs_leftover (body=?)"),
     "what is left again": (withdrawal.RESTORE_LEFTOVER, "jobs_by_body (team=? AND body=?)"),
     "whose a key is": (idempotency.HOLDER, "sqlite_autoindex_idempotency_1 (team=? AND key=?)"),
+    "a key by its hash": (keys.FIND, "sqlite_autoindex_key_hashes_1 (hash=?)"),
+    "the key of a hash": (keys.FIND, "sqlite_autoindex_keys_1 (id=?)"),
+    "the team of a key": (keys.FIND, "sqlite_autoindex_teams_1 (id=?)"),
+    "a key's old jobs": (retention.OLD_JOBS_OF_KEY, "jobs_by_caller (caller=? AND created<?)"),
     "a request cut off": (jobs.FORSAKEN, "jobs_by_body (team=? AND body=?)"),
     "a request sent again": (jobs.NEWEST, "jobs_by_body (team=? AND body=?)"),
     "orphans": (processes.ORPHANS, "jobs_open (owner>?)"),
