@@ -105,6 +105,12 @@ class Telemetry:
             "easel_requests_in_flight", "Requests under way", registry=registry, multiprocess_mode="livesum"
         )
         self._running = Gauge("easel_jobs_running", "Jobs under way", registry=registry, multiprocess_mode="livesum")
+        self._queued = Gauge(
+            "easel_jobs_queued",
+            "Jobs of all processes that wait for a place",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self._jobs = Counter("easel_jobs", "Jobs that ended, as they were written down", ["status"], registry=registry)
         self._resumed = Counter("easel_jobs_resumed", "Jobs taken up from another process", registry=registry)
         self._redis_up = Gauge(
@@ -177,6 +183,9 @@ class Telemetry:
     def job_ended(self, status: str) -> None:
         """Count a job that was written down."""
         self.child(self._jobs, status).inc()
+
+    def jobs_queued(self, count: int) -> None:
+        self._queued.set(count)
 
     def job_resumed(self) -> None:
         self._resumed.inc()

@@ -15,7 +15,7 @@ from gateway.jobs.events import Events
 from gateway.jobs.jobs import Jobs
 from gateway.store.database import Database, DatabaseError
 from gateway.store.jobs import JobRow
-from gateway.store.processes import alive, beat_now, cancelled, claim, forget, take_queued
+from gateway.store.processes import alive, beat_now, cancelled, claim, forget, queue_length, take_queued
 
 log = structlog.stdlib.get_logger()
 
@@ -111,6 +111,7 @@ class Keeper:
         while self._taken and not self._jobs.ending:
             await self._take_up(self._taken[0])
             self._taken.popleft()
+        self._jobs.at.telemetry.jobs_queued(await self._database.read(queue_length))
 
     async def _take_up(self, row: JobRow) -> None:
         try:

@@ -163,6 +163,7 @@ def test_what_finds_no_room_waits_for_it(start: Start, simulators: Simulators, g
     ids = [begun(gateway, body) for body in bodies[:3]]
     assert [shown(gateway, id)["status"] for id in ids] == ["running", "queued", "queued"]
     assert len(written.rows(gateway, "SELECT id FROM jobs WHERE owner IS NULL")) == 2
+    until(lambda: "\neasel_jobs_queued 2.0\n" in gateway.http.get("/metrics").text)
     refused = gateway.generate(bodies[3], headers=LATER)
     message = failed(refused, 503, "overloaded")
     assert "waiting" in message
