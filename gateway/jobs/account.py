@@ -46,13 +46,14 @@ class Account:
 
         Calls that begin at once wait for the first of them, which holds enough for all.
         """
-        if not self.allowances or not self.lacking:
-            yield None
-            return
-        async with self._holding:
-            micros = self.lacking
-            yield Hold(micros, self.allowances) if micros else None
-            self._held += micros
+        if self.allowances and self.lacking:
+            async with self._holding:
+                micros = self.lacking
+                if micros:
+                    yield Hold(micros, self.allowances)
+                    self._held += micros
+                    return
+        yield None
 
 
 def new_account(budgets: Iterable[Budget], created: float) -> Account:
