@@ -96,7 +96,7 @@ class Route:
         examples: Json = self._body.get("examples", {})
         if examples:
             return dict(resolved(next(iter(examples.values())))["value"])
-        return next((body for name, body in BODIES.items() if name in self._fields), {})
+        return next((dict(body) for name, body in BODIES.items() if name in self._fields), Json())
 
     def request(self, ids: Mapping[str, str], probed: Parameter, value: str) -> Request:
         """About `value`, and with these ids where the path or the body needs more."""
@@ -123,8 +123,9 @@ def probes(foreign: Ids, never: Ids, own: Ids) -> Iterator[Probe]:
         for probed in route.parameters:
             kind = probed.kind
             for value, nobodys in zip(foreign[kind], never[kind], strict=True) if kind else ():
-                asked = [route.request(mine, probed, each) for each in (value, nobodys)]
-                yield Probe(f"{route.method} {route.path} {probed.place} {probed.name}", *asked, (value, nobodys))
+                foreign_one, no_one = (route.request(mine, probed, each) for each in (value, nobodys))
+                name = f"{route.method} {route.path} {probed.place} {probed.name}"
+                yield Probe(name, foreign_one, no_one, (value, nobodys))
 
 
 def kind_of(place: str, name: str, path: str) -> str | None:

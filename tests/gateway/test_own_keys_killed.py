@@ -113,7 +113,7 @@ def test_a_key_that_shares_no_pictures_shares_none_of_a_job_that_was_taken_up(
     loner = replace(team, key=made_key(home.survivor, team.id, share_cache=False))
     job = dies_over(loner, home, "ticket stored", MODELS["fal"], seed=5)
     assert over(loner, home, job)["status"] == "succeeded"
-    body = {"model": MODELS["fal"], "prompt": "ticket stored", "seed": 5}
+    body: dict[str, Any] = {"model": MODELS["fal"], "prompt": "ticket stored", "seed": 5}
     assert [who.draws(**body).headers["x-easel-cache"] for who in (loner, team)] == ["hit", "miss"]
 
 
