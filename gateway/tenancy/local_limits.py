@@ -18,6 +18,11 @@ class LocalLimits:
         self._held = held
         self._due: dict[str, int] = {}
 
+    @property
+    def remembered(self) -> int:
+        """Of how many rates something is known."""
+        return len(self._due)
+
     def take(self, rates: Sequence[Rate], places: Sequence[Places], members: int, moment: int) -> Taken:
         """As `SharedLimits.take`; whoever was let in counts as a holder of places from then on by himself.
 
