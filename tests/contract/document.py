@@ -13,7 +13,7 @@ METHODS = ("get", "head", "post", "put", "patch", "delete")
 Json = dict[str, Any]
 
 
-class OncePerKey(yaml.SafeLoader):
+class OncePerKey(yaml.CSafeLoader):
     """YAML lets the last one of equal keys win in silence."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
