@@ -66,7 +66,7 @@ class Nginx:
             ("worker_processes auto;", "worker_processes 2;"),
             ("/tmp/nginx.pid", "nginx.pid"),
             ("/dev/stdout", "access.log"),
-            ("/dev/stderr", "error.log"),
+            ("error_log stderr ", "error_log error.log "),
         ):
             assert text.count(deployed) == 1, deployed
             text = text.replace(deployed, here)
