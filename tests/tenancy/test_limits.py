@@ -118,7 +118,7 @@ def test_a_refusal_says_whose_which_what_is_left_and_when() -> None:
     )
 
 
-@pytest.mark.parametrize("most", [1, 7, 13, 60, 999, 99_991])
+@pytest.mark.parametrize("most", [1, 7, 13, 60, 999])
 def test_what_is_left_is_exact_after_any_number_of_requests(most: int) -> None:
     """What is owed was rounded down each time."""
     rate = Rate(name_of("requests", "key:key_1"), 1, most)
