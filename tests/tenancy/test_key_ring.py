@@ -24,7 +24,7 @@ from gateway.tenancy.keys import KeyRing
 TEAM = TeamRow("team_1", "design", 0.0, bounds=Bounds(("qwen-*",), None, 60, budget_micros=9, budget_period="month"))
 KEY = KeyRow("key_1", "team_1", "ci", "team_admin", "ek_", "admin", 0.0, bounds=Bounds(None, ("fal",), None, 5))
 Change = Callable[[Connection], object]
-TEXT, ADMIN = make_key(), "an admin key of any form"
+TEXT, ADMIN = "ek_" + "Ab-_5" * 8 + "xyz", "an admin key of any form"
 
 
 @dataclass
@@ -185,7 +185,9 @@ async def test_what_was_changed_here_holds_here_at_once(ring: KeyRing, watched: 
 
 
 @pytest.mark.parametrize(
-    "text", ["", "ek_", TEXT[:-1], TEXT + "A", TEXT.replace("ek_", "sk-"), "ek_" + "é" * 43, "x" * 9000]
+    "text",
+    ["", "ek_", TEXT[:-1], TEXT + "A", TEXT.replace("ek_", "sk-"), "ek_" + "é" * 43, "x" * 9000],
+    ids=["empty", "prefix", "truncated", "too long", "another prefix", "other letters", "much too long"],
 )
 async def test_what_can_be_no_key_is_refused_without_a_read(ring: KeyRing, watched: Watched, text: str) -> None:
     assert await refused(ring, text)
