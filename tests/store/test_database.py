@@ -135,6 +135,31 @@ async def test_a_connection_that_broke_is_replaced(new_postgres: NewUrl) -> None
     await database.close()
 
 
+async def test_connections_that_broke_while_nobody_used_them_are_replaced(
+    new_postgres: NewUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it was noticed, or is found out by trying."""
+    url = new_postgres()
+    database, other = Postgres(url), Postgres(url)
+    for trusted in (-1.0, 60.0):
+        monkeypatch.setattr("gateway.store.database.TRUSTED_SECONDS", trusted)
+        await asyncio.gather(*(database.read(ids) for _each in range(3)))
+
+        def cut_others(connection: Connection) -> None:
+            connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            )
+
+        await other.write(cut_others)
+        await database.write(add, f"after {trusted}")
+    assert await database.read(ids) == {"after -1.0", "after 60.0"}
+    await database.close()
+    await other.close()
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
