@@ -231,10 +231,13 @@ class JobRecord:
             if self.account.refused is not None:
                 raise OverBudget(provider, self.account.refused)
             try:
-                await self._write(replace(entry, hold=hold) if hold else entry)
+                written = await self._write(replace(entry, hold=hold) if hold else entry)
             except HoldRefused as refused:
                 self.account.refused = refused.shortage
                 raise OverBudget(provider, refused.shortage) from None
+            if written.refused is not None:
+                self._started = False
+                raise MadeBefore(provider) if written.leftover else OverBudget(provider, written.refused)
 
     async def _write(self, entry: Entry) -> Written:
         """With the job itself where that is not written yet; what others left to it becomes `before`."""

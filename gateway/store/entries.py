@@ -185,12 +185,14 @@ class Written:
     """What came of an entry with `new`: it is in, with what an earlier failure of the same request left to it.
 
     Or, under its idempotency key, there is a job already (`existing`, whose request has the hash `existing_body`), and
-    nothing was written.
+    nothing was written. Or what it was to hold was `refused`, but an earlier failure has left pictures that need not be
+    held for: then the job is in, and nothing that it was to send.
     """
 
     leftover: Leftover | None = None
     existing: str | None = None
     existing_body: str | None = None
+    refused: "Shortage | None" = None
 
 
 @dataclass(frozen=True, slots=True)

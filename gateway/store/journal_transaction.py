@@ -5,7 +5,7 @@ events. So transactions wait for each other, and never in a circle.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select
@@ -65,13 +65,15 @@ def write_batch(connection: Connection, batch: Sequence[Numbered], now: float) -
     new = [entry.new for _number, entry in batch if entry.new is not None]
     holders = idempotency.claim_keys(connection, new)
     known = standing(connection, [entry.job for _number, entry in batch if entry.lease is not None and not entry.new])
-    admission = Admission(Rows(now), holders, known, purses(connection, batch, known))
+    admission = Admission(connection, Rows(now), holders, known, purses(connection, batch, known))
     answers = [admission.answer(number, entry) for number, entry in batch]
     admission.rows.open(connection)
     left = leftovers.take(connection, list(admission.rows.new.values()))
     if left:
         answers = [
-            Written(left[entry.job]) if entry.new is not None and entry.job in left else answer
+            replace(answer, leftover=left[entry.job])
+            if isinstance(answer, Written) and entry.new is not None and entry.job in left
+            else answer
             for (_number, entry), answer in zip(batch, answers, strict=True)
         ]
     admission.rows.write(connection)
@@ -119,6 +121,7 @@ def bill_for(entry: Entry, known: Mapping[str, Standing]) -> Bill | None:
 class Admission:
     """Which entries of a batch go into `rows`: each is seen after those before it."""
 
+    connection: Connection
     rows: Rows
     holders: Mapping[str, Holder]
     known: dict[str, Standing]
@@ -140,12 +143,16 @@ class Admission:
         attempt = 0 if new.owner is None else FIRST_ATTEMPT
         finished = entry.finish.at if entry.finish else None
         bill = Bill(new.team, new.caller, new.model, new.created)
+        answer = DONE
         if (refused := self.hold(entry, bill)) is not None:
-            return refused
+            if not leftovers.is_there(self.connection, new):
+                return refused
+            accepted = tuple(event for event in entry.events if event.type == "accepted")
+            entry, answer = replace(entry, started=None, calls=(), events=accepted), Written(refused=refused.shortage)
         self.known[entry.job] = Standing(new.owner, attempt, number, finished, bill)
         self.rows.add(number, entry)
         self.charge(entry)
-        return DONE
+        return answer
 
     def noted(self, number: int, entry: Entry) -> Answer:
         job = self.known.get(entry.job)

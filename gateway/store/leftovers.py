@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, exists, insert, select, update
 from sqlalchemy.types import Double, Text
 
 from gateway.store.entries import Leftover, NewJob
@@ -15,6 +15,15 @@ FAILED = Prepared(
         select(jobs.c.id, jobs.c.team, jobs.c.caller, jobs.c.body)
         .where(jobs.c.leftover, ~jobs.c.deleting, one_of(dialect, jobs.c.body, "bodies"))
         .order_by(jobs.c.created.desc(), jobs.c.id)
+    )
+)
+ANY = select(
+    exists().where(
+        jobs.c.team == bindparam("of"),
+        jobs.c.caller == bindparam("by"),
+        jobs.c.body == bindparam("hash"),
+        jobs.c.leftover,
+        ~jobs.c.deleting,
     )
 )
 TAKE = (
@@ -32,6 +41,12 @@ COPY = insert(pictures).from_select(
         bindparam("now", type_=Double),
     ).where(pictures.c.job == bindparam("failed"), pictures.c.role == "image"),
 )
+
+
+def is_there(connection: Connection, new: NewJob) -> bool:
+    """Whether a failed job has left anything for such a request."""
+    wanted = {"of": new.team, "by": new.caller, "hash": new.body}
+    return bool(connection.scalar(ANY, wanted))
 
 
 def take(connection: Connection, new: Sequence[NewJob]) -> dict[str, Leftover]:

@@ -18,7 +18,7 @@ from gateway.store.withdrawal import withdraw
 from tests.store.lines import all_lines, spent
 from tests.store.lines import line as ledger_line
 from tests.store.lines import written as put_in_ledger
-from tests.store.writing import AT, Told, call, ending, new_id, note, opening, written
+from tests.store.writing import AT, Told, call, ending, new_id, note, opening, totals, written
 
 KEY, TEAM = "key_1", "default"
 DAY, MONTH = "2026-11-21", "2026-11"
@@ -190,3 +190,17 @@ def test_a_moment_lies_in_the_periods_that_are_named_after_it(moment: int) -> No
         start, end = bounds(period_name(period, moment))
         assert start <= moment < end
         assert period_name(period, start) == period_name(period, end - 1) or period == "total"
+
+
+async def test_what_was_left_by_a_failure_makes_room_for_less(database: Database) -> None:
+    """The job is in and has the pictures, and nothing is sent or held yet; without any left, nothing is written."""
+    failed, again, other = new_id(), new_id(), new_id()
+    await written(database, opening(failed, body="the same"), ending(failed, leftover=True))
+    journal = Journal(database, Told())
+    answer = await journal.write(replace(opening(again, body="the same"), hold=hold(of_key(2 * PRICE - 1))))
+    assert answer.refused is not None and (answer.refused.owner, answer.refused.left) == (KEY, PRICE - 1)
+    assert answer.leftover is not None and answer.leftover.job == failed
+    assert (await held(database, again), await totals(database)) == (0, (2, 1, 2, 5))
+    with pytest.raises(HoldRefused):
+        await journal.write(replace(opening(other, body="the same"), hold=hold(of_key(2 * PRICE - 1))))
+    await journal.close()
