@@ -91,7 +91,7 @@ EXCHANGES = (
     drawn("OwnedField", 400, {**FOX, "fal_webhook": "https://example.com/hook"}),
     drawn("Strict", 400, {**FOX, "quality": "high"}, headers={"x-easel-strict": "true"}),
     drawn("ContentPolicyViolation", 400, FOX, faults=({"provider": "fal", "on": "generate", "effect": "moderated"},)),
-    Exchange("WrongHost", 400, "GET", "/healthz", headers={"host": "elsewhere.example"}, at="narrow"),
+    Exchange("WrongHost", 400, "GET", "/v1/models", headers={"host": "elsewhere.example"}, at="narrow"),
     drawn("NoKey", 401, FOX, headers={"authorization": ""}),
     drawn("WrongKey", 401, FOX, headers={"authorization": "Bearer ek_wrong"}),
     file("UrlExpired", 403, signed(int(time.time()) - 1)),
