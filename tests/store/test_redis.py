@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.store.redis import RedisConnection, connect
+from gateway.store.redis import LIMIT, RedisConnection, connect
 
 
 async def until_up(connection: RedisConnection) -> None:
@@ -51,6 +51,56 @@ async def test_a_hung_server_is_noticed_once_and_then_skipped(tmp_path: Path, fr
     assert "redis_up" in [line["event"] for line in logs]
     assert await embedded.commands([("PING",)]) == [b"PONG"]
     await embedded.close()
+
+
+async def test_nobody_waits_for_a_hung_server_twice(tmp_path: Path, frozen: Callable[[int], None]) -> None:
+    """What comes while an exchange is under way waits for its end, and fails with it."""
+    embedded = await connect("embedded:", tmp_path, limit=0.5)
+    assert await embedded.command("PING") == b"PONG"
+    assert embedded.embedded is not None
+    assert embedded.embedded.pid is not None
+    frozen(embedded.embedded.pid)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    asking = [asyncio.create_task(embedded.command("GET", "a", otherwise="late")) for _ in range(3)]
+    await asyncio.sleep(0.1)  # they are out
+    asking += [asyncio.create_task(embedded.command("GET", "a", otherwise="late")) for _ in range(3)]
+    assert await asyncio.gather(*asking) == ["late"] * 6
+    assert loop.time() - began < 0.95
+    assert not embedded.up
+    os.kill(embedded.embedded.pid, signal.SIGCONT)
+    await until_up(embedded)
+    await embedded.close()
+
+
+async def test_a_server_far_away_is_not_taken_for_a_hung_one(valkey_url: str, tmp_path: Path) -> None:
+    """Each answer takes twice as long as a near server may."""
+    loop = asyncio.get_running_loop()
+    tasks: set[asyncio.Task[None]] = set()
+    sinks: set[asyncio.StreamWriter] = set()
+
+    async def carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter, seconds: float) -> None:
+        while piece := await source.read(65536):
+            loop.call_later(seconds, sink.write, piece)
+
+    async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_server, to_server = await asyncio.open_unix_connection(valkey_url.removeprefix("unix://"))
+        sinks.update((writer, to_server))
+        for way in (carry(reader, to_server, 0), carry(from_server, writer, 2 * LIMIT)):
+            tasks.add(asyncio.create_task(way))
+
+    async with await asyncio.start_server(accepted, "127.0.0.1", 0) as proxy:
+        port = proxy.sockets[0].getsockname()[1]
+        far = await connect(f"redis://127.0.0.1:{port}", tmp_path)
+        await until_up(far)
+        failures = far.failures
+        for number in range(5):
+            assert await far.command("SET", "far", number) == b"OK"
+        assert (far.up, far.failures) == (True, failures)
+        await far.close()
+    for sink in sinks:
+        sink.close()
+    await asyncio.gather(*tasks, *(sink.wait_closed() for sink in sinks), return_exceptions=True)
 
 
 async def test_a_refused_command_does_not_take_redis_down(redis: RedisConnection) -> None:
