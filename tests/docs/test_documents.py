@@ -9,7 +9,11 @@ import pytest
 from gateway.cli import COMMANDS
 from tests.docs.documents import ROOT, blocks, text
 
-PAGES = sorted(str(page.relative_to(ROOT)) for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+FOLDERS = ("docs", "deploy")
+PAGES = sorted(
+    str(page.relative_to(ROOT))
+    for page in [*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))]
+)
 LINK = re.compile(r"\]\(([^)#]+)(#[^)]*)?\)")
 FILE = re.compile(r"`((?:[a-z_]+/)+[a-z_A-Z0-9.-]*)`")
 
