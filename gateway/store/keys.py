@@ -155,8 +155,9 @@ def rotate_key(connection: Connection, id: str, hash: str, prefix: str, *, now: 
 
 def revoke_key(connection: Connection, id: str, now: float) -> bool:
     """It opens nothing any more, for good; False where there is no such key."""
-    connection.execute(DROP_HASHES, {"of": id})
-    return connection.execute(REVOKE, {"which": id, "now": now}).rowcount == 1
+    there = connection.execute(REVOKE, {"which": id, "now": now}).rowcount == 1
+    connection.execute(DROP_HASHES, {"of": id})  # afterwards: whoever rotates it locks in this order too
+    return there
 
 
 def note_used(connection: Connection, used: Mapping[str, float]) -> None:

@@ -41,7 +41,7 @@ def owned(connection: Connection, policy: Policy) -> list[Owned]:
     }
     found = [Owned(team, None, its) for team, its in told.items()]
     for team, key, jobs, images in connection.execute(KEYS):
-        its = told[team]
+        its = told.get(team, policy)  # it may have been made just now
         shorter = Policy(min(its.job_ttl, jobs or its.job_ttl), min(its.image_ttl, images or its.image_ttl))
         if shorter != its:
             found.append(Owned(team, key, shorter))

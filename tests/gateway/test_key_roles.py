@@ -119,6 +119,15 @@ def test_a_team_admin_changes_of_his_team_how_long_things_are_kept_and_nothing_e
     failed(tenants.ask(tenants.chief, "POST", TEAMS, {"name": "mine"}), 403, "not_allowed")
 
 
+def test_a_team_admin_has_its_teams_webhook_secrets(tenants: Tenants) -> None:
+    path = f"{TEAMS}/{tenants.chief.team}/webhook-secrets"
+    made = tenants.ask(tenants.chief, "POST", path, {})
+    assert made.status_code == 201, made.text
+    listed = tenants.ask(tenants.chief, "GET", path).json()["data"]
+    assert [secret["id"] for secret in listed] == [made.json()["id"]]
+    assert tenants.ask(tenants.chief, "DELETE", f"{path}/{listed[0]['id']}").status_code == 204
+
+
 def test_what_a_new_key_does_not_say_is_its_makers(tenants: Tenants) -> None:
     made = made_key(tenants.gateway, tenants.chief.team, by=tenants.chief.text, budget_usd=4)
     assert {name: made.row[name] for name in WIDE} == {**WIDE, "budget_usd": 4}
