@@ -25,8 +25,9 @@ class Standing(NamedTuple):
 
 
 class Access:
-    """`own`: under a key that a team has brought. What is open is used inside `with`, and stays open until it was
-    dropped and nobody uses it any more. Who still has a dropped one may use it: it is open for as long.
+    """`own`: under a key that a team has brought, `since` that moment (Unix seconds). What is open is used inside
+    `with`, and stays open until it was dropped and nobody uses it any more. Who still has a dropped one may use it: it
+    is open for as long.
 
     `later` runs what closes it.
     """
@@ -37,11 +38,13 @@ class Access:
         standing: Standing,
         *,
         own: bool = False,
+        since: float = 0.0,
         later: Callable[[Coroutine[Any, Any, None]], object] = asyncio.ensure_future,
     ) -> None:
         self.provider = settings.name
         self.standing = standing
         self.own = own
+        self.since = since
         self._settings = settings
         self._later = later
         self._users = 0

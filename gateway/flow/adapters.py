@@ -110,7 +110,7 @@ class Adapters:
         kept: Mapping[str, Access] = before.own if before is not None else {}
         usable = {name: key for name, key in keys.items() if key.text is not None and self._takes_keys(name)}
         own = {
-            name: kept[name] if name in kept and had[name] == key else self._open(name, key.text)
+            name: kept[name] if name in kept and had[name] == key else self._open(name, key)
             for name, key in usable.items()
         }
         closed = {name: SEALED for name, key in keys.items() if key.text is None}
@@ -131,14 +131,14 @@ class Adapters:
     def _takes_keys(self, provider: str) -> bool:
         return provider in self._providers and takes_keys(self._providers[provider])
 
-    def _open(self, provider: str, key: str | None) -> Access:
-        settings, routing = replace(self._providers[provider], api_key=key), self._routing
+    def _open(self, provider: str, key: OwnKey) -> Access:
+        settings, routing = replace(self._providers[provider], api_key=key.text), self._routing
         standing = Standing(
             Health(routing.now, whose="the team's own"),
             RetryBudget(routing.now),
             Places(places_of({provider: settings})),
         )
-        return Access(settings, standing, own=True, later=self._close_later)
+        return Access(settings, standing, own=True, since=key.given, later=self._close_later)
 
     def _close_later(self, closing: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(closing)

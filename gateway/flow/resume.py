@@ -28,6 +28,7 @@ from providers.errors import Kind, ProviderError
 
 LOST = "the gateway stopped while the call was on its way; it may have been paid, and is not sent again"
 GONE = "the team's own key, under which it was sent, was deleted; it may have been paid, and is not sent again"
+ANOTHER_KEY = "the team has brought another key since it was sent, which does not lead to it; it may have been paid"
 NOT_CONFIGURED = "its provider is no longer configured; it may have been paid, and is not sent again"
 
 
@@ -103,7 +104,7 @@ async def go_on(opened: OpenCall, plan: Plan | None, order: Order, drawn: Drawn,
         lose(sent, "the gateway no longer offers what it was drawing; it may have been paid", order, drawn)
         return
     order = replace(order, reach=order.reach.through(access))
-    if opened.ticket is None and not may_repeat(access, order):
+    if opened.ticket is None and not may_repeat(access, sent, order):
         found = await order.record.found(sent, order.deadline - time.monotonic())
         if found is None:
             lose(sent, LOST, order, drawn)
@@ -114,6 +115,8 @@ async def go_on(opened: OpenCall, plan: Plan | None, order: Order, drawn: Drawn,
         with access:
             answer = await answer_of(opened, plan, order, at)
     except ProviderError as error:
+        if of_another_account(error, access, sent):
+            error = ProviderError(Kind.LOST, f"{ANOTHER_KEY} ({error.message})", provider=sent.provider)
         order.record.ended(sent, end_of(error), reason=reason_of(error))
         drawn.errors.append(error)
         note(drawn, plan, outcome_of(error), 0, at.routing.now() - started)
@@ -121,9 +124,16 @@ async def go_on(opened: OpenCall, plan: Plan | None, order: Order, drawn: Drawn,
     await bring_in(answer, sent, order, drawn, at, plan=plan, started=started)
 
 
-def may_repeat(access: Access, order: Order) -> bool:
-    """Sent again, it is the same call. Of a request that was cancelled it might be the first."""
-    return isinstance(access.adapter, Repeats) and not order.record.stop.given
+def of_another_account(error: ProviderError, access: Access, sent: SentCall) -> bool:
+    """Whether it says nothing of the call, because the team has brought another account's key since it was sent."""
+    return access.since > sent.started and not error.paid and error.kind is not Kind.FAILED
+
+
+def may_repeat(access: Access, sent: SentCall, order: Order) -> bool:
+    """Sent again, it is the same call. Of a request that was cancelled it might be the first, as it would be at an
+    account of which the team has brought the key since then.
+    """
+    return isinstance(access.adapter, Repeats) and access.since <= sent.started and not order.record.stop.given
 
 
 def lose(sent: SentCall, why: str, order: Order, drawn: Drawn) -> None:

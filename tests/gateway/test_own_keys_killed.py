@@ -100,6 +100,33 @@ def test_no_other_provider_draws_what_may_be_paid_under_it(team: Team, home: Hou
     assert set(accounts(simulators, "fal")) == {team.id}
 
 
+def test_another_account_is_not_sent_what_the_first_may_have_drawn(
+    team: Team, home: Household, simulators: Simulators
+) -> None:
+    team.brings("runware")
+    job = dies_over(team, home, "ticket lost", MODELS["runware"])
+    team.brings("runware")
+    told = over(team, home, job)
+    assert [attempt["outcome"] for attempt in told["attempts"]] == ["unknown"]
+    assert (len(simulators.calls("runware", "submit")), simulators.paid("runware")) == (1, 1)
+
+
+def test_what_another_account_says_of_a_ticket_is_not_believed(
+    team: Team, home: Household, simulators: Simulators
+) -> None:
+    """It may not see it: that is no reason to draw it again."""
+    team.brings("fal")
+    job = dies_over(team, home, "ticket stored", "qwen-image")
+    team.brings("fal")
+    refused = {"provider": "fal", "on": "result", "effect": "status", "status": 422, "body": {"detail": "not yours"}}
+    simulators.set_faults([{**refused, "times": -1}])
+    told = over(team, home, job)
+    assert [attempt["outcome"] for attempt in told["attempts"]] == ["unknown"]
+    assert "another key since it was sent" in told["error"]["message"]
+    assert {call["provider"] for call in simulators.calls(step="submit")} == {"fal"}
+    assert (len(simulators.calls("fal", "submit")), simulators.calls("lumenfall")) == (1, [])
+
+
 def test_what_began_under_ours_goes_on_under_ours(team: Team, home: Household, simulators: Simulators) -> None:
     job = dies_over(team, home, "ticket stored", MODELS["fal"])
     team.brings("fal")
