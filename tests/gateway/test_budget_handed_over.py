@@ -105,9 +105,9 @@ def test_a_budget_that_changes_meanwhile_holds_for_what_is_still_to_be_sent(
     key = made_key(first, make_team(first)["id"], budget_usd=0.5, budget_period="total")
     id = begun(first, key, n=2, seed=1)
     until(lambda: len({call["path"] for call in simulators.calls("fal", "status")}) == 2)
+    change(first, key)
     first.stop()
     second = next_one()
-    change(second, key)
     refuses = {"provider": "fal", "on": "submit", "effect": "status", "status": 422, "times": -1}
     simulators.set_faults([{"provider": "fal", "on": "result", "effect": "failed", "times": 1}, refuses])
     go_on()
