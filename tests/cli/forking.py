@@ -1,7 +1,7 @@
 """`easel …` in processes forked from one that has imported everything: a fresh Python takes a second for that.
 
 As a program it runs a command for each line of JSON on its standard input, and answers with its process id, then with
-its exit status. It ends with its standard input.
+its exit status unless it is one that goes on. It ends with its standard input.
 """
 
 import atexit
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.cli import COMMANDS, main
+from tests.cli.running_command import RunningCommand
 from tests.tables_read import read_all_tables
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,6 +44,17 @@ class Forker:
     def close(self) -> None:
         self._process.communicate()
 
+    def start(
+        self, arguments: Sequence[str], environment: Mapping[str, str], cwd: Path, folder: Path
+    ) -> RunningCommand:
+        """One that goes on; `folder` is for its pipes."""
+        for pipe in ("err", "status"):
+            os.mkfifo(folder / pipe)
+        pipes = {"out": os.devnull, "err": folder / "err", "status": folder / "status"}
+        return RunningCommand(
+            folder, self._ask({"arguments": arguments, "environment": environment, "cwd": cwd, **pipes})
+        )
+
     def run(
         self, arguments: Sequence[str], environment: Mapping[str, str], cwd: Path
     ) -> subprocess.CompletedProcess[str]:
@@ -50,15 +62,20 @@ class Forker:
         with tempfile.TemporaryDirectory() as folder:
             out, err = Path(folder) / "out", Path(folder) / "err"
             wanted = {"arguments": arguments, "environment": environment, "cwd": cwd, "out": out, "err": err}
-            assert self._process.stdin is not None and self._process.stdout is not None
-            self._process.stdin.write(json.dumps(wanted, default=str) + "\n")
-            self._process.stdin.flush()
-            pid = int(self._process.stdout.readline())
+            pid = self._ask(wanted)
+            assert self._process.stdout is not None
             if not select.select([self._process.stdout], [], [], LONGEST_SECONDS)[0]:
                 os.kill(pid, signal.SIGKILL)
             status = int(self._process.stdout.readline())
             told, complained = out.read_text("utf-8"), err.read_text("utf-8")
         return subprocess.CompletedProcess(["easel", *arguments], status, told, complained)
+
+    def _ask(self, wanted: Mapping[str, Any]) -> int:
+        """Its process id."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps(wanted, default=str) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
 
 
 @cache
@@ -76,12 +93,34 @@ def serve_commands() -> None:
     gc.collect()
     gc.freeze()
     for line in sys.stdin:
+        wanted = json.loads(line)
+        if "status" in wanted:
+            start(wanted)
+            continue
         pid = os.fork()
         if not pid:
-            run(json.loads(line))
+            run(wanted)
         say(pid)
         _pid, status = os.waitpid(pid, 0)
         say(os.waitstatus_to_exitcode(status))
+
+
+def start(wanted: Mapping[str, Any]) -> None:
+    """Under a parent that waits for it and tells its status; that one is nobody's child, so nobody waits for it."""
+    between = os.fork()
+    if between:
+        os.waitpid(between, 0)
+        return
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    pid = os.fork()
+    if not pid:
+        run(wanted)
+    say(pid)
+    _pid, status = os.waitpid(pid, 0)
+    Path(wanted["status"]).write_text(str(os.waitstatus_to_exitcode(status)))
+    os._exit(0)
 
 
 def say(number: int) -> None:
@@ -94,8 +133,11 @@ def run(wanted: Mapping[str, Any]) -> None:
     os.chdir(wanted["cwd"])
     os.environ.clear()  # noqa: TID251 - a child's environment
     os.environ.update(wanted["environment"])  # noqa: TID251 - as above
-    for number, path in ((0, os.devnull), (1, wanted["out"]), (2, wanted["err"])):
-        os.dup2(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), number)
+    writing = os.O_WRONLY | os.O_CREAT
+    for number, path, way in ((0, os.devnull, os.O_RDONLY), (1, wanted["out"], writing), (2, wanted["err"], writing)):
+        file = os.open(path, way, 0o600)
+        os.dup2(file, number)
+        os.close(file)
     sys.argv = ["easel", *wanted["arguments"]]
     status = 1
     try:

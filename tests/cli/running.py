@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.cli.forking import ROOT, forker
+from tests.cli.running_command import RunningCommand
 
 ADMIN_KEY = "ek_test_admin"
 EASEL = [sys.executable, "-c", "from gateway.cli import main; main()"]
@@ -98,13 +100,12 @@ class FakeGateway:
 class Served:
     """A running `easel serve`; `said` is what it wrote on stderr up to its address, and later the rest."""
 
-    process: subprocess.Popen[str]
+    process: RunningCommand
     url: str
     said: list[str]
 
     def rest(self) -> list[str]:
         """What it says until its end."""
-        assert self.process.stderr is not None
         return self.process.stderr.read().splitlines()
 
 
@@ -118,16 +119,13 @@ def served(
         **({"EASEL_AUTH__ADMIN_KEY": key} if key else {}),
         **(env or {}),
     }
-    with subprocess.Popen(
-        [*EASEL, "serve", "--port", "0", *arguments],
-        env=environment(variables),
-        cwd=data_dir.parent,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    command = ["serve", "--port", "0", *arguments]
+    here = forker(tuple(environment().items()))
+    with (
+        tempfile.TemporaryDirectory() as pipes,
+        here.start(command, environment(variables), data_dir.parent, Path(pipes)) as process,
+    ):
         try:
-            assert process.stderr is not None
             said: list[str] = []
             for line in process.stderr:
                 said.append(line.rstrip())

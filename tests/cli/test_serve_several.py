@@ -58,7 +58,6 @@ def test_one_that_is_killed_comes_back_and_what_it_counted_stays(pair: Served) -
     assert metric(pair, *HEALTHY) == counted + 10
     for killed in before:
         os.kill(killed, signal.SIGKILL)
-        assert pair.process.stderr is not None
         line = pair.process.stderr.readline().rstrip()
         assert line == f"easel: process {killed} was ended by signal 9; the next one starts in 0.1 s"
     visit(pair, 10)
@@ -86,7 +85,6 @@ def test_they_outlive_their_fork_server_and_another_one_forks_the_next(pair: Ser
     visit(pair, 4)
     assert all(map(lives, before))
     os.kill(before[0], signal.SIGKILL)
-    assert pair.process.stderr is not None
     assert f"process {before[0]} ended with status 255" in pair.process.stderr.readline()
     until(lambda: len(servers(pair)) == 1)
     assert lives(before[1])
@@ -122,7 +120,7 @@ def test_a_second_interrupt_ends_them_now(tmp_path: Path) -> None:
         until(lambda: refused(running))
         assert ends == [], "the first one lets it finish"
         running.process.send_signal(signal.SIGINT)
-        assert running.process.wait(10) == 0
+        assert running.process.wait(30) == 0
         asking.join()
     assert ends in ([0], [500])
 
