@@ -3,7 +3,6 @@
 import json
 import socket
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -40,9 +39,8 @@ class Stack:
             self.nginx = opened.enter_context(Nginx(self._folder / "nginx", list(GATEWAYS), self.port))
             self._valkey = opened.enter_context(Valkey(self._folder))
             self._environment = self._as_composed()
-            with ThreadPoolExecutor() as at_once:
-                for started in [at_once.submit(self.start, address) for address in GATEWAYS]:
-                    started.result()
+            for address in GATEWAYS:
+                self.start(address)
             self.http = opened.enter_context(
                 httpx.Client(base_url=self.nginx.url, headers=self.authorization, timeout=60)
             )
