@@ -40,7 +40,7 @@ class Admission:
         if wrong is not None:
             raise wrong
         left_alone_for = order.deadline - time.monotonic() if waits else None
-        names = members(order, range(plan.n))
+        names = members(order.id, range(plan.n))
         answer = await self._limiter.take(asked(owned, use), names, left_alone_for=left_alone_for)
         if isinstance(answer, NoRoom):
             raise answer.error()
@@ -55,9 +55,13 @@ class Admission:
         """It came to nothing, or was another's job."""
         await self._limiter.take_back(admitted)
 
-    def take_up(self, order: Order, plan: Plan) -> Admitted:
+    def take_up(self, order: Order, images: int) -> Admitted:
         """The places of a job that another process has begun, or that has waited: they are its own already."""
-        return self._held(self._owned(order), members(order, range(plan.n)))
+        return self._held(self._owned(order), members(order.id, range(images)))
+
+    def give_up(self, job: str, images: int, *, team: str, key: str, model: str) -> None:
+        """A job that nobody can go on with has no places, whatever limits there are by now."""
+        self._limiter.free([Owner("key", key), Owner("team", team), Owner("model", model)], members(job, range(images)))
 
     def end(self, admitted: Admitted, *, lost: bool = False) -> None:
         """Its places are free, unless it is `lost`: another process goes on with the job."""
@@ -77,7 +81,7 @@ class Admission:
         wrong = never_fits(owned, use)
         if wrong is not None:
             raise wrong
-        answer = await self._limiter.take(asked(owned, use), members(order, wanted))
+        answer = await self._limiter.take(asked(owned, use), members(order.id, wanted))
         if isinstance(answer, NoRoom):
             raise answer.error(told=False)
         return answer
@@ -92,7 +96,7 @@ class Admission:
 
     def take_up_at_provider(self, order: Order, plan: Plan, wanted: Iterable[int]) -> Admitted:
         """Of a call that an earlier process has sent."""
-        return self._held(self._owned_by_provider(order, plan.offer), members(order, wanted))
+        return self._held(self._owned_by_provider(order, plan.offer), members(order.id, wanted))
 
     def gateways_alive(self, count: int) -> None:
         """Among so many the limits are shared out while there is no Redis."""
@@ -119,9 +123,9 @@ class Admission:
         return Admitted(places, lease)
 
 
-def members(order: Order, wanted: Iterable[int]) -> list[str]:
+def members(job: str, wanted: Iterable[int]) -> list[str]:
     """Who has the places: each of these pictures."""
-    return [f"{order.id}/{index}" for index in wanted]
+    return [f"{job}/{index}" for index in wanted]
 
 
 def configured(kind: Literal["model", "provider"], tables: Mapping[str, Limited]) -> dict[str, Owned]:

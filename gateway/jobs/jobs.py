@@ -8,7 +8,7 @@ from functools import partial
 
 import structlog
 
-from gateway.errors import GatewayError, Overloaded
+from gateway.errors import Overloaded
 from gateway.flow.candidates import candidates
 from gateway.flow.deps import Deps
 from gateway.flow.order import Order
@@ -189,24 +189,18 @@ class Jobs:
     async def resume(self, row: JobRow) -> None:
         """Goes on with a job that is this process's from now on. Raises DatabaseError."""
         found = await resumed(row, self.owner, self.links, self.database)
-        if found is not None:
+        if found is None:
+            self.at.limits.give_up(row.id, row.images, team=row.team, key=row.caller, model=row.model)
+        else:
             order, record = found
-            plans, resources = self._plans_again(order), ExitStack()
-            if plans:
-                resources.callback(self._leave, self.at.limits.take_up(order, plans[0]), record)
+            resources = ExitStack()
+            resources.callback(self._leave, self.at.limits.take_up(order, row.images), record)
             self.at.telemetry.job_resumed()
             tracing = self.at.telemetry.tracing
             before = traceparent_of(row) if tracing.on else None
             with tracing.resumed(row.id, row.attempt, before) as step:
-                running = self._run(order, record, resources, plans=plans)
+                running = self._run(order, record, resources)
             running.task.add_done_callback(step.end)
-
-    def _plans_again(self, order: Order) -> Sequence[Plan] | None:
-        """None where nobody may serve it any more, which is told as the job's end."""
-        try:
-            return candidates(order, self.at)
-        except GatewayError:
-            return None
 
     async def close(self) -> None:
         """Jobs whose calls can be found again are handed over; a call that could not is waited for: it may be paid."""

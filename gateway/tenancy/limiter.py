@@ -10,7 +10,7 @@ from gateway.errors import RateLimited
 from gateway.store.limits import LEASE, SECOND, Lease, SharedLimits, Taken
 from gateway.telemetry import Telemetry
 from gateway.tenancy.leases import Leases
-from gateway.tenancy.limits import Asked, given_back, headers_of, only_looked_at, refusal
+from gateway.tenancy.limits import Asked, Owner, given_back, headers_of, only_looked_at, places_name, refusal
 from gateway.tenancy.local_limits import LocalLimits
 
 log = structlog.stdlib.get_logger()
@@ -76,6 +76,10 @@ class Limiter:
         lease = lease_of(asked, members)
         self.leases.hold(lease)
         return lease
+
+    def free(self, owners: Sequence[Owner], members: Sequence[str]) -> None:
+        """Places that nobody holds."""
+        self.leases.give_back(Lease(tuple(map(places_name, owners)), tuple(members)))
 
     async def look(self, asked: Asked) -> dict[str, str]:
         """How the limits stand, as headers."""

@@ -84,10 +84,13 @@ def asked(owned: Sequence[Owned], use: Use, *, counts: Sequence[Counted] = COUNT
                 taken.whose.append((owner, what))
     for owner, limits in owned if places else ():
         if limits.max_concurrent_images is not None:
-            name = name_of(CONCURRENT, f"{owner.kind}:{owner.id}")
-            taken.places.append(Places(name, limits.max_concurrent_images))
+            taken.places.append(Places(places_name(owner), limits.max_concurrent_images))
             taken.whose.append((owner, CONCURRENT))
     return taken
+
+
+def places_name(owner: Owner) -> str:
+    return name_of(CONCURRENT, f"{owner.kind}:{owner.id}")
 
 
 def only_looked_at(taken: Asked) -> Asked:
@@ -124,8 +127,8 @@ def never_fits(owned: Sequence[Owned], use: Use) -> InvalidValue | None:
         if megapixels is not None and use.each > megapixels:
             return too_large(owner, megapixels, use)
         if megapixels is not None and use.of("megapixels") > megapixels:
-            fitting, each = math.floor(megapixels / use.each), number(use.each)
-            return too_many(owner, fitting, f"{quantity(megapixels, 'megapixels')} a minute, and one picture has {each}")
+            told = f"{quantity(megapixels, 'megapixels')} a minute, and one picture has {number(use.each)}"
+            return too_many(owner, math.floor(megapixels / use.each), told)
     return None
 
 

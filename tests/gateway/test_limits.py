@@ -7,7 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import Connection, update
 
+from gateway.store.tables import jobs
 from simulators.running import Simulators
 from tests.gateway.conftest import GoOn, Start, simulated_settings
 from tests.gateway.drawn import asked, failed, served
@@ -270,3 +272,21 @@ def test_a_job_that_waits_for_room_keeps_its_place(start: Start, simulators: Sim
     for answer in (first, second):
         assert over(gateway, answer, key) == "succeeded"
     assert draw(gateway, key, asked(n=2)).status_code == 200
+
+
+def test_a_job_that_nobody_can_go_on_with_keeps_no_place(start: Start, simulators: Simulators, go_on: GoOn) -> None:
+    gateway = start(jobs={"max_running": 1, "lease": 1})
+    assert gateway.app.jobs is not None
+    key = make_key(gateway, max_concurrent_images=2)
+    first = draw(gateway, key, prefer="respond-async")
+    until(lambda: simulators.paid("fal") == 1)
+    second = draw(gateway, key, prefer="respond-async")
+    gateway.run(gateway.app.jobs.database.write(forget_request, second.headers["x-request-id"]))
+    refused(draw(gateway, key))
+    go_on()
+    assert [over(gateway, answer, key) for answer in (first, second)] == ["succeeded", "failed"]
+    until(lambda: draw(gateway, key, asked(n=2)).status_code == 200)
+
+
+def forget_request(connection: Connection, job: str) -> None:
+    connection.execute(update(jobs).where(jobs.c.id == job).values(request=None))
