@@ -15,11 +15,11 @@ from tests.gateway.running import RunningGateway
 
 
 @contextmanager
-def database_away(gateway: RunningGateway) -> Generator[None]:
+def database_away(gateway: RunningGateway, table: str = "jobs") -> Generator[None]:
     """Its tables are not there."""
-    rename(gateway, "jobs", "away")
+    rename(gateway, table, "away")
     yield
-    rename(gateway, "away", "jobs")
+    rename(gateway, "away", table)
 
 
 def rename(gateway: RunningGateway, old: str, new: str) -> None:

@@ -21,6 +21,7 @@ from tests.gateway.tenants import (
     make_team,
     revoke,
 )
+from tests.gateway.test_jobs_store_away import database_away
 from tests.gateway.until import until
 
 KEYS = "/v1/admin/keys"
@@ -221,3 +222,19 @@ def test_its_use_is_written_down_at_the_end_at_the_latest(start: Start, tmp_path
     assert again.http.get(f"{KEYS}/{used.id}").json()["last_used"] >= before
     assert again.http.get(f"{KEYS}/{unused.id}").json()["last_used"] is None
     assert works(again, used.text)
+
+
+def test_without_the_database_a_key_cannot_be_checked_and_the_configured_one_draws(start: Start) -> None:
+    gateway = start()
+    key = made_key(gateway)
+    with database_away(gateway, "key_hashes"):
+        answer = gateway.http.get("/v1/models", headers=key.headers)
+        failed(answer, 503, "overloaded")
+        assert int(answer.headers["retry-after"]) >= 1
+        failed(gateway.http.get("/v1/models", headers=bearing("ek_wrong")), 401, "invalid_api_key")
+        assert gateway.generate().status_code == 200
+        failed(gateway.http.post(KEYS, json={"team": "default", "name": "n"}), 503, "overloaded")
+    assert works(gateway, key.text)
+    with database_away(gateway, "teams"):
+        assert gateway.http.get("/v1/models").status_code == 200
+        failed(gateway.http.get("/v1/admin/teams"), 503, "overloaded")
