@@ -15,8 +15,8 @@ from gateway.api.health import Health, Metrics, Ready
 from gateway.api.hooks import ProviderHook
 from gateway.api.images import Draw, PlanRoute
 from gateway.api.jobs import job_routes
-from gateway.api.ledger import spending_routes
 from gateway.api.keys import KeyList, OneKey, RotateKey
+from gateway.api.ledger import spending_routes
 from gateway.api.models import Model, Models
 from gateway.api.orders import Orders
 from gateway.api.provider_keys import OneProviderKey, ProviderKeys

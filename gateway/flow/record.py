@@ -85,9 +85,7 @@ class Record(Protocol):
         """Calls for so many pictures come next: what they may cost is held with the first of them, or none is sent."""
         ...
 
-    async def sending(
-        self, call: str, plan: Plan, indexes: tuple[int, ...], *, own_key: bool = False
-    ) -> SentCall:
+    async def sending(self, call: str, plan: Plan, indexes: tuple[int, ...], *, own_key: bool = False) -> SentCall:
         """Returns when it is safely written. Raises ProviderError where it cannot be: nothing may be sent then."""
         ...
 
@@ -128,9 +126,7 @@ class Unrecorded:
     def expects(self, plan: Plan, pictures: int) -> None:
         """Nobody pays."""
 
-    async def sending(
-        self, call: str, plan: Plan, indexes: tuple[int, ...], *, own_key: bool = False
-    ) -> SentCall:
+    async def sending(self, call: str, plan: Plan, indexes: tuple[int, ...], *, own_key: bool = False) -> SentCall:
         self._count += 1
         return SentCall(self._count, call, plan.offer.provider, plan.offer.id, indexes, 0.0, own_key=own_key)
 
