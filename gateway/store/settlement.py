@@ -18,6 +18,7 @@ from gateway.store.spending import Place, Purses
 from gateway.store.tables import calls, jobs
 from gateway.store.tenant_tables import ledger
 
+LONGEST_ID = 200
 CACHED = -1  # the number of a line that is about no call
 OTHERS = {"id", "adjusts", "adjuster", "adjusted", "note"}
 LEDGER_COLUMNS = [column.name for column in ledger.columns if column.name not in OTHERS]
@@ -172,7 +173,9 @@ def upstream_id(ticket: str | None) -> str | None:
     except orjson.JSONDecodeError:
         return None
     first: Any = cast("list[Any]", parts)[0] if isinstance(parts, list) and parts else None
-    return first if isinstance(first, str) else None
+    if not isinstance(first, str):
+        return None
+    return "".join(character for character in first[:LONGEST_ID] if character.isprintable())  # Postgres takes no NUL
 
 
 def cached_line(job: str, team: str, row: CachedRow) -> dict[str, Any]:

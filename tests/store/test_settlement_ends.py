@@ -29,8 +29,15 @@ def held_in_both(micros: int, *, spent: int = 0) -> dict[tuple[str, str], tuple[
     return {(KEY, "total"): (spent, micros), (TEAM, "2026-11"): (spent, micros)}
 
 
-@pytest.mark.parametrize("state", ["sending", "accepted", "done", "failed"])
-@pytest.mark.parametrize("whose", ["nobody's", "a dead process'"])
+@pytest.mark.parametrize(
+    ("state", "whose"),
+    [
+        ("sending", "nobody's"),
+        ("accepted", "a dead process'"),
+        ("done", "nobody's"),
+        ("failed", "a dead process'"),
+    ],
+)
 async def test_a_job_that_is_deleted_while_nobody_has_it_is_settled(
     database: Database, state: CallState, whose: str
 ) -> None:
@@ -161,6 +168,32 @@ async def test_a_price_beyond_all_bounds_ends_its_job_all_the_same(database: Dat
     with pytest.raises(DatabaseError):
         await written(database, replace(end, calls=(replace(end.calls[0], cost_micros=10**40),)))
     await written(database, end)
+    assert await spent(database) == held_in_both(0, spent=PRICE)
+
+
+@pytest.mark.parametrize(
+    ("ticket", "upstream"),
+    [
+        ('["019-abc","","",""]', "019-abc"),
+        ('["a\\u0000b\\n"]', "ab"),
+        (f'["{"x" * 100_000}"]', "x" * 200),
+        ('["\\ud800"]', None),
+        ("[7]", None),
+        ('{"id":"1"}', None),
+        ("[]", None),
+        ("no JSON", None),
+    ],
+)
+async def test_whatever_a_provider_calls_a_call_its_job_ends(
+    database: Database, ticket: str, upstream: str | None
+) -> None:
+    """Postgres takes no NUL in a text."""
+    id = new_id()
+    await written(database, replace(opening(id), hold=BOTH))
+    end = ending(id)
+    await written(database, replace(end, calls=(replace(end.calls[0], ticket=ticket),)))
+    [line] = await all_lines(database)
+    assert line.upstream == upstream
     assert await spent(database) == held_in_both(0, spent=PRICE)
 
 
