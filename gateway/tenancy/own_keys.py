@@ -78,6 +78,7 @@ class OwnKeys:
         try:
             rows = await self._database.read(keys_of_team, team)
             keys = {row.provider: self._opened(row) for row in rows}
+            self._complain(team, keys)
         except DatabaseError:
             last = self._known.get(team)
             if last is None:
@@ -97,9 +98,16 @@ class OwnKeys:
     def _opened(self, row: ProviderKey) -> OwnKey:
         try:
             return OwnKey(row.provider, row.created, self._seal.open(row.sealed, owner_of(row.team, row.provider)))
-        except SealingError as wrong:
-            log.error("provider_key_not_opened", team=row.team, provider=row.provider, error=str(wrong))
+        except SealingError:
             return OwnKey(row.provider, row.created, None)
+
+    def _complain(self, team: str, keys: Mapping[str, OwnKey]) -> None:
+        """Once about each key that cannot be opened."""
+        known = self._known.get(team)
+        told: Mapping[str, OwnKey] = known.keys if known is not None else {}
+        for key in keys.values():
+            if key.text is None and told.get(key.provider) != key:
+                log.error("provider_key_not_opened", team=team, provider=key.provider, why="was secrets.key changed?")
 
 
 def noticed(reading: asyncio.Task[Mapping[str, OwnKey]]) -> None:

@@ -5,11 +5,22 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.expression import ClauseElement
 
-from gateway.store import idempotency, jobs, journal_transaction, keys, leftovers, processes, retention, withdrawal
+from gateway.store import (
+    idempotency,
+    jobs,
+    journal_transaction,
+    keys,
+    leftovers,
+    processes,
+    provider_keys,
+    retention,
+    withdrawal,
+)
 from gateway.store.prepared import Prepared
 from gateway.store.tables import metadata
 
 FOUND_BY: dict[str, tuple[ClauseElement | Prepared, str]] = {
+    "a team's own keys": (provider_keys.OF_TEAM, "sqlite_autoindex_provider_keys_1 (team=?)"),
     "the jobs of a batch": (journal_transaction.STANDING, "sqlite_autoindex_jobs_1 (id=?)"),
     "what failures left": (leftovers.FAILED, "jobs_leftover (body=?)"),
     "what is left again": (withdrawal.RESTORE_LEFTOVER, "jobs_by_body (team=? AND body=?)"),

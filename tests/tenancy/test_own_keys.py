@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.store.database import Database
 from gateway.store.database_errors import DatabaseError
@@ -106,8 +107,15 @@ async def test_without_the_database_the_last_ones_hold(watched: Watched, clock: 
 
 
 async def test_one_that_cannot_be_opened_is_still_one(watched: Watched, clock: Clock) -> None:
-    """So that nobody takes ours for it."""
-    assert texts(await own_keys(watched, clock, Seal(b"another")).of("a")) == {"fal": None}
+    """So that nobody takes ours for it. The log says so once."""
+    keys = own_keys(watched, clock, Seal(b"another"))
+    with capture_logs() as logged:
+        for _second in range(5):
+            assert texts(await keys.of("a")) == {"fal": None}
+            clock.passes(1)
+    assert [(entry["event"], entry["team"], entry["provider"]) for entry in logged] == [
+        ("provider_key_not_opened", "a", "fal")
+    ]
 
 
 async def test_it_is_shown_nowhere(watched: Watched, clock: Clock) -> None:
