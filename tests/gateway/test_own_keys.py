@@ -147,7 +147,7 @@ def test_a_key_that_is_taken_back_is_not_used_again_nor_ours_in_its_place(team: 
     team.brings("fal")
     simulators.set_faults(
         [
-            {"provider": "fal", "on": "submit", "effect": "delay", "seconds": 0.3},
+            {"provider": "fal", "on": "submit", "effect": "delay", "seconds": 1.0},
             {"provider": "fal", "on": "submit", "effect": "status", "status": 503},
         ]
     )

@@ -108,7 +108,7 @@ def test_what_an_sdk_sends_again_is_its_own_keys(team: Team, stranger: Team) -> 
 
 def test_what_a_failed_request_left_is_for_its_own_key(team: Team, stranger: Team, simulators: Simulators) -> None:
     body: dict[str, Any] = {"n": 2, "seed": 41, "cache": "off"}
-    late = {"provider": "fal", "on": "submit", "effect": "delay", "seconds": 0.1, "times": 2}
+    late = {"provider": "fal", "on": "submit", "effect": "delay", "seconds": 0.4, "times": 2}
     simulators.set_faults([late, {"provider": "fal", "on": "submit", "effect": "drop_after"}])
     assert team.draws("fal/qwen-image", **body).status_code == 502
     simulators.set_faults([])
