@@ -56,6 +56,11 @@ class Access:
         return f"<Access {self.provider} {'own' if self.own else 'ours'}>"
 
     @property
+    def account(self) -> str:
+        """Other than that of every other one of the same team: what is uploaded to one is not there for the next."""
+        return f"{self.provider} {self.since}" if self.own else self.provider
+
+    @property
     def is_open(self) -> bool:
         return self._adapter is not None or self._downloads is not None
 

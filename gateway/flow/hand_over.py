@@ -49,13 +49,14 @@ async def wire_form(source: Source, plan: Plan, order: Order, at: Deps) -> str |
     content = await prepared(source, order, at)
     format = "png" if source.prepare else source.format
     provider = plan.offer.provider
-    adapter = order.reach[provider].adapter
+    access = order.reach[provider]
+    adapter = access.adapter
     public = is_reachable(at.settings.server.public_url)
     way = choose_way(plan.offer.sources, len(content), uploads=isinstance(adapter, Uploads), public=public)
     content_type = f"image/{format}"
     match way:
         case "upload" if isinstance(adapter, Uploads):
-            return await order.sent.once(provider, source, lambda: adapter.upload(content, content_type))
+            return await order.sent.once(access.account, source, lambda: adapter.upload(content, content_type))
         case "url":
             return await order.sent.once("url", source, lambda: our_url(content, format, order, at))
         case "part":
