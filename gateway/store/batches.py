@@ -11,7 +11,7 @@ from redis.exceptions import RedisError, ResponseError
 
 Word = str | bytes | int | float
 MOST = 100  # commands in one exchange, so that none waits for a very long one
-LAG = 0.02  # seconds: a timer that fires so much too late says that this process stood still, not Redis
+LAG = 0.005  # seconds: a timer that fires so late says that this process stood still, or the machine, not Redis
 MOST_STALLS = 3  # of this process in one exchange, that are made up for: a busy one has to notice a hung Redis too
 LAST_LOOKS = 3  # turns of a busy loop in which an answer that came in time is still read and handed on
 FURTHEST = 0.15  # seconds that an exchange with a server far away may take anyway, or the first with any

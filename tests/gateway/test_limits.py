@@ -16,6 +16,7 @@ from tests.gateway.drawn import asked, failed, served
 from tests.gateway.job_client import Json
 from tests.gateway.leaving_caller import LeavingCaller
 from tests.gateway.running import RunningGateway
+from tests.gateway.stream_client import events, streamed
 from tests.gateway.tenants import MadeKey, bearing, change_key, made_key, make_key, make_team
 from tests.gateway.until import until
 
@@ -95,6 +96,15 @@ def test_a_promise_counts_like_an_answer(easel: RunningGateway, prefer: dict[str
     assert limits_of(first) == {"limit-images": "3", "remaining-images": "1", "reset-images": "40s"}
     assert "images a minute, and 1 left; this request takes 2" in refused(draw(easel, key, asked(n=2), **prefer))
     assert draw(easel, key, asked(n=1)).status_code == 200
+
+
+def test_a_stream_begins_with_the_headers(easel: RunningGateway) -> None:
+    key = make_key(easel, images_per_minute=3)
+    with streamed(easel, asked(), headers=bearing(key)) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert limits_of(answer) == {"limit-images": "3", "remaining-images": "2", "reset-images": "20s"}
+        assert [event.name for event in events(answer)][-1] == "image_generation.completed"
+    refused(easel.generate(asked(n=3, stream=True), headers=bearing(key)))
 
 
 def test_all_limits_or_none(easel: RunningGateway) -> None:
