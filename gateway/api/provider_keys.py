@@ -62,7 +62,7 @@ class OneProviderKey(AdminRoute):
     async def put(self, team: str, provider: str, scope: Scope, receive: Receive, send: Send) -> None:
         refused = self.adapters.why_no_key(provider)
         if refused is not None:
-            raise InvalidValue(refused, param="provider")
+            raise InvalidValue(f"{provider}: {refused}", param="provider")
         text = key_in(await read_json(scope["headers"], receive, MOST_BYTES))
         key = sealed_key(team, provider, text, self.seal, time.time())
         added = await self.database.write(keep_key, key)

@@ -88,11 +88,11 @@ class Adapters:
         """Why a team cannot bring a key to this provider, of those that are known; None where it can."""
         settings = self._providers[provider]
         if not takes_keys(settings):
-            return f"{settings.name}: takes no keys"
+            return "takes no keys"
         try:
             build_adapter(replace(settings, api_key="key"))
         except ValueError as wrong:
-            return f"{settings.name}: cannot be asked: {wrong}"
+            return f"cannot be asked: {wrong}"
         return None
 
     async def close(self) -> None:
@@ -108,12 +108,15 @@ class Adapters:
         """With what there is of it; what the team has no key for any more is closed when its last call is over."""
         had: Mapping[str, OwnKey] = before.keys if before is not None else {}
         kept: Mapping[str, Access] = before.own if before is not None else {}
-        usable = {name: key for name, key in keys.items() if key.text is not None and self._takes_keys(name)}
-        own = {
-            name: kept[name] if name in kept and had[name] == key else self._open(name, key)
-            for name, key in usable.items()
-        }
-        closed = {name: SEALED for name, key in keys.items() if key.text is None}
+        own: dict[str, Access] = {}
+        closed: dict[str, str] = {}
+        for name, key in keys.items():
+            if name in kept and had[name] == key:
+                own[name] = kept[name]
+            elif why := self._why_not(key):
+                closed[name] = why
+            else:
+                own[name] = self._open(name, key)
         for name, access in kept.items():
             if own.get(name) is not access:
                 access.drop()
@@ -128,8 +131,12 @@ class Adapters:
                 access.drop()
         return reach
 
-    def _takes_keys(self, provider: str) -> bool:
-        return provider in self._providers and takes_keys(self._providers[provider])
+    def _why_not(self, key: OwnKey) -> str | None:
+        """Why this key is of no use: since it was brought, the configuration may have changed."""
+        if key.text is None:
+            return SEALED
+        why = self.why_no_key(key.provider) if self.knows(key.provider) else "is not known any more"
+        return why and f"{why}; the team's own key there is of no use"
 
     def _open(self, provider: str, key: OwnKey) -> Access:
         settings, routing = replace(self._providers[provider], api_key=key.text), self._routing

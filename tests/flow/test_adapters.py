@@ -127,6 +127,16 @@ async def test_a_key_that_cannot_be_opened_leaves_the_provider_out_of_reach(hous
     assert "cannot be opened" in reach.closed["fal"]
 
 
+async def test_a_key_for_who_takes_none_any_more_leaves_it_out_of_reach(house: House) -> None:
+    """Ours is not used for it, nor does anybody else lose anything."""
+    await house.brings("a", "keyless", "one")
+    await house.brings("a", "gone", "two")
+    reach = await house.adapters.of("a")
+    assert sorted(reach) == ["fal", "local"]
+    assert reach.closed["keyless"] == "takes no keys; the team's own key there is of no use"
+    assert "keyless" in await house.adapters.of("b")
+
+
 async def test_the_newest_key_for_the_next_call(house: House) -> None:
     await house.brings("a", "fal", "one")
     reach = await house.adapters.of("a")
