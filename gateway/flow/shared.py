@@ -31,7 +31,7 @@ class SharedRuns:
         nobody else waits for it.
         """
         running = self._running.get(key)
-        if running is None or running.stop.wanted:
+        if running is None or running.task.done() or running.stop.wanted:
             return await asyncio.shield(self._start(key, work, stop)), False
         with running.stop.held(), stop.interrupts("", LEFT):
             return await asyncio.shield(running.task), True
