@@ -4,6 +4,9 @@ BIN := .venv/bin
 # The machine's own certificate store is used, so that a company's proxy works.
 UV := UV_SYSTEM_CERTS=true $(BIN)/uv
 
+# What is imported is compiled once, also where the environment forbids it: tests start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test soak lint format serve docs bench image clean lock
 
