@@ -172,9 +172,10 @@ class SharedLimits:
         members = [member for each in leases for _name in each.names for member in each.members]
         return await self._redis.script(_RENEW, names, [moment, lease, *counts, *members]) is not None
 
-    async def release(self, leases: Sequence[Lease]) -> None:
-        """Their places are free; those that Redis cannot be told of run out."""
-        await self._redis.commands([("ZREM", name, *each.members) for each in leases for name in each.names])
+    async def release(self, leases: Sequence[Lease]) -> bool:
+        """Their places are free; False when Redis could not be told, so that they run out."""
+        batch = [("ZREM", name, *each.members) for each in leases for name in each.names]
+        return await self._redis.commands(batch) is not None
 
 
 def whole_share(cost: float, most: float) -> int:

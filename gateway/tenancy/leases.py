@@ -11,6 +11,7 @@ from gateway.store.limits import LEASE, SECOND, Lease, SharedLimits
 log = structlog.stdlib.get_logger()
 
 RENEW_SECONDS = LEASE / SECOND / 3
+TRY_AGAIN_SECONDS = 0.25  # while Redis cannot be told; it may be back within a moment
 MOST_IN_A_CALL = 200  # leases, so that a crowded process does not hold Redis up
 
 
@@ -21,7 +22,8 @@ class Leases:
         self._shared = shared
         self._held: set[Lease] = set()
         self._counts: Counter[str] = Counter()
-        self._over: list[Lease] = []
+        self._over: list[tuple[float, Lease]] = []  # with the moment from which it need not be told any more
+        self._closing = False
         self._giving: asyncio.Task[None] | None = None
         self._renewing: asyncio.Task[None] | None = None
         self._due = asyncio.Event()
@@ -41,7 +43,7 @@ class Leases:
     def give_back(self, lease: Lease) -> None:
         """Also one that nobody here holds."""
         self._drop(lease)
-        self._over.append(lease)
+        self._over.append((asyncio.get_running_loop().time() + LEASE / SECOND, lease))
         if self._giving is None:
             self._giving = asyncio.create_task(self._give(), name="places given back")
 
@@ -54,7 +56,8 @@ class Leases:
         self._due.set()
 
     async def close(self) -> None:
-        """What is still held runs out, or is taken over; what was given back is told."""
+        """What is still held runs out, or is taken over; what was given back is told once more."""
+        self._closing = True
         if self._renewing is not None:
             self._renewing.cancel()
             await asyncio.wait([self._renewing])
@@ -74,7 +77,11 @@ class Leases:
         try:
             while self._over:
                 over, self._over = self._over[:MOST_IN_A_CALL], self._over[MOST_IN_A_CALL:]
-                await self._shared.release(over)
+                if await self._shared.release([lease for _until, lease in over]) or self._closing:
+                    continue
+                await asyncio.sleep(TRY_AGAIN_SECONDS)
+                now = asyncio.get_running_loop().time()
+                self._over += [each for each in over if each[0] > now]
         finally:
             self._giving = None
 

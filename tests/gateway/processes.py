@@ -25,6 +25,7 @@ from gateway import logs
 from gateway.app import create_app
 from gateway.cli.server import serve
 from gateway.settings import read_settings
+from gateway.store import redis
 from tests.cli.running import environment
 from tests.gateway.kill_points import arrange
 from tests.gateway.running import ADMIN_KEY
@@ -105,6 +106,7 @@ class Processes:
 
 
 def main() -> None:
+    redis.LIMIT = 3.0  # as for the gateways beside a test
     read_all_tables()
     gc.collect()
     gc.freeze()

@@ -91,3 +91,24 @@ async def test_without_redis_nothing_is_lost_or_raised(redis: RedisConnection, l
     leases.give_back(lease)
     await leases.close()
     assert leases.held(POOL) == 0
+
+
+async def test_what_redis_could_not_be_told_is_told_when_it_is_back(tmp_path: Path) -> None:
+    with Valkey(tmp_path) as server:
+        redis = await connect(server.url, tmp_path, limit=0.2)
+        leases = Leases(SharedLimits(redis))
+        lease = Lease((POOL,), ("req_1/0",))
+        leases.hold(lease)
+        leases.renew_soon()
+        await happens(redis, [b"req_1/0"])
+        server.stop()
+        leases.give_back(lease)
+        async with asyncio.timeout(20):
+            while redis.up:  # noqa: ASYNC110 - it is noticed by the release alone
+                await asyncio.sleep(0.01)
+        server.go_on()
+        async with asyncio.timeout(20):
+            while not redis.up or await members(redis):  # noqa: ASYNC110 - Redis is asked
+                await asyncio.sleep(0.01)
+        await leases.close()
+        await redis.close()
