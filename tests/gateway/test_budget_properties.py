@@ -56,7 +56,7 @@ def check_books(world: World, team: str, keys: list[MadeKey], limits: dict[str, 
     return sum(line["cost_micros"] for line in told)
 
 
-@settings(max_examples=6)
+@settings(max_examples=5)
 @given(choices=st.data())
 @pytest.mark.parametrize("first", MONEY, ids=lambda fault: f"{fault['provider']}-{fault['on']}-{fault['effect']}")
 def test_whatever_fails(world: World, first: dict[str, Any], choices: st.DataObject) -> None:
