@@ -21,8 +21,8 @@ from typing import Any, Protocol
 
 import aiohttp
 
-from bench.soak_clients import KEY, Callers, Receiver, Watcher
-from bench.soak_report import Findings, all_events, judge_events, judge_jobs, judge_webhooks, read_jobs
+from bench.soak_clients import KEY, SIGNING_KEY, Callers, Receiver, Watcher
+from bench.soak_report import Findings, all_events, id_as_told, judge_events, judge_jobs, judge_webhooks, read_jobs
 from gateway.store.database import Database, open_database
 from simulators.running import Simulators
 
@@ -70,6 +70,7 @@ def tables(simulators: Simulators, folder: Path, database: str, receiver: str, l
         "auth": {"admin_key": KEY},
         "database": {"url": database},
         "jobs": {"lease": lease},
+        "storage": {"signing_keys": [SIGNING_KEY]},
         "delivery": {"own_origins": [receiver]},
         "providers": {name: {"api_key": address.pop("key"), **address} for name, address in addresses.items()},
     }
@@ -99,7 +100,7 @@ async def soak(plan: Plan, at: Place) -> Findings:
             await asyncio.gather(ask_for_all(plan, callers, at.receiver), kill_and_start(plan, at.mortal))
             await until_over(plan, at.receiver, at.database)
             events = await all_events(at.database)
-            await asyncio.gather(*(watcher.wait_for(events[-1].seq, 10) for watcher in watchers))
+            await asyncio.gather(*(watcher.wait_for(id_as_told(events[-1]), 10) for watcher in watchers))
     kept = await at.database.read(read_jobs)
     paid = {provider: simulators.paid(provider) for provider in plan.providers}
     judge_jobs(findings, kept, callers, paid)

@@ -11,7 +11,11 @@ from typing import Any, Self
 import aiohttp
 from aiohttp import web
 
+from gateway.jobs.event_ids import BEGINNING
+
 KEY = "soak-key"
+SIGNING_KEY = "a key of the soak's own"  # by which it knows the ids of events
+MOST_LATE = 100  # events that may come after the one that is waited for
 HEADERS = {"authorization": f"Bearer {KEY}"}
 PAUSE = 0.1  # seconds before anybody comes back to a gateway that did not answer
 PATIENCE = aiohttp.ClientTimeout(total=30, connect=2)
@@ -53,7 +57,7 @@ class Watcher:
 
     session: aiohttp.ClientSession
     urls: Sequence[str]
-    seen: list[int] = field(default_factory=list[int])
+    seen: list[str] = field(default_factory=list[str])
     connections: int = 0
     _came: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -66,7 +70,7 @@ class Watcher:
                 await asyncio.sleep(PAUSE)
 
     async def _listen(self, url: str) -> None:
-        headers = {**HEADERS, "last-event-id": str(self.seen[-1] if self.seen else 0)}
+        headers = {**HEADERS, "last-event-id": self.seen[-1] if self.seen else BEGINNING}
         timeout = aiohttp.ClientTimeout(total=None, connect=2, sock_read=60)
         async with self.session.get(f"{url}/v1/events", headers=headers, timeout=timeout) as answer:
             answer.raise_for_status()
@@ -74,14 +78,14 @@ class Watcher:
             async for line in answer.content:
                 name, _colon, value = line.decode().strip().partition(": ")
                 if name == "id":
-                    self.seen.append(int(value))
+                    self.seen.append(value)
                     self._came.set()
 
-    async def wait_for(self, seq: int, seconds: float) -> None:
+    async def wait_for(self, id: str, seconds: float) -> None:
         """Until it has seen that one, or so many seconds are over."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while not self.seen or self.seen[-1] < seq:
+                while id not in self.seen[-MOST_LATE:]:
                     self._came.clear()
                     await self._came.wait()
 

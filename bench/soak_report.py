@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from bench.soak_clients import Callers, Receiver, Watcher
+from bench.soak_clients import SIGNING_KEY, Callers, Receiver, Watcher
+from gateway.jobs.event_ids import id_of
 from gateway.store.database import Database
 from gateway.store.entries import CallRow, Committed
 from gateway.store.events import team_events_after
@@ -75,11 +76,11 @@ def judge_jobs(findings: Findings, kept: Sequence[Kept], callers: Callers, paid:
 
 def judge_events(findings: Findings, events: Sequence[Committed], watchers: Sequence[Watcher]) -> None:
     """Each client saw each event once, in their order; each job was accepted and finished once."""
-    whole = [event.seq for event in events]
+    whole = [id_as_told(event) for event in events]
     for number, watcher in enumerate(watchers):
         missed = len(set(whole) - set(watcher.seen))
         findings.hold(f"watcher {number} missed nothing ({missed})", kept=not missed)
-        findings.hold(f"watcher {number} saw each event once, in order", kept=watcher.seen == sorted(set(watcher.seen)))
+        findings.hold(f"watcher {number} saw each event once, in order", kept=watcher.seen[: len(whole)] == whole)
     for kind in ("accepted", "finished"):
         times = Counter(event.job for event in events if event.type == kind)
         findings.hold(f"each job is {kind} once", kept=set(times.values()) == {1})
@@ -87,6 +88,10 @@ def judge_events(findings: Findings, events: Sequence[Committed], watchers: Sequ
         "events": dict(Counter(event.type for event in events)),
         "connections of watchers": [watcher.connections for watcher in watchers],
     }
+
+
+def id_as_told(event: Committed) -> str:
+    return id_of(event.seq, event.team, [SIGNING_KEY.encode()])
 
 
 def judge_webhooks(findings: Findings, kept: Sequence[Kept], receiver: Receiver) -> None:
