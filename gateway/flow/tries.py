@@ -1,8 +1,8 @@
 """One call with its retries: in its turn, at its place, and what it brings taken in picture by picture."""
 
 import asyncio
-import random
 import time
+from random import Random
 
 from gateway.flow.bringing_in import bring_in, note
 from gateway.flow.calling import NotSent, OverBudget, TooLate
@@ -17,6 +17,7 @@ from normalizers.plan import Plan, PlannedCall
 from providers.errors import Kind, ProviderError
 
 TRIES = 3  # of one call at one provider, when the failure cost nothing
+JITTER = Random()  # noqa: S311 - spreads what is repeated, guards nothing
 LONGEST_WAIT = 20.0  # a provider that wants a longer pause is left for the next one
 
 
@@ -47,7 +48,7 @@ async def one_call(
         except ProviderError as error:
             note(drawn, plan, outcome_of(error), made(planned, drawn), at.routing.now() - started)
             report(error, plan, started, order, at)
-            wait = max(pause * random.uniform(0.75, 1.25), error.retry_after or 0)  # noqa: S311 - spreads retries, guards nothing
+            wait = max(pause * JITTER.uniform(0.75, 1.25), error.retry_after or 0)
             again = left and may_try_again(error, wait, turn, order, at)
             if not (again and await at.limits.once_more(order, plan.offer)):
                 error.param = as_given(error.param, plan, planned)

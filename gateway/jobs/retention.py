@@ -5,10 +5,10 @@ to, and rows go last: whoever is killed in between, a later sweep of any process
 """
 
 import asyncio
-import random
 import time
 from collections.abc import Iterator, Sequence
 from enum import Enum
+from random import Random
 
 import structlog
 
@@ -23,6 +23,7 @@ from gateway.store.retention import Doomed
 from gateway.telemetry import Telemetry
 
 log = structlog.stdlib.get_logger()
+CHANCE = Random()  # noqa: S311 - guards nothing
 
 EVERY = 60.0  # seconds between two sweeps, give or take a half, so that processes spread out
 JOBS_AT_ONCE = 100  # in one transaction
@@ -95,7 +96,7 @@ class Retention:
 
     async def _sweep_for_ever(self) -> None:
         while True:
-            await asyncio.sleep(EVERY * random.uniform(0.5, 1.5))  # noqa: S311 - nobody gains from guessing it
+            await asyncio.sleep(EVERY * CHANCE.uniform(0.5, 1.5))
             try:
                 await self.sweep()
             except (DatabaseError, PictureStoreError) as error:
@@ -130,7 +131,7 @@ def batches(rows: Sequence[Doomed]) -> Iterator[tuple[str, list[Doomed]]]:
     In no order: two sweeps meet less often, and what never goes does not stand in the way of the rest for ever.
     """
     by_team: dict[str, list[Doomed]] = {}
-    for row in random.sample(rows, len(rows)):
+    for row in CHANCE.sample(rows, len(rows)):
         by_team.setdefault(row.team, []).append(row)
     for team, its in by_team.items():
         for start in range(0, len(its), OBJECTS_AT_ONCE):
