@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from gateway.cli.server import spare_the_collector
 from gateway.store.database import Database, open_database
 from gateway.store.migrate import migrate
 from gateway.store.tables import metadata
@@ -27,6 +28,12 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 settings.load_profile("easel")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def spared_collector() -> None:
+    """As in a gateway that serves: thousands of tests need not be looked at again and again."""
+    spare_the_collector()
 
 
 @pytest.fixture(scope="session")
