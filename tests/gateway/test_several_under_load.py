@@ -48,7 +48,7 @@ def followed(simulators: Simulators) -> set[str]:
     return {call["path"] for call in simulators.calls("fal", "status")}
 
 
-async def takes_nobody(client: httpx.AsyncClient) -> bool:
+async def takes_nobody(client: httpx.AsyncClient) -> bool:  # noqa: TID251 - a client of the gateway's
     """Whether a new connection is refused; one that was idle may be closed just when it is used."""
     try:
         await client.get("/healthz")
