@@ -1,5 +1,6 @@
 """A command that goes on while a test talks to it: forked, and told apart from a program of its own by nothing else."""
 
+import contextlib
 import os
 import select
 import signal
@@ -34,8 +35,10 @@ class RunningCommand:
         return status
 
     def send_signal(self, number: signal.Signals) -> None:
+        """Nothing to one that has ended, though nobody may have said so yet."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)

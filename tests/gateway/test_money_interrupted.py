@@ -95,6 +95,7 @@ def test_a_killed_gateway_that_is_started_again_follows_its_tickets(
         until(lambda: len(tickets_followed(simulators)) == 3)
         child.process.kill()
         lost.result()
+        child.process.wait(30)
     go_on()
     gateway = start(data_dir=tmp_path / "own", jobs={"lease": 0.5})
     [begun] = gateway.http.get("/v1/jobs").json()["data"]
