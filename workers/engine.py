@@ -16,6 +16,10 @@ OptionalParameter = Literal["seed", "num_inference_steps", "negative_prompt", "c
 SEEDS = 2**32  # seeds are 0 … 4294967295; counting on from the last one starts at 0 again
 
 
+class CannotLoad(Exception):
+    """The engine cannot be made ready here; the message tells a person why, and what to do."""
+
+
 class Cancelled(Exception):
     """Nobody wants the picture any more; an engine lets this pass through."""
 

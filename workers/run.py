@@ -7,46 +7,31 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 
 import uvicorn
 
-from workers.engine import Engine
+from workers import engines
+from workers.options import WorkerOptions
 from workers.parent import parent_gone
 from workers.server import Worker
-from workers.sketch.painter import Sketch
 
 log = logging.getLogger("easel.worker")
 
-ENGINES: dict[str, Callable[[], Engine]] = {"sketch": Sketch}
 
-
-class UnknownEngine(ValueError):
-    """There is no engine of that name; the message lists those there are."""
-
-
-def run(
-    engine: str = "sketch",
-    host: str = "127.0.0.1",
-    port: int = 0,
-    *,
-    follow_parent: bool = False,
-    waiting: int = 16,
-    drain_seconds: float = 60.0,
-) -> int:
+def run(options: WorkerOptions) -> int:
     """Serves until SIGTERM or SIGINT, then finishes what it has begun; a second signal ends it at once.
 
     Prints `listening on http://H:P` on stderr once it can serve; port 0 takes a free one. With `follow_parent` it ends
     when the process that started it does. Returns the exit status: 0, or 1 if the engine could not be loaded.
-    Raises `UnknownEngine`, and OSError if the address is taken."""
+    Raises `UnknownEngine`, `CannotLoad` before anything is loaded, and OSError if the address is taken."""
     parent = os.getppid()
-    make = ENGINES.get(engine)
-    if make is None:
-        raise UnknownEngine(f"no engine '{engine}'; there is: {', '.join(ENGINES)}")
+    engine = engines.make(options)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    with _listening(host, port) as listener:
-        worker = Worker(make(), waiting=waiting)
-        return asyncio.run(_serve(worker, listener, parent if follow_parent else None, drain_seconds))
+    with _listening(options.host, options.port) as listener:
+        worker = Worker(engine, waiting=options.waiting)
+        follows = parent if options.follow_parent else None
+        return asyncio.run(_serve(worker, listener, follows, options.drain_seconds))
 
 
 class _Server(uvicorn.Server):

@@ -14,7 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from workers.run import UnknownEngine, run
+from workers.engines import UnknownEngine
+from workers.options import WorkerOptions
+from workers.run import run
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "workers", "--engine", "sketch", "--port", "0"]
@@ -115,9 +117,9 @@ def test_kill_9_of_the_parent_ends_a_worker_that_follows_it() -> None:
 
 def test_an_unknown_engine_names_those_there_are() -> None:
     with pytest.raises(UnknownEngine, match="sketch"):
-        run("easel")
+        run(WorkerOptions(engine="easel"))
 
 
 def test_a_taken_port_is_an_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
-        run("sketch", port=taken.getsockname()[1])
+        run(WorkerOptions(port=taken.getsockname()[1]))
