@@ -3,21 +3,29 @@ PYTHON ?= python3
 BIN := .venv/bin
 # The machine's own certificate store is used, so that a company's proxy works.
 UV := UV_SYSTEM_CERTS=true $(BIN)/uv
+# Nothing of a test looks for models elsewhere.
+OFFLINE := HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1
 
 # What is imported is compiled once, also where the environment forbids it: tests start hundreds of processes.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak lint format serve docs bench image clean lock
+.PHONY: help demo test soak worker test-worker lint format serve docs bench image clean lock
 
 help: ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | awk -F'|' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 demo: .venv/.demo ## draw pictures through every simulated provider, and say where they are
 	$(BIN)/python scripts/demo.py
 
 test: .venv/.dev lint ## every check and every test; what CI runs
 	$(BIN)/python -m pytest -n 2 -q
+
+worker: .venv/.worker ## what draws with real models: torch, diffusers; `make demo` uses it when it is there
+
+test-worker: .venv/.dev .venv/.worker ## real denoising on the CPU, from the engine to the gateway; what CI runs too
+	$(BIN)/basedpyright -p pyrightconfig.worker.json
+	$(OFFLINE) $(BIN)/python -m pytest -q tests/diffusion tests/tiny tests/worker_gateway
 
 soak: .venv/.dev ## races and kills again and again, for a quarter of an hour
 	$(BIN)/python -m pytest -q -m soak
@@ -54,6 +62,7 @@ lock: .venv/.dev ## resolve the requirement locks again
 	$(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml --extra otel -o requirements/otel.txt
 	$(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml --group demo -o requirements/demo.txt
 	$(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml --group dev -o requirements/dev.txt
+	$(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml --extra worker -c requirements/dev.txt --overrides requirements/torch-elsewhere.txt -o requirements/worker.txt
 
 .venv/.uv: requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Easel needs Python 3.11 or newer; name one: make PYTHON=python3.12 …"; exit 1; }
@@ -71,4 +80,10 @@ lock: .venv/.dev ## resolve the requirement locks again
 
 .venv/.dev: .venv/.demo requirements/dev.txt .venv/bin/promtool
 	$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# torch by plain pip, which takes the build that this machine's indexes have; the rest is locked and knows nothing of it.
+.venv/.worker: .venv/.demo requirements/torch.txt requirements/worker.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/torch.txt
+	$(UV) pip install -q --python $(BIN)/python --no-deps --require-hashes -r requirements/worker.txt
 	@touch $@
