@@ -10,9 +10,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from workers.device import Device
-from workers.engine import SEEDS, Cancelled
+from workers.engine import SEEDS
 from workers.errors import Refusal, broken, busy
-from workers.job import Job
+from workers.job import Cancelled, Job
 from workers.wire import Commission
 
 log = logging.getLogger("easel.worker")
@@ -31,7 +31,7 @@ class Desk:
         self.drawn = 0  # pictures since the start
         self.ready = False
         self.draining = False
-        self.running: Job | None = None
+        self.running: list[Job] = []
         self._line: deque[Job] = deque()
         self._jobs: dict[str, Job] = {}  # by id, oldest first
         self._work = asyncio.Event()
@@ -48,11 +48,11 @@ class Desk:
             while not self._line:
                 self._work.clear()
                 await self._work.wait()
-            self.running = self._line.popleft()
+            self.running = [self._line.popleft()]
             try:
-                await self._draw(self.running)
+                await self._draw(self.running[0])
             finally:
-                self.running = None
+                self.running = []
 
     def take(self, asked: Commission) -> Job:
         """A job for the commission: the one of the same id if there is one, else a new one.
@@ -67,7 +67,7 @@ class Desk:
             return known
         if self.draining:
             raise busy("This worker is about to end.", retry_after=1)
-        if self.waiting + (self.running is not None) > self.most_waiting:
+        if self.waiting + len(self.running) > self.most_waiting:
             raise busy("This worker's queue is full.", retry_after=1)
         first = asked.drawing.seed if asked.seeded else secrets.randbelow(SEEDS)
         job = Job(asked.job_id or f"job_{uuid.uuid4().hex}", asked, asked.seeds(first))
@@ -112,7 +112,8 @@ class Desk:
         encodings: list[asyncio.Future[None]] = []
         try:
             for index in range(len(job.seeds)):
-                job.token.check()
+                if job.token.cancelled:
+                    raise Cancelled
                 encodings.append(await self.device.draw(job, index))
             await asyncio.gather(*encodings)
         except Cancelled:

@@ -8,8 +8,8 @@ from functools import partial
 from PIL import Image
 
 from workers.encoding import Picture, encoded
-from workers.engine import Engine, Preview
-from workers.job import Job
+from workers.engine import Engine
+from workers.job import Cancelled, Job
 
 _PICTURES_IN_HAND = 2  # one is drawn while the one before is encoded; more would only hold memory
 
@@ -29,7 +29,7 @@ class Device:
         self._in_hand = asyncio.Semaphore(_PICTURES_IN_HAND)
 
     async def load(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._drawing, self.engine.load)
+        await asyncio.get_running_loop().run_in_executor(self._drawing, self.engine.load, self._told)
 
     async def draw(self, job: Job, index: int) -> "asyncio.Future[None]":
         """Draws picture `index`; what it returns is done when the picture is encoded and in the job.
@@ -53,14 +53,30 @@ class Device:
         drawing = replace(job.asked.drawing, seed=job.seeds[index])
         shown = partial_steps(drawing.steps, job.asked.partial_images)
 
-        def on_step(step: int, steps: int, preview: Preview) -> None:
-            event = {"type": f"{job.asked.kind}.progress", "step": step, "steps": steps, "image_index": index}
-            loop.call_soon_threadsafe(job.tell, event)
-            if step in shown and not job.token.cancelled:
-                # One encoding thread keeps the order: every partial picture before its completed one.
-                self._encoding.submit(_tell_partial, job, preview(), index, shown.index(step), loop)
+        picture = self.engine.begin(drawing)
+        try:
+            while not picture.denoised:
+                if job.token.cancelled:
+                    raise Cancelled
+                self.engine.step([picture])
+                step = picture.steps_done
+                event = {
+                    "type": f"{job.asked.kind}.progress",
+                    "step": step,
+                    "steps": picture.steps,
+                    "image_index": index,
+                }
+                loop.call_soon_threadsafe(job.tell, event)
+                if step in shown and not job.token.cancelled:
+                    # One encoding thread keeps the order: every partial picture before its completed one.
+                    shown_at = shown.index(step)
+                    self._encoding.submit(_tell_partial, job, picture.preview(), index, shown_at, loop)
+            return self.engine.finish(picture)
+        finally:
+            self.engine.drop(picture)
 
-        return self.engine.draw(drawing, on_step, job.token)
+    def _told(self, what: str, share: float | None) -> None:
+        return
 
     async def _finish(self, job: Job, index: int, image: Image.Image) -> None:
         try:

@@ -5,17 +5,35 @@ the beginning, so that one who joins late misses nothing.
 """
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
 from typing import Any, Literal
 
 from workers.encoding import Picture
-from workers.engine import CancelToken
 from workers.errors import Refusal, cancelled
 from workers.wire import Commission
 
 Status = Literal["waiting", "running", "succeeded", "failed", "cancelled"]
 Event = dict[str, Any]
+
+
+class Cancelled(Exception):
+    """Nobody wants the picture any more."""
+
+
+class CancelToken:
+    """Set from any thread, looked at before every forward."""
+
+    def __init__(self) -> None:
+        self._set = threading.Event()
+
+    def cancel(self) -> None:
+        self._set.set()
+
+    @property
+    def cancelled(self) -> bool:
+        return self._set.is_set()
 
 
 class Job:

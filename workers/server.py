@@ -111,7 +111,7 @@ class Worker:
                 "models": [_described(model) for model in self.engine.models],
                 "ready": self.desk.ready,
                 "draining": self.desk.draining,
-                "running": int(self.desk.running is not None),
+                "running": len(self.desk.running),
                 "waiting": self.desk.waiting,
                 "capacity": self.desk.most_waiting + 1,
                 "drawn": self.desk.drawn,

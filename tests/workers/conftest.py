@@ -5,7 +5,8 @@ from collections.abc import AsyncGenerator
 import pytest
 import pytest_asyncio
 
-from tests.workers.serving import Served, Stepwise, serve
+from tests.workers.serving import Served, serve
+from tests.workers.stepwise import Stepwise
 from workers.sketch.painter import Sketch
 
 

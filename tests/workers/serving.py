@@ -1,62 +1,19 @@
-"""A worker of the tests, in this process over a real socket, and an engine that waits for the test."""
+"""A worker of the tests, in this process over a real socket."""
 
 import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from threading import Event
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 import uvicorn
-from PIL import Image
 
-from workers.engine import CancelToken, Drawing, Engine, Model, OnStep
+from tests.workers.stepwise import Stepwise
+from workers.engine import Engine
 from workers.server import Worker
-
-
-@dataclass
-class Stepwise:
-    """An engine that takes each step only when the test says so, and remembers what it was asked."""
-
-    name: str = "stepwise"
-    placeholder: bool = True
-    models: Sequence[Model] = (
-        Model(
-            id="stepwise",
-            title="Step by step",
-            parameters=frozenset({"seed", "num_inference_steps", "negative_prompt", "cfg_scale", "guidance"}),
-            shortest_side=8,
-            longest_side=64,
-            default_size=(8, 8),
-            default_steps=4,
-            most_steps=10,
-        ),
-    )
-    asked: list[Drawing] = field(default_factory=list[Drawing])
-    steps_taken: int = 0
-    fails: bool = False
-    allowed: Event = field(default_factory=Event)
-    stopped: list[str] = field(default_factory=list[str])
-
-    def load(self) -> None:
-        return
-
-    def draw(self, drawing: Drawing, on_step: OnStep, cancel: CancelToken) -> Image.Image:
-        self.asked.append(drawing)
-        if self.fails:
-            raise RuntimeError("out of paint")
-        image = Image.new("RGB", (drawing.width, drawing.height), (drawing.seed % 256, 0, 0))
-        for step in range(1, drawing.steps + 1):
-            self.steps_taken += 1
-            on_step(step, drawing.steps, image.copy)
-            while not self.allowed.wait(0.005):
-                if cancel.cancelled:
-                    self.stopped.append(f"{drawing.prompt} at {step}")
-                cancel.check()
-        return image
 
 
 def events(text: str) -> list[tuple[str, Any]]:
@@ -115,6 +72,6 @@ async def serve(engine: Engine, *, waiting: int = 16) -> AsyncGenerator[Served]:
                 yield Served(url, worker, http)
         finally:
             if isinstance(engine, Stepwise):
-                engine.allowed.set()
+                engine.let_go()
             server.should_exit = True
             await serving

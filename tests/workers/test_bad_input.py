@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 import pytest
 import pytest_asyncio
 
-from tests.workers.serving import Served, Stepwise, serve
+from tests.workers.serving import Served, serve
+from tests.workers.stepwise import Stepwise
 from workers.sketch.painter import Sketch
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # one worker takes it all: that it lives on is the point

@@ -13,7 +13,8 @@ import pytest
 import pytest_asyncio
 from PIL import Image
 
-from tests.workers.serving import Served, Stepwise, events, serve
+from tests.workers.serving import Served, events, serve
+from tests.workers.stepwise import Stepwise
 from workers.sketch.painter import Sketch
 from workers.sketch.sheet import sheet
 

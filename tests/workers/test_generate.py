@@ -7,7 +7,8 @@ import openai
 import pytest
 from PIL import Image
 
-from tests.workers.serving import Served, Stepwise
+from tests.workers.serving import Served
+from tests.workers.stepwise import Stepwise
 
 SMALL = {"prompt": "a small sea", "size": "64x96", "num_inference_steps": 3}
 

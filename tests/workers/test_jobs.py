@@ -6,7 +6,8 @@ from typing import Any
 
 import orjson
 
-from tests.workers.serving import Served, Stepwise
+from tests.workers.serving import Served
+from tests.workers.stepwise import Stepwise
 from workers.wire import commission
 
 PLAIN: dict[str, object] = {"prompt": "p", "seed": 1}
@@ -25,8 +26,8 @@ async def test_delete_cancels_at_the_next_step(slow: Served, stepwise: Stepwise)
     assert (await slow.delete("one"))[1]["status"] == "cancelled"
     status, answer = await asking
     assert (status, answer["error"]["code"]) == (499, "job_cancelled")
-    await slow.until(lambda: stepwise.stopped == ["p at 1"])
-    assert stepwise.steps_taken == 1
+    stepwise.allow()
+    await slow.until(lambda: stepwise.seen == ["begin p", "step p", "drop p"])
     assert (await slow.delete("one"))[1]["status"] == "cancelled"
     stepwise.allowed.set()
     assert (await slow.post({**PLAIN, "job_id": "one"}))[0] == 200, "a cancelled id may be drawn anew"
@@ -40,14 +41,20 @@ async def test_delete_of_what_is_not_there(slow: Served) -> None:
 async def test_a_client_that_leaves_cancels_its_job(slow: Served, stepwise: Stepwise) -> None:
     asking = await begin(slow, stepwise, {**PLAIN, "prompt": "left", "n": 3})
     asking.cancel()
-    await slow.until(lambda: stepwise.stopped == ["left at 1"])
+    await slow.until(lambda: all(job.over for job in slow.worker.desk.running))
+    stepwise.allow()
+    await slow.until(lambda: stepwise.seen == ["begin left", "step left", "drop left"])
     assert len(stepwise.asked) == 1, "the second and third picture are not begun"
 
 
 async def test_a_client_that_leaves_a_stream_cancels_its_job(slow: Served, stepwise: Stepwise) -> None:
+    stepwise.allow()
     async with slow.http.post("/v1/images/generations", json={**PLAIN, "stream": True}) as answer:
         assert await answer.content.readline() == b"event: image_generation.progress\n"
-    await slow.until(lambda: stepwise.stopped == ["p at 1"])
+    await slow.until(lambda: all(job.over for job in slow.worker.desk.running))
+    stepwise.allow()
+    await slow.until(lambda: stepwise.seen[-1] == "drop p")
+    assert stepwise.steps_taken == 2, "the one that was told, and the one that it was in"
 
 
 async def test_a_client_that_leaves_with_its_last_picture_cancels_nothing(slow: Served, stepwise: Stepwise) -> None:
@@ -79,9 +86,9 @@ async def test_the_same_id_joins_a_running_job(slow: Served, stepwise: Stepwise)
     first = await begin(slow, stepwise, {**PLAIN, "job_id": "shared"})
     second = asyncio.create_task(slow.post(PLAIN, {"x-request-id": "shared"}))
     streamed = asyncio.create_task(slow.events({**PLAIN, "job_id": "shared"}))
-    await slow.until(lambda: slow.worker.desk.running is not None and slow.worker.desk.running.followers == 3)
+    await slow.until(lambda: [job.followers for job in slow.worker.desk.running] == [3])
     first.cancel()
-    await slow.until(lambda: slow.worker.desk.running is not None and slow.worker.desk.running.followers == 2)
+    await slow.until(lambda: [job.followers for job in slow.worker.desk.running] == [2])
     stepwise.allowed.set()
     status, answer = await second
     events = await streamed
@@ -131,6 +138,6 @@ async def test_a_draining_worker_takes_nothing_new_and_finishes_the_old(slow: Se
     assert (await slow.get("/readyz"))[0] == 503
     assert (await slow.get("/livez"))[0] == 200
     joined = asyncio.create_task(slow.post({**PLAIN, "job_id": "old"}))
-    await slow.until(lambda: slow.worker.desk.running is not None and slow.worker.desk.running.followers == 2)
+    await slow.until(lambda: [job.followers for job in slow.worker.desk.running] == [2])
     stepwise.allowed.set()
     assert [(await first)[0], (await joined)[0]] == [200, 200]

@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image, ImageChops
 
-from workers.engine import Cancelled, CancelToken, Drawing, Preview
+from workers.engine import Drawing
 from workers.sketch.painter import Sketch
 from workers.sketch.scene import strokes
 from workers.sketch.sheet import sheet
@@ -17,8 +17,11 @@ def drawing(
 
 def paint(asked: Drawing) -> Image.Image:
     engine = Sketch()
-    engine.load()
-    return engine.draw(asked, lambda _step, _steps, _preview: None, CancelToken())
+    engine.load(lambda _what, _share: None)
+    picture = engine.begin(asked)
+    while not picture.denoised:
+        engine.step([picture])
+    return engine.finish(picture)
 
 
 def test_the_same_drawing_gives_the_same_pixels() -> None:
@@ -93,26 +96,24 @@ def test_the_label_names_the_seed() -> None:
 
 def test_previews_grow_into_the_picture() -> None:
     engine, seen = Sketch(), list[bytes]()
-    engine.load()
-
-    def on_step(step: int, steps: int, preview: Preview) -> None:
-        assert (step, steps) == (len(seen) + 1, 8)
-        seen.append(preview().tobytes())
-
-    final = engine.draw(drawing(), on_step, CancelToken()).tobytes()
+    engine.load(lambda _what, _share: None)
+    picture = engine.begin(drawing())
+    while not picture.denoised:
+        engine.step([picture])
+        seen.append(picture.preview().tobytes())
+        assert (picture.steps_done, picture.steps) == (len(seen), 8)
     assert len(set(seen)) == 8
-    assert seen[-1] == final
+    assert seen[-1] == engine.finish(picture).tobytes()
 
 
-def test_cancel_takes_one_step() -> None:
-    engine, token, steps_taken = Sketch(), CancelToken(), list[int]()
-    engine.load()
-
-    def on_step(step: int, _steps: int, _preview: Preview) -> None:
-        steps_taken.append(step)
-        if step == 3:
-            token.cancel()
-
-    with pytest.raises(Cancelled):
-        engine.draw(drawing(), on_step, token)
-    assert steps_taken == [1, 2, 3]
+def test_it_learns_how_fast_it_is() -> None:
+    engine = Sketch()
+    engine.load(lambda _what, _share: None)
+    guessed = engine.seconds(drawing(steps=4))
+    picture = engine.begin(drawing(steps=4))
+    while not picture.denoised:
+        engine.step([picture])
+    engine.finish(picture)
+    assert engine.seconds(drawing(steps=4)) not in (guessed, 0)
+    assert engine.seconds(drawing(steps=8)) > engine.seconds(drawing(steps=4))
+    assert list(engine.resources().pace) == ["sketch"]
