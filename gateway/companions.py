@@ -1,4 +1,4 @@
-"""The sketch worker that accompanies a gateway without workers of its own: a process, kept running at one address."""
+"""A worker that accompanies a gateway: a process, kept running at one address."""
 
 import subprocess
 import sys
@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import IO, Self
+
+from workers.options import CANNOT_LOAD
 
 START_SECONDS = 20.0
 STOP_SECONDS = 2.0
@@ -21,13 +23,16 @@ def say_on_stderr(line: str) -> None:
     sys.stderr.flush()
 
 
-class SketchWorker:
-    """A worker process at an address that stays the same however often it dies; `with SketchWorker() as worker:`.
+class CompanionWorker:
+    """A worker process at an address that stays the same however often it dies; `with CompanionWorker() as worker:`.
 
-    The first one takes a free port, its successors the same. What it logs is passed on to `say`.
+    It draws with a model of its own, or sketches if it has none. The first one takes a free port, its successors the
+    same; one that says that its model cannot be loaded here has none. What it logs is passed on to `say`.
     """
 
-    def __init__(self, say: Callable[[str], None] = say_on_stderr) -> None:
+    def __init__(self, model: str | None = None, say: Callable[[str], None] = say_on_stderr) -> None:
+        self.model = model
+        self._engine = ["--engine", "sketch"] if model is None else ["--engine", "diffusers", "--model", model]
         self._say = say
         self._address: str | None = None
         self._port = 0
@@ -35,10 +40,10 @@ class SketchWorker:
         self._ready = threading.Event()
         self._stopping = threading.Event()
         self._launching = threading.Lock()
-        self._thread = threading.Thread(target=self._keep_running, name="sketch worker", daemon=True)
+        self._thread = threading.Thread(target=self._keep_running, name="companion worker", daemon=True)
 
     def __repr__(self) -> str:
-        return f"<SketchWorker {self._address or 'starting'} pid={self.pid}>"
+        return f"<CompanionWorker {self._address or 'starting'} pid={self.pid}>"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -55,7 +60,7 @@ class SketchWorker:
         return self._process.pid if self._process is not None else None
 
     def address(self, within: float = START_SECONDS) -> str | None:
-        """`http://127.0.0.1:40123` once it can be asked; None when it did not come up within so many seconds."""
+        """`http://127.0.0.1:40123` once it can be asked; None if it will not come up, or not within so many seconds."""
         self._ready.wait(within)
         return self._address
 
@@ -85,6 +90,10 @@ class SketchWorker:
             status = process.wait()
             if self._stopping.is_set():
                 return
+            if status == CANNOT_LOAD:
+                self._say("worker: it cannot draw here, and is not started again")
+                self._ready.set()
+                return
             if time.monotonic() - started > SETTLED_SECONDS:
                 pause = SHORTEST_BACK_OFF_SECONDS
             self._say(f"worker: ended with status {status}; the next one starts in {pause:g} s")
@@ -95,7 +104,7 @@ class SketchWorker:
     def _launch(self) -> subprocess.Popen[str] | None:
         # -P: a folder `workers` where the gateway was started is not the program that is meant.
         # A session of its own: Ctrl-C in the terminal reaches the gateway alone, which still needs its worker.
-        arguments = ["-P", "-m", "workers", "--engine", "sketch", "--port", str(self._port), "--follow-parent"]
+        arguments = ["-P", "-m", "workers", *self._engine, "--port", str(self._port), "--follow-parent"]
         with self._launching:
             if self._stopping.is_set():
                 return None

@@ -8,7 +8,7 @@ import typer
 
 from workers.engine import CannotLoad
 from workers.engines import UnknownEngine
-from workers.options import WorkerOptions
+from workers.options import CANNOT_LOAD, WorkerOptions
 from workers.run import run
 
 Model = Annotated[
@@ -86,7 +86,7 @@ def command(
     except UnknownEngine as unknown:
         _fail(str(unknown), 2)
     except CannotLoad as wrong:
-        _fail(str(wrong))
+        _fail(str(wrong), CANNOT_LOAD)
     except OSError as error:
         _fail(f"cannot listen on {host}:{port}: {error.strerror or error}")
     raise typer.Exit(status)

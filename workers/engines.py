@@ -31,16 +31,16 @@ def _sketch(_options: WorkerOptions) -> Engine:
 
 
 def _diffusers(options: WorkerOptions) -> Engine:
+    if not options.model:
+        raise CannotLoad(
+            "the engine 'diffusers' has to be told a model: --model Qwen/Qwen-Image, a folder of your own, "
+            "or qwen-image-tiny, which comes with the package and needs no GPU"
+        )
     missing = [name for name in _EXTRA if find_spec(name) is None]
     if missing:
         raise CannotLoad(
             f"the engine 'diffusers' needs {', '.join(missing)}, which is not installed here; "
             "install it with: pip install 'easel-gateway[worker]'"
-        )
-    if options.model is None:
-        raise CannotLoad(
-            "the engine 'diffusers' has to be told a model: --model Qwen/Qwen-Image, a folder of your own, "
-            "or qwen-image-tiny, which comes with the package and needs no GPU"
         )
     from workers.diffusion.engine import Diffusers  # noqa: PLC0415 - torch takes seconds to import
 

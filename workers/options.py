@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+CANNOT_LOAD = 4  # the exit status of a worker whose engine cannot be made ready here: starting it again is no use
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:

@@ -1,6 +1,7 @@
 """`easel serve`: the gateway, with what accompanies it."""
 
 import importlib
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from socket import socket
@@ -15,7 +16,7 @@ from gateway.cli.server import address_of, listen, serve
 from gateway.cli.simulated import simulated_providers, simulated_routes
 from gateway.cli.starting import Shift, started_app
 from gateway.cli.terminal import fail
-from gateway.companions import SketchWorker
+from gateway.companions import START_SECONDS, CompanionWorker
 from gateway.keys import hash_key, make_key
 from gateway.settings import ConfigurationError, Settings, read_settings
 from gateway.settings_tables import Provider
@@ -23,6 +24,8 @@ from gateway.several import MOST
 from gateway.store.embedded import EmbeddedStoreError
 from gateway.store.secrets import SecretsError, set_admin_key_hash
 from providers.addresses import is_loopback
+
+SLOWEST_START = 120.0  # seconds until a worker of a model listens: libraries are imported before it does
 
 
 def command(
@@ -32,6 +35,15 @@ def command(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 picks a free one.")] = 8080,
     processes: Annotated[int, typer.Option("--processes", min=1, max=MOST)] = 1,
     simulate: Annotated[bool, typer.Option("--simulate", help="Stand-ins for all providers; costs nothing.")] = False,
+    worker: Annotated[
+        str | None,
+        typer.Option(
+            "--worker",
+            metavar="MODEL",
+            help="Draw with this model here: a folder, a hub id such as Qwen/Qwen-Image, or qwen-image-tiny.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Run the gateway."""
     logs.configure()
@@ -43,7 +55,9 @@ def command(
         if simulate:
             overrides |= {**kept_apart(settings), "models": simulated_routes(settings)}
             settings = checked_settings(config, overrides, host)
-        worker = companions.enter_context(SketchWorker()) if needs_worker(settings) else None
+        beside = workers_beside(settings, worker, simulate=simulate)
+        for each in beside:
+            companions.enter_context(each)
         try:
             listener = companions.enter_context(listen(host, port))
         except OSError as error:
@@ -53,12 +67,11 @@ def command(
         shift = Shift(config, overrides, listener)
         if processes == 1:
             importlib.import_module("gateway.app")  # half a second that the worker's start hides
-        if worker is not None:
-            add_worker(overrides, worker)
+        add_workers(overrides, settings, beside)
         if settings.auth.admin_key is None:
             show_first_key(settings.server.data_dir)
         if simulate:
-            typer.echo("providers are simulated: every picture is a placeholder, and nothing is paid", err=True)
+            typer.echo("providers are simulated: their pictures are placeholders, and nothing is paid", err=True)
         if processes == 1:
             run_one(shift)
         else:
@@ -111,17 +124,28 @@ def checked_settings(config: Path | None, overrides: dict[str, Any], host: str) 
     return settings
 
 
-def needs_worker(settings: Settings) -> bool:
-    return not settings.providers.get("local", Provider()).workers
+def workers_beside(settings: Settings, model: str | None, *, simulate: bool) -> list[CompanionWorker]:
+    """One for the model that was asked for; one that sketches where there would be none, and among stand-ins."""
+    beside = [] if model is None else [CompanionWorker(model)]
+    if not settings.providers.get("local", Provider()).workers and (simulate or model is None):
+        beside.append(CompanionWorker())
+    return beside
 
 
-def add_worker(overrides: dict[str, Any], worker: SketchWorker) -> None:
-    """Without it the gateway still serves every other provider."""
-    address = worker.address()
-    if address is None:
-        typer.echo("easel: the sketch worker did not start; the model sketch is not available", err=True)
-    else:
-        overrides.setdefault("providers", {})["local"] = {"workers": [address]}
+def add_workers(overrides: dict[str, Any], settings: Settings, beside: Sequence[CompanionWorker]) -> None:
+    """Without one that only sketches the gateway still serves every other provider."""
+    configured = settings.providers.get("local", Provider()).workers
+    addresses: list[str] = []
+    for worker in beside:
+        address = worker.address(START_SECONDS if worker.model is None else SLOWEST_START)
+        if address is not None:
+            addresses.append(address)
+        elif worker.model is None:
+            typer.echo("easel: the sketch worker did not start; the model sketch is not available", err=True)
+        else:
+            fail([f"the worker for '{worker.model}' did not start; what it said stands above"])
+    if addresses:
+        overrides.setdefault("providers", {})["local"] = {"workers": [*configured, *addresses]}
 
 
 def public_url(listener: socket) -> str:

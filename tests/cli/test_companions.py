@@ -1,4 +1,4 @@
-"""The sketch worker beside the gateway: one address through all its lives."""
+"""A worker beside the gateway: one address through all its lives."""
 
 import os
 import queue
@@ -6,12 +6,12 @@ import signal
 
 import httpx
 
-from gateway.companions import SketchWorker
+from gateway.companions import CompanionWorker
 
 
 def test_it_comes_back_at_the_same_address_and_goes_at_the_end() -> None:
     said: queue.Queue[str] = queue.Queue()
-    with SketchWorker(said.put) as worker:
+    with CompanionWorker(say=said.put) as worker:
         address = worker.address()
         first = worker.pid
         assert address is not None and first is not None
@@ -28,9 +28,18 @@ def test_it_comes_back_at_the_same_address_and_goes_at_the_end() -> None:
 
 def test_it_can_be_stopped_before_it_can_be_asked() -> None:
     said: list[str] = []
-    with SketchWorker(said.append):
+    with CompanionWorker(say=said.append):
         pass
     assert said == [], "an end that was asked for is no failure"
+
+
+def test_one_that_cannot_draw_here_says_why_and_is_not_started_again() -> None:
+    said: queue.Queue[str] = queue.Queue()
+    with CompanionWorker("", say=said.put) as worker:
+        assert worker.address() is None
+    assert said.get(timeout=30).startswith("worker: easel: the engine 'diffusers' has to be told a model: --model ")
+    assert said.get(timeout=30) == "worker: it cannot draw here, and is not started again"
+    assert said.empty()
 
 
 def answers(address: str, attempts: int = 100_000) -> bool:
