@@ -1,0 +1,89 @@
+"""config.toml as values: what the tiny model is, and how it is trained."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+MODEL_FOLDER = HERE / "qwen-image-tiny"
+OUTPUT = Path("training-output")
+"""Where training keeps its checkpoints and logs, below the directory that it was started in."""
+
+
+@dataclass(frozen=True)
+class Vae:
+    """Widths of the autoencoder; it makes one latent of every 8 × 8 pixels."""
+
+    base_dim: int
+    z_dim: int
+    dim_mult: tuple[int, ...]
+    num_res_blocks: int
+
+
+@dataclass(frozen=True)
+class TextEncoder:
+    """Widths of the Qwen2.5-VL that reads the prompt."""
+
+    hidden: int
+    intermediate: int
+    layers: int
+
+
+@dataclass(frozen=True)
+class Transformer:
+    """Widths of the denoiser; the axes of its rotary positions sum to the width of a head."""
+
+    layers: int
+    heads: int
+    head_dim: int
+    rope_axes: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Scheduler:
+    """How the noise levels of a picture depend on its size."""
+
+    base_shift: float
+    max_shift: float
+    base_image_seq_len: int
+    max_image_seq_len: int
+    shift_terminal: float
+
+
+@dataclass(frozen=True)
+class TrainVae:
+    """A run of `train_vae`. `decay` is that of the averaged weights, per step; `kl_weight` is per latent number."""
+
+    steps: int
+    batch: int
+    side: int
+    learning_rate: float
+    warm_up_steps: int
+    kl_weight: float
+    decay: float
+
+
+@dataclass(frozen=True)
+class Config:
+    """The whole file."""
+
+    seed: int
+    vae: Vae
+    text_encoder: TextEncoder
+    transformer: Transformer
+    scheduler: Scheduler
+    train_vae: TrainVae
+
+
+def read(path: Path = HERE / "config.toml") -> Config:
+    """The configuration in that file; TypeError names what is missing or too many."""
+    table = tomllib.loads(path.read_text())
+    vae, transformer = table.pop("vae"), table.pop("transformer")
+    return Config(
+        vae=Vae(**{**vae, "dim_mult": tuple(vae["dim_mult"])}),
+        transformer=Transformer(**{**transformer, "rope_axes": tuple(transformer["rope_axes"])}),
+        text_encoder=TextEncoder(**table.pop("text_encoder")),
+        scheduler=Scheduler(**table.pop("scheduler")),
+        train_vae=TrainVae(**table.pop("train_vae")),
+        **table,
+    )

@@ -1,0 +1,116 @@
+"""What a prompt can ask for, scenes that fulfil it, and which wishes training never sees."""
+
+import hashlib
+from dataclasses import dataclass
+from random import Random
+from typing import Literal
+
+from workers.tiny.shapes import BACKGROUNDS, COLOURS, KINDS, Kind, Scene, Thing
+
+Place = Literal["left", "right", "top", "bottom", "middle", "top left", "top right", "bottom left", "bottom right"]
+PLACES: tuple[Place, ...] = (
+    "left", "right", "top", "bottom", "middle", "top left", "top right", "bottom left", "bottom right",
+)  # fmt: skip
+_HELD_OUT_OF = 8
+_UNSAID_BACKGROUND = "white"
+
+
+@dataclass(frozen=True)
+class Group:
+    """So many shapes of one colour and kind; a place is for one shape only."""
+
+    count: int
+    colour: str
+    kind: Kind
+    place: Place | None = None
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One group, or two single shapes on opposite sides. A background that is not named is white."""
+
+    groups: tuple[Group, ...]
+    background: str | None = None
+
+    @property
+    def ground(self) -> str:
+        """The background to draw."""
+        return self.background or _UNSAID_BACKGROUND
+
+
+def any_wish(dice: Random) -> Wish:
+    """Any wish at all, held out or not."""
+    background = dice.choice(sorted(BACKGROUNDS)) if dice.random() < 0.7 else None
+    form = dice.random()
+    if form < 0.15:
+        return Wish((_any_group(dice, 1),), background)
+    if form < 0.45:
+        return Wish((_any_group(dice, 1, dice.choice(PLACES)),), background)
+    if form < 0.70:
+        return Wish((_any_group(dice, dice.randint(2, 4)),), background)
+    first, second = dice.choice((("left", "right"), ("top", "bottom")))
+    return Wish((_any_group(dice, 1, first), _any_group(dice, 1, second)), background)
+
+
+def learnable_wish(dice: Random) -> Wish:
+    """A wish that training may see."""
+    while True:
+        wish = any_wish(dice)
+        if not held_out(wish):
+            return wish
+
+
+def held_out(wish: Wish) -> bool:
+    """Whether training never sees it, on no background and in no words: an eighth of all wishes."""
+    return hashlib.blake2b(repr(wish.groups).encode(), digest_size=4).digest()[0] % _HELD_OUT_OF == 0
+
+
+def scene(wish: Wish, dice: Random) -> Scene:
+    """One of the scenes that fulfil the wish: its shapes never touch one another or the border."""
+    if len(wish.groups) == 2:
+        things = tuple(_placed(group, dice, aside=0.2) for group in wish.groups)
+    elif wish.groups[0].count > 1:
+        things = _several(wish.groups[0], dice)
+    elif wish.groups[0].place:
+        things = (_placed(wish.groups[0], dice, aside=0.12),)
+    else:
+        things = (_anywhere(wish.groups[0], dice),)
+    return Scene(wish.ground, things)
+
+
+def _any_group(dice: Random, count: int, place: Place | None = None) -> Group:
+    return Group(count, dice.choice(sorted(COLOURS)), dice.choice(KINDS), place)
+
+
+def _anywhere(group: Group, dice: Random) -> Thing:
+    radius = dice.uniform(0.15, 0.3)
+    room = radius + 0.03
+    return Thing(group.kind, group.colour, dice.uniform(room, 1 - room), dice.uniform(room, 1 - room), radius)
+
+
+def _placed(group: Group, dice: Random, *, aside: float) -> Thing:
+    """`aside` is how far from the middle line a shape on the left or right may be up or down, and so on."""
+    words = (group.place or "middle").split()
+    radius = dice.uniform(0.15, 0.28) if group.place == "middle" else dice.uniform(0.13, 0.19)
+    near, far = dice.uniform(0.22, 0.28), dice.uniform(0.72, 0.78)
+    if group.place == "middle":
+        aside = 0.04
+    x = near if "left" in words else far if "right" in words else dice.uniform(0.5 - aside, 0.5 + aside)
+    y = near if "top" in words else far if "bottom" in words else dice.uniform(0.5 - aside, 0.5 + aside)
+    return Thing(group.kind, group.colour, x, y, radius)
+
+
+_ARRANGED = {
+    2: ((0.3, 0.5), (0.7, 0.5)),
+    3: ((0.2, 0.5), (0.5, 0.5), (0.8, 0.5)),
+    4: ((0.3, 0.3), (0.7, 0.3), (0.3, 0.7), (0.7, 0.7)),
+}
+
+
+def _several(group: Group, dice: Random) -> tuple[Thing, ...]:
+    """Two or three side by side, four in a square; nearly alike in size, as a hand would draw them."""
+    stray, radius = (0.02, dice.uniform(0.09, 0.115)) if group.count == 3 else (0.05, dice.uniform(0.1, 0.14))
+    return tuple(
+        Thing(group.kind, group.colour, x + dice.uniform(-stray, stray), y + dice.uniform(-stray, stray), radius)
+        for x, y in _ARRANGED[group.count]
+    )
