@@ -6,16 +6,14 @@ Xinference docs, Images; Lumenfall docs, OpenAI compatibility.
 """
 
 import re
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-import orjson
-
 from normalizers.offer import Operation
 from providers.base import Call, Json
 from providers.errors import Kind, ProviderError
+from providers.placing import dumped, extras_in_prompt, seeded
 
 GENERATIONS, EDITS = "/images/generations", "/images/edits"
 _OPENAI: Mapping[Operation, str] = {"generate": GENERATIONS, "edit": EDITS}
@@ -27,8 +25,6 @@ _XINFERENCE: Mapping[Operation, str] = {**_OPENAI, "image_to_image": "/images/va
 
 _GPT_IMAGE = re.compile(r"(?:.*/)?(?:gpt|chatgpt)-image", re.IGNORECASE)
 
-SD_MARKER = "<sd_cpp_extra_args"
-
 Rewrite = Callable[[Json], Json]
 
 
@@ -37,27 +33,11 @@ def as_it_is(payload: Json) -> Json:
     return payload
 
 
-def extras_in_prompt(payload: Json) -> Json:
-    """sd-server reads the object `sd_cpp_extra_args` as JSON between two markers at the end of the prompt.
-
-    `<` is written as an escape inside, so that no value can end the block; a prompt with a marker of its own would
-    set fields past every check, and is refused.
-    """
-    prompt = str(payload.get("prompt", ""))
-    if SD_MARKER in prompt.lower():
-        raise ProviderError(Kind.BAD_REQUEST, f"a prompt may not hold {SD_MARKER}>", param="prompt")
-    body = {name: value for name, value in payload.items() if name != "sd_cpp_extra_args"}
-    if extras := payload.get("sd_cpp_extra_args"):
-        text = _dumped(extras).replace("<", "\\u003c")
-        body["prompt"] = f"{prompt} <sd_cpp_extra_args>{text}</sd_cpp_extra_args>"
-    return body
-
-
 def kwargs_as_text(payload: Json) -> Json:
     """Xinference takes all diffusion parameters as an object written into a string, and a size with a star."""
     body = dict(payload)
     if isinstance(kwargs := body.get("kwargs"), dict):
-        body["kwargs"] = _dumped(cast(Json, kwargs))
+        body["kwargs"] = dumped(cast(Json, kwargs))
     if isinstance(size := body.get("size"), str):
         body["size"] = re.sub(r"(?<=\d)[xX×](?=\d)", "*", size)
     return body
@@ -73,11 +53,6 @@ def negative_after_bar(payload: Json) -> Json:
     if isinstance(negative, str) and negative.strip():
         body["prompt"] = f"{payload.get('prompt', '')}|{negative}"
     return body
-
-
-def seeded(payload: Json) -> Json:
-    """SGLang draws with 1024 where no seed is sent: equal requests would always get the same pictures."""
-    return {"seed": secrets.randbelow(2**32), **payload}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +107,3 @@ DIALECTS: dict[str, Dialect] = {
         Dialect("lumenfall"),
     )
 }
-
-
-def _dumped(extras: Json) -> str:
-    try:
-        return orjson.dumps(extras).decode()
-    except TypeError:
-        raise ProviderError(Kind.BAD_REQUEST, "the request cannot be written as JSON") from None
