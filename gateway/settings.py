@@ -23,6 +23,7 @@ from gateway.settings_tables import (
     Database,
     Defaults,
     Delivery,
+    ForeignWorker,
     Jobs,
     Pricing,
     Provider,
@@ -33,6 +34,7 @@ from gateway.settings_tables import (
     Storage,
     Telemetry,
 )
+from providers.local.foreign import Foreign
 from providers.registry import BUILT_IN, ProviderSettings
 
 KEY_VARIABLES = {
@@ -130,8 +132,14 @@ class Settings(BaseSettings):
             usd_per={"CNY": self.pricing.usd_per_cny, "BUZZ": self.pricing.usd_per_buzz},
             models=given.models,
             offers=given.offers,
-            workers=tuple(given.workers),
+            workers=tuple(each for each in given.workers if isinstance(each, str)),
+            foreign=tuple(foreign(each) for each in given.workers if isinstance(each, ForeignWorker)),
         )
+
+
+def foreign(server: ForeignWorker) -> Foreign:
+    key = server.api_key.get_secret_value() if server.api_key else None
+    return Foreign(server.url, server.dialect, server.models, key, server.together)
 
 
 def wrong_with(name: str, provider: Provider) -> list[str]:

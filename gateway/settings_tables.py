@@ -4,7 +4,16 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SecretStr,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
@@ -137,6 +146,26 @@ class PriceOf(Part):
     max: Dollars | None = None
 
 
+class ForeignWorker(Part):
+    """A server of another make in a worker's place. `models`: ours, and its own name of each."""
+
+    url: str
+    dialect: Literal["vllm-omni", "sglang", "sd-server"]
+    models: dict[str, str] = Field(min_length=1)
+    api_key: SecretStr | None = None
+    together: int = Field(default=1, ge=1, le=64)
+
+
+def kind_of_worker(given: Any) -> str:
+    return "address" if isinstance(given, str) else "server"
+
+
+Worker = Annotated[
+    Annotated[str, Tag("address")] | Annotated[ForeignWorker, Tag("server")],
+    Discriminator(kind_of_worker),
+]
+
+
 class Provider(Limited):
     """One provider: built in, or (with `kind`) a server of the user's own."""
 
@@ -153,7 +182,7 @@ class Provider(Limited):
     prices: dict[str, PriceOf] = {}
     models: dict[str, str] = {}
     offers: dict[str, dict[str, Any]] = {}
-    workers: list[str] = []
+    workers: list[Worker] = []
 
 
 class Route(Limited):

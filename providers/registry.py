@@ -17,6 +17,7 @@ from providers.base import Adapter
 from providers.civitai.adapter import Civitai
 from providers.fal.adapter import Fal
 from providers.local.adapter import Local
+from providers.local.foreign import Foreign, usual_of
 from providers.openai_compatible.adapter import OpenAICompatible
 from providers.oxen.adapter import Oxen
 from providers.replicate.adapter import Replicate
@@ -88,13 +89,14 @@ class ProviderSettings:
     models: Mapping[str, str] = field(default_factory=dict[str, str])
     offers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     workers: tuple[str, ...] = ()
+    foreign: tuple[Foreign, ...] = ()
 
     @property
     def configured(self) -> bool:
         """It has what it needs to be asked: a key, a worker, or an address of the user's own."""
         if self.kind == "openai_compatible":
             return bool(self.base_url)
-        return bool(self.workers) if self.kind == "local" else bool(self.api_key)
+        return bool(self.workers or self.foreign) if self.kind == "local" else bool(self.api_key)
 
     @property
     def remedy(self) -> str:
@@ -145,6 +147,9 @@ def offers_of(provider: ProviderSettings, models: Mapping[str, ModelFacts]) -> I
     unpriced = set(provider.prices) - {offer.model for offer in offers}
     if unpriced:
         raise TableError(f"providers.{provider.name}.prices.{min(unpriced)}", f"{provider.name} offers no such model")
+    drawn = {upstream for server in provider.foreign for upstream in server.models}
+    if unknown := drawn - {offer.upstream for offer in offers}:
+        raise TableError(f"providers.{provider.name}.workers", f"no worker's table has the model {min(unknown)}")
     return [priced(offer, provider.prices.get(offer.model), provider.usd_per) for offer in offers]
 
 
@@ -211,6 +216,12 @@ def build_adapter(provider: ProviderSettings) -> Adapter:
             return OpenAICompatible(account, name=provider.name, dialect=dialect)
 
 
+def foreign_of(provider: ProviderSettings) -> list[Foreign]:
+    """Its servers of another make, each with what a worker of ours would do where a call leaves a field out."""
+    usual = usual_of(built_in_offers(provider.kind, provider.name))
+    return [replace(server, usual=usual) for server in provider.foreign]
+
+
 def download_headers(provider: ProviderSettings) -> dict[str, dict[str, str]]:
     """By origin, what a provider's own host wants to see before it gives out its pictures."""
     if provider.kind not in KEYED_DOWNLOADS:
@@ -224,5 +235,6 @@ def own_origins(provider: ProviderSettings) -> list[str]:
 
     Its own only: no provider may point the gateway at another one's host.
     """
-    named = (provider.base_url, provider.queue_url, provider.rest_url, *provider.workers)
+    foreign = (server.url for server in provider.foreign)
+    named = (provider.base_url, provider.queue_url, provider.rest_url, *provider.workers, *foreign)
     return sorted({url for url in named if url})

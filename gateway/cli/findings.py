@@ -66,7 +66,8 @@ def of_routes(settings: Settings, offered: Mapping[str, set[str]]) -> Iterator[F
 def of_addresses(provider: ProviderSettings) -> Iterator[Finding]:
     """Only what is wrong: https, or http on loopback or with allow_http."""
     named = {"base_url": provider.base_url, "queue_url": provider.queue_url, "rest_url": provider.rest_url}
-    for field, url in [*named.items(), *(("workers", url) for url in provider.workers)]:
+    workers = [*provider.workers, *(server.url for server in provider.foreign)]
+    for field, url in [*named.items(), *(("workers", url) for url in workers)]:
         try:
             if url is not None:
                 check_base_url(url, allow_http=provider.allow_http)
@@ -95,7 +96,7 @@ def of_traces(settings: Settings) -> Iterator[Finding]:
 def of_key(provider: ProviderSettings, settings: Settings) -> Finding:
     """Whether a provider has what it needs; one that the configuration names is meant to."""
     where = f"providers.{provider.name}"
-    if provider.kind == "local" and not provider.workers:
+    if provider.kind == "local" and not provider.configured:
         return Finding("fine", where, "the sketch engine; `easel serve` runs its worker")
     if provider.configured:
         return Finding("fine", where, "has what it needs")
