@@ -59,8 +59,7 @@ def source_of(file: Path, mask: Path | None) -> Image.Image:
     return Image.composite(marked, small, changed)
 
 
-def opened(file: Path, most: tuple[int, int]) -> Image.Image:
+def opened(file: Path, size: tuple[int, int]) -> Image.Image:
+    """As large as there is room for."""
     with Image.open(file) as picture:
-        small = picture.convert("RGB")
-    small.thumbnail(most)
-    return small
+        return ImageOps.contain(picture.convert("RGB"), size)

@@ -1,6 +1,7 @@
 """`make demo`: pictures through every simulated provider with OpenAI's own client, and what became of each parameter.
 
 Needs nothing but this checkout: the gateway, its store, the providers' stand-ins and the sketch worker all run here.
+Where `make worker` has installed what real models need, a tiny one draws as well.
 """
 
 import base64
@@ -9,22 +10,23 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 import openai
 from contact_sheet import Shown, contact_sheet
-from demo_wishes import LIGHTHOUSE, WISHES, Wish
+from demo_wishes import LIGHTHOUSE, TINY, TINY_WISHES, WISHES, Wish
 from PIL import Image, ImageDraw
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from gateway.rows.words import pictured
+from workers.engines import lacking, packaged
 
 OUTPUT = Path(__file__).resolve().parent.parent / "demo-output"
 MASK = OUTPUT / "mask.png"
@@ -37,6 +39,7 @@ class Drawn:
     wish: Wish
     files: list[Path]
     metadata: dict[str, Any]
+    previews: list[Path] = field(default_factory=list[Path])
 
 
 def main() -> None:
@@ -45,10 +48,12 @@ def main() -> None:
     told = ["# What happened to each parameter", "", f"Prompt: {LIGHTHOUSE}", ""]
     drawn: list[Drawn] = []
     sources: dict[str, Path] = {}
-    with tempfile.TemporaryDirectory(prefix="easel-demo-") as folder, gateway(Path(folder)) as (url, key):
+    tiny = packaged(TINY) is not None and not lacking()
+    beside = ["--worker", TINY] if tiny else []
+    with tempfile.TemporaryDirectory(prefix="easel-demo-") as folder, gateway(Path(folder), *beside) as (url, key):
         console.print(f"the gateway runs at {url}; its providers are simulated, and nothing is paid\n")
         with openai.OpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0) as client:
-            for number, wish in enumerate(WISHES, 1):
+            for number, wish in enumerate(WISHES + TINY_WISHES if tiny else WISHES, 1):
                 console.print(Text(f"{number}. {wish.title}", "bold"))
                 try:
                     one = draw(client, wish, number, sources)
@@ -63,12 +68,14 @@ def main() -> None:
                 console.print(shown(one))
     (OUTPUT / "parameters.md").write_text("\n".join(told), "utf-8")
     contact_sheet(on_the_sheet(drawn, sources)).save(OUTPUT / "contact-sheet.png", optimize=True)
-    console.print(f"{sum(len(one.files) for one in drawn)} pictures are in {OUTPUT}")
+    console.print(f"{sum(len(one.files) + len(one.previews) for one in drawn)} pictures are in {OUTPUT}")
     console.print("contact-sheet.png shows them all, parameters.md says what became of each parameter")
+    if not tiny:
+        console.print("all of them are placeholders; after `make worker`, a tiny model draws real ones as well")
 
 
 @contextmanager
-def gateway(folder: Path) -> Generator[tuple[str, str]]:
+def gateway(folder: Path, *more: str) -> Generator[tuple[str, str]]:
     """A gateway of its own with everything simulated: its address and its key. It ends with the block."""
     key = f"ek_{secrets.token_urlsafe(24)}"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("EASEL_")}  # noqa: TID251 - a person's own settings must not reach the demo
@@ -77,7 +84,7 @@ def gateway(folder: Path) -> Generator[tuple[str, str]]:
     with (
         (folder / "gateway.log").open("wb") as log,
         subprocess.Popen(
-            [easel, "serve", "--simulate", "--port", "0"],
+            [easel, "serve", "--simulate", "--port", "0", *more],
             cwd=folder,
             env=environment,
             stdout=log,
@@ -110,9 +117,12 @@ def draw(client: openai.OpenAI, wish: Wish, number: int, sources: Mapping[str, P
         prompt=wish.prompt,
         extra_body=wish.more,
         extra_headers={"X-Easel-Strict": "true"} if wish.strict else {},
+        **({"stream": True, "partial_images": wish.previews} if wish.previews else {}),
         **wish.arguments,
         **pictures_of(wish, sources),
     )
+    if wish.previews:
+        return grown(answer, wish, f"{number:02}-{wish.model}")
     told: dict[str, Any] = answer.model_dump()
     files: list[Path] = []
     for index, picture in enumerate(told["data"], 1):
@@ -122,6 +132,22 @@ def draw(client: openai.OpenAI, wish: Wish, number: int, sources: Mapping[str, P
         file.write_bytes(base64.b64decode(encoded) if encoded else httpx.get(picture["url"]).raise_for_status().content)
         files.append(file)
     return Drawn(wish, files, told["metadata"])
+
+
+def grown(events: Iterable[Any], wish: Wish, name: str) -> Drawn:
+    """Write each preview and the picture as they come."""
+    previews: list[Path] = []
+    for event in events:
+        if event.type.endswith(".progress"):
+            continue
+        done = event.type.endswith(".completed")
+        kind = "1" if done else f"preview-{event.partial_image_index + 1}"
+        file = OUTPUT / f"{name}-{kind}.{event.output_format}"
+        file.write_bytes(base64.b64decode(event.b64_json))
+        if done:
+            return Drawn(wish, [file], event.model_dump()["metadata"], previews)
+        previews.append(file)
+    raise AssertionError("the stream ended without its picture")
 
 
 def pictures_of(wish: Wish, sources: Mapping[str, Path]) -> dict[str, Path]:
@@ -147,10 +173,11 @@ def on_the_sheet(drawn: Sequence[Drawn], sources: Mapping[str, Path]) -> list[Sh
     for one in drawn:
         title = f"{one.metadata['model']} · {one.metadata['provider_name']}"
         source, mask = sources.get(one.wish.of), MASK if one.wish.masked else None
-        for file in one.files:
+        for file in (*one.previews, *one.files):
             with Image.open(file) as picture:
                 width, height = picture.size
-            shown.append(Shown(file, title, f"{width}x{height} {file.suffix[1:]}{one.wish.kind}", source, mask))
+            kind = " · preview" if file in one.previews else one.wish.kind
+            shown.append(Shown(file, title, f"{width}x{height} {file.suffix[1:]}{kind}", source, mask))
     return shown
 
 

@@ -8,7 +8,8 @@ from typing import Any
 class Wish:
     """One request in OpenAI's words; `more` are fields that OpenAI's client has no argument for.
 
-    `of` names the wish whose first picture is edited, `masked` marks the middle of it as what may change.
+    `of` names the wish whose first picture is edited, `masked` marks the middle of it as what may change. `previews` is
+    how many pictures of it half done are asked for.
     """
 
     title: str
@@ -20,12 +21,15 @@ class Wish:
     name: str = ""
     of: str = ""
     masked: bool = False
+    previews: int = 0
 
     @property
     def kind(self) -> str:
         """What a caption adds: ` · edit with a mask`."""
         if not self.of:
             return ""
+        if "strength" in self.more:
+            return " · image-to-image"
         return " · upscale" if "scale_factor" in self.more else " · edit with a mask" if self.masked else " · edit"
 
 
@@ -133,5 +137,35 @@ WISHES = [
         LIGHTHOUSE,
         {"size": "1024x1024", "quality": "high"},
         strict=True,
+    ),
+]
+
+TINY = "qwen-image-tiny"  # comes with the package; what draws with it is the extra `worker`
+RED_AND_BLUE = "a red circle on the left and a blue square on the right, white background"
+
+TINY_WISHES = [
+    Wish(
+        "Drawn here, by real denoising on the CPU, with a tiny model of Qwen-Image's make: two in one batch",
+        TINY,
+        RED_AND_BLUE,
+        {"size": "128x128", "n": 2},
+        {"seed": 7},
+        name="tiny",
+    ),
+    Wish(
+        "Another as it grows: previews from the latents",
+        TINY,
+        "three green triangles on a black background",
+        {"size": "256x256"},
+        {"seed": 11},
+        previews=3,
+    ),
+    Wish(
+        "Image-to-image: the first of them, drawn over",
+        TINY,
+        "a yellow circle on the left and a blue square on the right, white background",
+        {"size": "128x128"},
+        {"seed": 3, "strength": 0.8},
+        of="tiny",
     ),
 ]

@@ -36,7 +36,7 @@ def _diffusers(options: WorkerOptions) -> Engine:
             "the engine 'diffusers' has to be told a model: --model Qwen/Qwen-Image, a folder of your own, "
             "or qwen-image-tiny, which comes with the package and needs no GPU"
         )
-    missing = [name for name in _EXTRA if find_spec(name) is None]
+    missing = lacking()
     if missing:
         raise CannotLoad(
             f"the engine 'diffusers' needs {', '.join(missing)}, which is not installed here; "
@@ -52,6 +52,11 @@ def _diffusers(options: WorkerOptions) -> Engine:
         name=options.name or (options.model if folder else None),
         compile=options.compile,
     )
+
+
+def lacking() -> list[str]:
+    """What the engine `diffusers` needs and this installation does not have."""
+    return [name for name in _EXTRA if find_spec(name) is None]
 
 
 def packaged(model: str) -> Path | None:
