@@ -40,6 +40,11 @@ class OutOfMemory(Exception):
     """The device has no room for this now; every picture is as it was before."""
 
 
+class DeviceLost(Exception):
+    """Nothing can be drawn in this process any more, such as after an illegal access on a GPU: the worker ends, so that
+    whoever runs it starts another. Any call to the engine may raise it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """A model that an engine draws with, and what it takes. Sides are in pixels, both ends included.
@@ -243,8 +248,9 @@ class EngineOf(Protocol[Begun]):
         ...
 
     def step(self, together: Sequence[Begun]) -> None:
-        """One forward for each of them, which all have one bucket; with CFG a step is two forwards. Raises
-        `OutOfMemory` for all of them; what else it raises, too, is nobody's in particular."""
+        """One forward for each of them, which all have one bucket; with CFG a step is two forwards. Returns when the
+        device has done it: time is told by it. Raises `OutOfMemory` for all of them; what else it raises, too, is
+        nobody's in particular."""
         ...
 
     def finish(self, picture: Begun) -> Image.Image:
