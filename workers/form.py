@@ -4,15 +4,10 @@ import re
 from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import HeaderParser
-from typing import Any
 
 from workers.errors import Refusal
 
 MOST_PARTS = 64
-_WHOLE = frozenset({"n", "seed", "num_inference_steps", "output_compression", "partial_images"})
-_NUMBERS = frozenset({"cfg_scale", "guidance", "strength"})
-_INTEGER = re.compile(r"-?[0-9]{1,20}")
-_DECIMAL = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?([eE][-+]?[0-9]{1,3})?")
 _LONGEST_HEAD = 8192  # bytes of a part's headers
 _BOUNDARY = re.compile(r"[A-Za-z0-9'()+_,./:=? -]{0,69}[A-Za-z0-9'()+_,./:=?-]")
 
@@ -37,19 +32,6 @@ def form(content_type: str, body: bytes) -> Form:
     for part in parts[:-1]:
         _add(part, read)
     return read
-
-
-def typed(given: Form) -> dict[str, Any]:
-    """Its texts as the values that they write; the last one of a name counts."""
-    values: dict[str, Any] = {name: texts[-1] for name, texts in given.texts.items()}
-    for name, text in values.items():
-        if name in _WHOLE and _INTEGER.fullmatch(text):
-            values[name] = int(text)
-        elif name in _NUMBERS and _DECIMAL.fullmatch(text):
-            values[name] = float(text)
-        elif name == "stream" and text in ("true", "false"):
-            values[name] = text == "true"
-    return values
 
 
 def _add(part: bytes, to: Form) -> None:

@@ -1,4 +1,4 @@
-"""The pictures that an edit starts from: checked before they are decoded, upright, no larger than what is drawn."""
+"""The pictures that an edit starts from: checked before they are decoded, upright, no larger than a model looks at."""
 
 import hashlib
 import io
@@ -10,6 +10,7 @@ from PIL import Image, ImageChops, ImageOps
 from workers.engine import Model, Source
 from workers.errors import Refusal
 from workers.form import Form
+from workers.outpaint import Edges, extended
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 MOST_PIXELS = 50_000_000  # of one picture, before anything of it is decoded
@@ -42,37 +43,30 @@ def size_of(content: bytes, name: str) -> tuple[int, int]:
 
 
 def source_of(
-    images: Sequence[bytes], masks: Sequence[bytes], within: tuple[int, int], strength: float | None
+    images: Sequence[bytes],
+    masks: Sequence[bytes],
+    longest: int,
+    strength: float | None,
+    outpaint: Edges | None = None,
 ) -> Source:
-    """Decoded, and reduced to the scale of the drawing, whose size is `within`. Raises `Refusal`."""
+    """Decoded, reduced to sides of `longest` pixels, the first one extended by `outpaint`. Raises `Refusal`."""
     if len(masks) > 1:
         raise Refusal("'mask' must be one file.", param="mask")
     if masks and size_of(masks[0], "mask") != size_of(images[0], "image"):
         raise Refusal("'mask' must have the size of the first picture.", param="mask")
-    longest = max(within)
-    digest = hashlib.blake2b(digest_size=16)
+    digest = hashlib.blake2b(repr(outpaint).encode(), digest_size=16)
     for content in (*images, b"", *masks):
         digest.update(hashlib.blake2b(content).digest())
-    return Source(
-        tuple(_decoded(content, "image", longest).convert("RGB") for content in images),
-        _edited(_decoded(masks[0], "mask", longest)) if masks else None,
-        strength,
-        digest.digest(),
-    )
+    first, *others = (decoded(content, "image", longest).convert("RGB") for content in images)
+    mask = _edited(decoded(masks[0], "mask", longest)) if masks else None
+    if outpaint is not None:
+        first, mask = extended(first, mask, outpaint)
+        strength = 1.0 if strength is None else strength  # nothing was there that could show through
+    return Source((first, *others), mask, strength, digest.digest())
 
 
-def _edited(mask: Image.Image) -> Image.Image:
-    """255 where the picture is drawn anew: what is transparent, or in a mask without alpha what is white."""
-    if "A" in mask.getbands():
-        return _above_half(ImageChops.invert(mask.getchannel("A")))
-    return _above_half(mask.convert("L"))
-
-
-def _above_half(band: Image.Image) -> Image.Image:
-    return Image.frombytes("L", band.size, band.tobytes().translate(bytes(128) + b"\xff" * 128))
-
-
-def _decoded(content: bytes, name: str, longest: int) -> Image.Image:
+def decoded(content: bytes, name: str, longest: int) -> Image.Image:
+    """Upright, RGB, RGBA, L or LA, with sides of at most `longest` pixels. Raises `Refusal` naming `name`."""
     try:
         with _opened(content, name) as image:
             image.draft("RGB", (longest, longest))
@@ -84,6 +78,17 @@ def _decoded(content: bytes, name: str, longest: int) -> Image.Image:
             return plain
     except _DAMAGED:
         raise _unreadable(name) from None
+
+
+def _edited(mask: Image.Image) -> Image.Image:
+    """255 where the picture is drawn anew: what is transparent, or in a mask without alpha what is white."""
+    if "A" in mask.getbands():
+        return _above_half(ImageChops.invert(mask.getchannel("A")))
+    return _above_half(mask.convert("L"))
+
+
+def _above_half(band: Image.Image) -> Image.Image:
+    return Image.frombytes("L", band.size, band.tobytes().translate(bytes(128) + b"\xff" * 128))
 
 
 def _opened(content: bytes, name: str) -> Image.Image:

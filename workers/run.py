@@ -12,6 +12,8 @@ from collections.abc import Generator
 import uvicorn
 
 from workers import engines
+from workers.loras.resolver import Loras
+from workers.loras.sources import Allowed
 from workers.options import WorkerOptions
 from workers.parent import parent_gone
 from workers.server import Worker
@@ -29,7 +31,8 @@ def run(options: WorkerOptions) -> int:
     engine = engines.make(options)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     with _listening(options.host, options.port) as listener:
-        worker = Worker(engine, waiting=options.waiting)
+        loras = Loras(Allowed(options.loras, options.lora_hosts))
+        worker = Worker(engine, waiting=options.waiting, loras=loras)
         follows = parent if options.follow_parent else None
         return asyncio.run(_serve(worker, listener, follows, options.drain_seconds))
 

@@ -22,12 +22,14 @@ from workers.engine import SEEDS, Engine, Model
 from workers.errors import Refusal, busy, not_routed, refused, unforeseen
 from workers.form import form
 from workers.job import Job
+from workers.loras.resolver import Loras
+from workers.loras.sources import Allowed
 from workers.stream import EventStream, Gone, body, unless_gone
 from workers.wire import Commission, commission, edit
 
 log = logging.getLogger("easel.worker")
 
-LARGEST_BODY = 2**20  # bytes; there are no pictures in it
+LARGEST_BODY = 2**20  # bytes; there are no pictures in it, unless ControlNets look at some
 LARGEST_FORM = 96 * 2**20  # bytes; the gateway takes 64 MB, and a picture in another format may be larger
 _BODY_WITHIN = 30.0  # seconds
 
@@ -35,8 +37,9 @@ _BODY_WITHIN = 30.0  # seconds
 class Worker:
     """An engine, its desk, and the app that serves both. `waiting` is how many jobs may stand in line."""
 
-    def __init__(self, engine: Engine, *, waiting: int = 16) -> None:
+    def __init__(self, engine: Engine, *, waiting: int = 16, loras: Loras | None = None) -> None:
         self.engine = engine
+        self.loras = loras or Loras(Allowed())
         self.desk = Desk(Device(engine), waiting=waiting)
         self.broken = asyncio.Event()  # set if the engine cannot be loaded: there is no use in going on
         self.app = Starlette(
@@ -59,10 +62,13 @@ class Worker:
             message = "Send JSON: content-type application/json."
             raise Refusal(message, status=415, code="unsupported_media_type")
         try:
-            sent = await body(request, most=LARGEST_BODY, within=_BODY_WITHIN)
+            sent = await body(request, most=self._largest_body(), within=_BODY_WITHIN)
         except ClientDisconnect:
             return Response(status_code=499)
-        return await self._answer(request, commission(sent, self.engine.models, request.headers.get("x-request-id")))
+        asked = (sent, self.engine.models, request.headers.get("x-request-id"))
+        # With pictures in it, reading it takes long.
+        read = commission(*asked) if len(sent) <= LARGEST_BODY else await asyncio.to_thread(commission, *asked)
+        return await self._answer(request, read)
 
     async def edit(self, request: Request) -> Response | EventStream:
         if _media_type(request) != "multipart/form-data":
@@ -76,7 +82,12 @@ class Worker:
         asked = await asyncio.to_thread(edit, given, self.engine.models, request.headers.get("x-request-id"))
         return await self._answer(request, asked)
 
+    def _largest_body(self) -> int:
+        return LARGEST_FORM if any(model.control_models for model in self.engine.models) else LARGEST_BODY
+
     async def _answer(self, request: Request, asked: Commission) -> Response | EventStream:
+        if asked.loras:
+            asked = asked.with_loras(await self.loras.resolve(asked.loras))
         job = self.desk.take(asked)
         if asked.stream:
             return EventStream(self.desk, job)
@@ -156,16 +167,23 @@ def _media_type(request: Request) -> str:
 
 def _described(model: Model) -> dict[str, Any]:
     width, height = model.default_size
-    pictures = {"image", "mask"} if model.most_images else set[str]()
+    pictures = {"image"} if model.most_images else set[str]()
+    masks = {"mask", "outpaint"} if model.masks else set[str]()
     return {
         "id": model.id,
         "title": model.title,
-        "parameters": sorted({"prompt", "n", "size", *pictures, *model.parameters}),
+        "parameters": sorted({"prompt", "n", "size", "width", "height", *pictures, *masks, *model.parameters}),
         "images": model.most_images,
+        "loras": model.most_loras,
+        "schedulers": model.schedulers,
+        "accelerations": model.accelerations,
+        "control_nets": model.control_models,
         "sizes": {
             "default": f"{width}x{height}",
             "shortest_side": model.shortest_side,
             "longest_side": model.longest_side,
+            "multiple_of": model.multiple_of,
+            "most_pixels": model.most_pixels,
         },
         "steps": {"default": model.default_steps, "most": model.most_steps},
         "seeds": {"first": 0, "last": SEEDS - 1},

@@ -147,7 +147,8 @@ async def test_status_models_and_health(sketch: Served) -> None:
     await sketch.until(lambda: sketch.worker.desk.ready)
     await sketch.post({**SMALL, "n": 2})
     _, status = await sketch.get("/v1/status")
-    assert status["models"][0]["sizes"] == {"default": "1024x1024", "shortest_side": 64, "longest_side": 4096}
+    sides = {"shortest_side": 64, "longest_side": 4096, "multiple_of": 1, "most_pixels": None}
+    assert status["models"][0]["sizes"] == {"default": "1024x1024", **sides}
     del status["models"]
     assert status == {
         "engine": "sketch",

@@ -1,0 +1,1 @@
+"""LoRAs that callers name: where they may come from, how they get here, and what they have to be."""
