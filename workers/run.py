@@ -12,6 +12,7 @@ from collections.abc import Generator
 import uvicorn
 
 from workers import engines
+from workers.engine import Engine
 from workers.loras.resolver import Loras
 from workers.loras.sources import Allowed
 from workers.options import WorkerOptions
@@ -31,10 +32,18 @@ def run(options: WorkerOptions) -> int:
     engine = engines.make(options)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     with _listening(options.host, options.port) as listener:
-        loras = Loras(Allowed(options.loras, options.lora_hosts))
-        worker = Worker(engine, waiting=options.waiting, loras=loras)
+        worker = _worker(engine, options)
         follows = parent if options.follow_parent else None
         return asyncio.run(_serve(worker, listener, follows, options.drain_seconds))
+
+
+def make_worker(options: WorkerOptions) -> Worker:
+    """A worker without a socket, for whoever has one. Nothing is loaded; raises `UnknownEngine` and `CannotLoad`."""
+    return _worker(engines.make(options), options)
+
+
+def _worker(engine: Engine, options: WorkerOptions) -> Worker:
+    return Worker(engine, waiting=options.waiting, loras=Loras(Allowed(options.loras, options.lora_hosts)))
 
 
 class _Server(uvicorn.Server):
