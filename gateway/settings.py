@@ -134,6 +134,9 @@ class Settings(BaseSettings):
             offers=given.offers,
             workers=tuple(each for each in given.workers if isinstance(each, str)),
             foreign=tuple(foreign(each) for each in given.workers if isinstance(each, ForeignWorker)),
+            announced=given.announced and name in self.providers,
+            spill_after=given.spill_after,
+            max_waiting=given.max_waiting,
         )
 
 

@@ -183,6 +183,9 @@ class Provider(Limited):
     models: dict[str, str] = {}
     offers: dict[str, dict[str, Any]] = {}
     workers: list[Worker] = []
+    announced: bool = True
+    spill_after: Seconds | None = None
+    max_waiting: int = Field(default=2000, ge=0, le=100_000)
 
 
 class Route(Limited):

@@ -36,7 +36,9 @@ class Call:
     `images` how many pictures it asks for. `want` says what serves the caller best: a URL that can be handed on, or the
     picture itself. `id` is ours, unique per call: `req_….2` is the third call of a request. `partial_images` is how
     many previews of each picture somebody waits for; `webhook` where the provider may say that the call is over.
-    `traceparent` names the call in a trace of ours: it is for workers of our own, and no provider's business.
+    `traceparent` names the call in a trace of ours: it is for workers of our own, and no provider's business. So is
+    the rest: whose the call is, whether somebody waits for it, whether somebody `elsewhere` could be asked for it, and
+    the moment of `time.monotonic()` at which nobody wants it any more.
     """
 
     id: str
@@ -48,6 +50,10 @@ class Call:
     partial_images: int = 0
     webhook: str | None = None
     traceparent: str | None = None
+    team: str = ""
+    waited_for: bool = True
+    elsewhere: bool = False
+    deadline: float | None = None
 
     def __repr__(self) -> str:
         return f"<Call {self.id} {self.operation} {self.upstream} images={self.images}>"
@@ -199,9 +205,29 @@ class Waits(Protocol):
 
 @runtime_checkable
 class Repeats(Protocol):
-    """A queued adapter whose calls have ids of ours: the same call, submitted again, is not drawn a second time."""
+    """An adapter whose calls have ids of ours: the same call, sent again, is not drawn, or not paid, a second time."""
 
     repeats: bool
+
+
+class Declined(NamedTuple):
+    """Why somebody else had better be asked; `word` is for metrics: `spilled`, `full` or `away`."""
+
+    word: str
+    reason: str
+
+
+@runtime_checkable
+class Queues(Protocol):
+    """An adapter before whose workers calls wait in a line of ours."""
+
+    def lacks(self, upstream: str) -> str | None:
+        """Why nobody there can draw this model; None where somebody can."""
+        ...
+
+    def declines(self, call: Call) -> Declined | None:
+        """Whether the call had better be sent elsewhere, if it can be; nothing is sent by asking."""
+        ...
 
 
 @runtime_checkable

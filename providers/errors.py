@@ -96,6 +96,10 @@ class ProviderError(Exception):
         return f"<ProviderError {self.provider or '?'} {self.kind}: {self.message}>"
 
 
+class NotBegun(ProviderError):
+    """The call was still waiting here when its time was over: nothing was sent, and nobody is to blame."""
+
+
 # What may have been paid in a call is a mere hitch where nothing is for sale: at an upload.
 _FOR_FREE: dict[Kind, Kind] = {
     Kind.LOST: Kind.BUSY,

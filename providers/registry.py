@@ -70,7 +70,8 @@ BY_KEY: dict[str, Callable[[Account], Adapter]] = {
 class ProviderSettings:
     """What the configuration says about one provider, in plain values; `timeout` in seconds.
 
-    `usd_per` is what a unit of another currency is worth, for tables whose prices are in one.
+    `usd_per` is what a unit of another currency is worth, for tables whose prices are in one. Of local workers only:
+    `announced`, that more of them may announce themselves; `spill_after` and `max_waiting`, as `Local` has them.
     """
 
     name: str
@@ -90,13 +91,18 @@ class ProviderSettings:
     offers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     workers: tuple[str, ...] = ()
     foreign: tuple[Foreign, ...] = ()
+    announced: bool = False
+    spill_after: float | None = None
+    max_waiting: int = 2000
 
     @property
     def configured(self) -> bool:
         """It has what it needs to be asked: a key, a worker, or an address of the user's own."""
         if self.kind == "openai_compatible":
             return bool(self.base_url)
-        return bool(self.workers or self.foreign) if self.kind == "local" else bool(self.api_key)
+        if self.kind == "local":
+            return bool(self.workers or self.foreign or self.announced)
+        return bool(self.api_key)
 
     @property
     def remedy(self) -> str:
@@ -210,7 +216,14 @@ def build_adapter(provider: ProviderSettings) -> Adapter:
         case "fal":
             return Fal(account, queue_url=provider.queue_url or FAL_QUEUE, rest_url=provider.rest_url or FAL_REST)
         case "local":
-            return Local([replace(account, base_url=worker) for worker in provider.workers])
+            return Local(
+                account,
+                provider.workers,
+                foreign_of(provider),
+                announced=provider.announced,
+                spill_after=provider.spill_after,
+                most_waiting=provider.max_waiting,
+            )
         case _:
             dialect = provider.kind if provider.kind in {"openai", "lumenfall"} else provider.dialect
             return OpenAICompatible(account, name=provider.name, dialect=dialect)

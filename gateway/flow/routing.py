@@ -15,6 +15,7 @@ from normalizers.plan import Plan
 from providers.registry import ProviderSettings
 
 PRIORITY = Route()
+UNBOUNDED = 1_000_000  # calls
 
 
 class Routing:
@@ -117,5 +118,8 @@ def weight_of(route: Route, plan: Plan) -> float:
 
 
 def places_of(providers: Mapping[str, ProviderSettings]) -> dict[str, int]:
-    """Calls at once by provider; of local workers, for each of them."""
-    return {name: provider.max_concurrency * max(1, len(provider.workers)) for name, provider in providers.items()}
+    """Calls at once by provider. Local workers have a line of their own, in which nobody is before his turn."""
+    return {
+        name: UNBOUNDED if provider.kind == "local" else provider.max_concurrency
+        for name, provider in providers.items()
+    }

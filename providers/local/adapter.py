@@ -1,56 +1,69 @@
-"""GPU workers of one's own: calls are pushed to them, and a worker that cannot take one is passed over.
+"""GPU workers of one's own: a call waits here until one of them has room for it, and is drawn again if it dies.
 
 Local work costs no money, so a call whose worker dies under it is given to the next one.
 """
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from providers import multipart
 from providers.account import Account
-from providers.base import Answer, Call, Watch
+from providers.base import Answer, Call, Declined, Watch
 from providers.errors import Kind, ProviderError
-from providers.event_stream import Listener
-from providers.http import Http
-from providers.http_answer import HttpAnswer
-from providers.image_stream import ImageStream
-from providers.local.dispatch import Dispatch, work_of
-from providers.local.streaming import SILENCE_SECONDS, as_stream
-from providers.openai_images import read_answer, read_error
-from providers.refusals import kind_of_status, public_text, retry_after, texts_of
+from providers.local.dispatch import MOST_WAITING, PATIENCE, Dispatch, Waiting
+from providers.local.foreign import Foreign
+from providers.local.foreign_peer import ForeignPeer
+from providers.local.own import Own
+from providers.local.peer import Lost
+from providers.local.streaming import SILENCE_SECONDS
+from providers.local.worker import Worker
 
 MAX_LOSSES = 2  # a call that kills a second worker is not given to a third
-
-
-class _Lost(ProviderError):
-    """The worker went away under the call."""
+MAX_REFUSALS = 5  # a call that so many workers in turn do not take, against their word, is not held any longer
 
 
 class Local:
-    """The workers of `[providers.local] workers`, an account for each; raises `ValueError` where there are none.
+    """`workers` are addresses, `account` is what holds for all of them: the key, the time of a call, and in
+    `max_concurrency` its calls at one worker. `foreign` are servers of other makes in workers' places. With `announced`
+    there may be more (`Local.announced`); raises ValueError where there are none at all.
 
-    They speak OpenAI's images API under `/v1`; an edit with a `strength` is image-to-image. `max_concurrency` is per
-    worker. A worker from which a watched call hears nothing for `silence` seconds is gone.
+    With `spill_after` seconds of predicted wait, a call had better be sent elsewhere; `most_waiting` calls may wait. A
+    worker from which a watched call hears nothing for `silence` seconds is gone.
     """
 
     name = "local"
+    repeats = True
 
     def __init__(
         self,
-        workers: Sequence[Account],
+        account: Account,
+        workers: Sequence[str] = (),
+        foreign: Sequence[Foreign] = (),
         *,
+        announced: bool = False,
+        spill_after: float | None = None,
+        most_waiting: int = MOST_WAITING,
+        patience: float = PATIENCE,
         clock: Callable[[], float] = time.monotonic,
         silence: float = SILENCE_SECONDS,
     ) -> None:
-        if not workers:
+        if not workers and not foreign and not announced:
             raise ValueError("there is no worker")
-        self.https = {worker.base_url: worker.open(self.name) for worker in workers}
-        self.dispatch = Dispatch(list(self.https))
+
+        def own(url: str) -> Own:
+            return Own(replace(account, base_url=url), silence=silence, clock=clock)
+
+        theirs = [ForeignPeer(each, replace(account, base_url=each.url, key=each.key)) for each in foreign]
         self.clock = clock
-        self.silence = silence
+        self.spill_after = spill_after
+        self.listens = announced
+        self.dispatch = Dispatch([*map(own, workers), *theirs], own, clock, most_waiting, patience)
+        self.roster = self.dispatch.roster
 
     async def generate(self, call: Call) -> Answer:
-        """Asks one worker after the other, best first, until one takes the call; raises the last one's refusal."""
+        """Waits for its turn at the worker that will be done first; raises ProviderError, `NotBegun` where its deadline
+        comes before its turn.
+        """
         return await self._give(call, None)
 
     async def generate_watched(self, call: Call, watch: Watch) -> Answer:
@@ -60,70 +73,70 @@ class Local:
         """
         return await self._give(call, watch)
 
+    def start(self) -> None:
+        """Workers are asked how they are from now on. Until then each is taken for one that has every model."""
+        self.roster.start()
+
+    def announced(self, urls: Sequence[str]) -> None:
+        """All workers that announce themselves now."""
+        self.roster.announced(urls)
+
+    def lacks(self, upstream: str) -> str | None:
+        """Why no worker can draw this model; None where one can, or could a moment ago."""
+        now = self.clock()
+        if any(worker.draws_soon(upstream, now) for worker in self.roster.workers.values()):
+            return None
+        those = [each for each in self.roster.workers.values() if each.status is not None and each.draws(upstream)]
+        loading = next((each.told.loading for each in those if each.state == "loading"), None)
+        if loading is not None:
+            return f"the worker that draws it is not ready yet: {loading}"
+        return f"no worker draws it now ({', '.join(sorted({each.state for each in those})) or 'none has it'})"
+
+    def declines(self, call: Call) -> Declined | None:
+        """Where somebody else can be asked: no worker is there, the line is full, or the wait would be too long."""
+        waiting = Waiting(call)
+        if not self.dispatch.workers_for(waiting):
+            return Declined("away", self.dispatch.nobody(waiting).message)
+        if len(self.dispatch.line) >= self.dispatch.most_waiting:
+            return Declined("full", f"{self.dispatch.most_waiting} calls wait for its workers already")
+        wait = self.dispatch.wait_of(waiting) if self.spill_after is not None else None
+        if wait is None or self.spill_after is None or wait <= self.spill_after:
+            return None
+        told = f"the predicted wait for a worker is {wait:.0f} s, longer than spill_after = {self.spill_after:g}"
+        return Declined("spilled", told)
+
     async def close(self) -> None:
-        for http in self.https.values():
-            await http.close()
+        await self.dispatch.close()
 
     async def _give(self, call: Call, watch: Watch | None) -> Answer:
-        work, losses = work_of(call), 0
-        refusal = ProviderError(Kind.BUSY, "no worker took the request", provider=self.name)
-        for url in self.dispatch.order(self.clock()):
+        waiting = Waiting(call)
+        place = self.dispatch.enter(waiting)
+        while True:
+            worker, sent = await self.dispatch.turn(place)
+            drawn = False
             try:
-                with self.dispatch.working(url, work):
-                    return await self._ask(self.https[url], call, watch)
-            except _Lost as error:
-                losses += 1
-                if losses == MAX_LOSSES:
-                    raise
-                refusal = error
+                async with worker.while_there():
+                    answer = await worker.peer.ask(call, watch)
+                drawn = True
+                return answer
             except ProviderError as error:
-                if error.kind not in (Kind.BUSY, Kind.RATE):
+                if not self._goes_on(waiting, worker, error):
                     raise
-                refusal = error
-            self.dispatch.rest(url, self.clock(), refusal.retry_after)
-        raise refusal
+                place.kind = (call.upstream, call.id)  # what it now avoids holds up nobody else
+            finally:
+                self.dispatch.leave(worker, sent, drawn=drawn)
 
-    async def _ask(self, http: Http, call: Call, watch: Watch | None) -> Answer:
-        stream = ImageStream(call, watch, explain) if watch is not None else None
-        listener = stream and Listener(stream.told, idle=self.silence, times=1 + call.partial_images)
-        try:
-            answer = await _post(http, call, listener)
-            if stream is not None and answer.streamed:
-                return stream.answer(http.base_url)
-        except ProviderError as error:
-            error.provider = self.name
-            if error.kind is not Kind.LOST:
-                raise
-            if isinstance(error.__cause__, TimeoutError):
-                raise ProviderError(Kind.TIMEOUT, "the worker did not finish in time", provider=self.name) from error
-            raise _Lost(Kind.FAILED, "the worker went away before it answered", provider=self.name) from error
-        if answer.status >= 300:
-            raise explain(answer, call)
-        return read_answer(answer, http.base_url)
-
-
-async def _post(http: Http, call: Call, listener: Listener | None) -> HttpAnswer:
-    body = {"response_format": "b64_json", "model": call.upstream, **call.payload}
-    body = body if listener is None else as_stream(body, call)
-    named = {"x-request-id": call.id, **({"traceparent": call.traceparent} if call.traceparent else {})}
-    if call.operation == "generate":
-        return await http.post("/v1/images/generations", json=body, headers=named, listener=listener)
-    form = multipart.encode(body)
-    content, content_type = form.body, form.content_type
-    path = "/v1/images/edits"
-    return await http.post_content(path, content=content, content_type=content_type, headers=named, listener=listener)
-
-
-def explain(answer: HttpAnswer, call: Call) -> ProviderError:
-    """A worker's refusal in our words."""
-    complaint = read_error(answer)
-    kind = kind_of_status(answer.status, own_words=True)
-    theirs = public_text(complaint.message, hide=texts_of(call.payload)) if complaint else ""
-    return ProviderError(
-        kind,
-        theirs or f"the worker answered {answer.status}",
-        provider="local",
-        status=answer.status,
-        retry_after=retry_after(answer.headers),
-        param=complaint.param if complaint and kind is Kind.BAD_REQUEST else None,
-    )
+    def _goes_on(self, waiting: Waiting, worker: Worker, error: ProviderError) -> bool:
+        """Whether the call that ended so may be given to another worker; this one is left alone for a while."""
+        if isinstance(error, Lost):
+            self.roster.losses += 1
+            waiting.avoid.append(worker.url)
+            goes_on = len(waiting.avoid) < MAX_LOSSES
+        elif error.kind in (Kind.BUSY, Kind.RATE):
+            waiting.refusals += 1
+            goes_on = waiting.refusals < MAX_REFUSALS
+        else:
+            return False
+        worker.rest(self.clock(), error.retry_after)
+        waiting.refusal = error
+        return goes_on
