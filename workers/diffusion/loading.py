@@ -1,0 +1,167 @@
+"""A model's parts from its folder onto the device, with a clear word where that cannot be."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+from torch import nn
+
+from workers.diffusion.devices import Place
+from workers.diffusion.families import Family, family_of, with_own_facts
+from workers.diffusion.processor import Processor
+from workers.engine import CannotLoad, Told
+
+_LIBRARIES: Mapping[str, Any] = {"diffusers": diffusers, "transformers": transformers, "qwenimage": diffusers}
+_ROOM = 1.1  # what pictures under way need beside the weights
+_WEIGHTS = "*.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model's parts by the names that its pipelines know them by, and its control nets."""
+
+    family: Family
+    folder: Path
+    parts: Mapping[str, Any]
+    controls: Mapping[str, nn.Module]
+
+    @property
+    def denoiser(self) -> nn.Module:
+        return self.parts[self.family.denoiser]
+
+    @property
+    def modules(self) -> Mapping[str, nn.Module]:
+        return {name: part for name, part in self.parts.items() if isinstance(part, nn.Module)}
+
+
+def load(model: str, place: Place, told: Told) -> Loaded:
+    """Raises `CannotLoad`. `model` is a folder, or an id of the hub."""
+    _quiet()
+    folder = _folder(model, told)
+    index = _index(folder)
+    family = with_own_facts(family_of(str(index.get("_class_name"))), folder)
+    wanted = {name: tuple(entry) for name, entry in index.items() if isinstance(entry, list) and len(entry) == 2}
+    wanted = {name: (library, kind) for name, (library, kind) in wanted.items() if library is not None}
+    sizes = {name: _bytes(folder / name) for name in wanted}
+    _check_room(family, sizes, place)
+    parts: dict[str, Any] = {}
+    done, whole = 0, max(1, sum(sizes.values()))
+    for name in sorted(wanted, key=lambda name: name == "processor"):  # it is made from the tokenizer
+        told(f"loading the {name.replace('_', ' ')}", done / whole)
+        parts[name] = _part(name, wanted[name], folder, parts, family, place)
+        done += sizes[name]
+    parts |= {
+        name: index[name]
+        for name in index
+        if name not in parts and not name.startswith("_") and index[name] != [None, None]
+    }
+    controls = {name: _control(source, family, place, told) for name, source in family.controls.items()}
+    return Loaded(family, folder, parts, controls)
+
+
+def _quiet() -> None:
+    """What they would print is told by us, or concerns nobody who draws."""
+    for library in (diffusers, transformers):
+        library.utils.logging.set_verbosity_error()
+        library.utils.logging.disable_progress_bar()
+
+
+def _folder(model: str, told: Told) -> Path:
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return folder
+    if folder.is_absolute() or model.startswith(".") or model.count("/") != 1:
+        raise CannotLoad(f"there is no folder {model}, and it is no id of the hub such as Qwen/Qwen-Image")
+    told(f"fetching {model}", None)
+    from huggingface_hub import snapshot_download  # noqa: PLC0415 - who has a folder needs no network
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError  # noqa: PLC0415
+
+    try:
+        return Path(snapshot_download(model, allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model", "*.toml"]))
+    except LocalEntryNotFoundError as error:
+        raise CannotLoad(f"{model} is not on this machine, and the hub cannot be reached") from error
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        raise CannotLoad(f"{model} cannot be fetched: {_first_line(error)}") from error
+
+
+def _index(folder: Path) -> dict[str, Any]:
+    file = folder / "model_index.json"
+    try:
+        index = json.loads(file.read_text())
+    except FileNotFoundError as error:
+        raise CannotLoad(f"{folder} is no model for diffusers: it has no model_index.json") from error
+    except (OSError, ValueError) as error:
+        raise CannotLoad(f"{file} cannot be read: {_first_line(error)}") from error
+    if not isinstance(index, dict):
+        raise CannotLoad(f"{file} is no JSON object")
+    return index
+
+
+def _part(
+    name: str, wanted: tuple[str, str], folder: Path, parts: Mapping[str, Any], family: Family, place: Place
+) -> Any:
+    library, kind_name = wanted
+    if name == "processor":
+        return _processor(folder / name, kind_name, parts)
+    kind = getattr(_LIBRARIES.get(library), kind_name, None)
+    if kind is None:
+        raise CannotLoad(f"the {name} of {folder} is a {library} {kind_name}, which is not known here")
+    if not issubclass(kind, nn.Module):
+        return _read(kind, folder / name)
+    if not any((folder / name).glob(_WEIGHTS)):
+        raise CannotLoad(f"weights are missing: {folder / name} has no {_WEIGHTS}")
+    own = getattr(torch, family.vae_dtype) if name == "vae" and family.vae_dtype else place.dtype
+    return _on_device(_read(kind, folder / name, dtype=own, use_safetensors=True), place)
+
+
+def _processor(folder: Path, kind_name: str, parts: Mapping[str, Any]) -> Any:
+    try:
+        return getattr(transformers, kind_name).from_pretrained(str(folder))
+    except ImportError:  # torchvision, which it wants for videos
+        tokenizer = parts.get("tokenizer") or transformers.AutoTokenizer.from_pretrained(str(folder))
+        return Processor(tokenizer, folder)
+
+
+def _control(source: str, family: Family, place: Place, told: Told) -> nn.Module:
+    told(f"loading the control net {source}", None)
+    kind = getattr(diffusers, str(family.pipelines.control_net))
+    return _on_device(_read(kind, _folder(source, told), dtype=place.dtype, use_safetensors=True), place)
+
+
+def _read(kind: Any, folder: Path, **how: Any) -> Any:
+    try:
+        return kind.from_pretrained(str(folder), **how)
+    except (OSError, ValueError, RuntimeError, TypeError) as error:
+        raise CannotLoad(f"{folder} cannot be loaded as a {kind.__name__}: {_first_line(error)}") from error
+
+
+def _on_device(module: nn.Module, place: Place) -> nn.Module:
+    try:
+        return module.eval().requires_grad_(False).to(place.device)
+    except torch.OutOfMemoryError as error:
+        raise CannotLoad(f"{place.device} has too little memory: {_first_line(error)}") from error
+
+
+def _check_room(family: Family, sizes: Mapping[str, int], place: Place) -> None:
+    """Before minutes are spent on loading. Weights are counted as they lie on disk: mostly that is how they are used."""
+    needed = int(sum(sizes.values()) * _ROOM)
+    free = place.memory().free
+    if free and needed > free:
+        hint = "" if place.device.type == "cuda" else "; there is no GPU that this machine's torch can use"
+        raise CannotLoad(
+            f"too little memory: {family.title} needs about {needed / 2**30:.1f} GiB, "
+            f"and {place.device} has {free / 2**30:.1f} GiB free{hint}"
+        )
+
+
+def _bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob(_WEIGHTS))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
