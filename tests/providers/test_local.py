@@ -15,8 +15,8 @@ from normalizers.offer import Operation
 from providers.account import Account
 from providers.base import Call, Part
 from providers.errors import Kind
-from providers.local.adapter import Local
-from providers.local.dispatch import LONGEST_REST_SECONDS, REST_SECONDS, Dispatch, work_of
+from providers.local.adapter import MAX_REFUSALS, Local
+from providers.local.worker import REST_SECONDS
 from tests.providers import failing
 from tests.providers.forms import files_of, parts_of, texts_of
 from tests.providers.upstream import Reply, Upstream
@@ -40,7 +40,7 @@ async def make() -> AsyncGenerator[Make]:
     made: list[Local] = []
 
     def one(*workers: str, clock: Callable[[], float] = time.monotonic, **settings: Any) -> Local:
-        made.append(Local([Account(worker, **settings) for worker in workers], clock=clock))
+        made.append(Local(Account("", **settings), workers, clock=clock, patience=0.05))
         return made[-1]
 
     yield one
@@ -67,24 +67,23 @@ async def test_the_least_work_outstanding_comes_first(upstream: Upstream, second
     await upstream.arrived.wait()
     small = [asyncio.create_task(local.generate(call(size="512x512"))) for _ in range(3)]
     await second.arrived.wait()
-    assert local.dispatch.outstanding(upstream.url) == work_of(call(size="2048x2048"))
+    assert [len(worker.sent) for worker in local.roster.workers.values()] == [1, 3]
     go.set()
     await asyncio.gather(large, *small)
     assert (len(upstream.asked), len(second.asked)) == (1, 3)
-    assert local.dispatch.outstanding(upstream.url) == local.dispatch.outstanding(second.url) == 0
+    assert [worker.sent for worker in local.roster.workers.values()] == [[], []]
 
 
 async def test_a_worker_that_refuses_the_connection_rests(second: Upstream, make: Make) -> None:
     gone = Upstream()
     await gone.start()
     await gone.stop()
-    now = [0.0]
     second.script = lambda asked: Reply(200, ANSWER)
-    local = make(gone.url, second.url, clock=lambda: now[0])
+    local = make(gone.url, second.url, clock=lambda: 0.0)
     await local.generate(call())
-    assert local.dispatch.order(0.0) == [second.url, gone.url], "it is not asked first for a while"
-    assert local.dispatch.order(REST_SECONDS) == [gone.url, second.url]
-    assert len(second.asked) == 1
+    dead, alive = local.roster.workers.values()
+    assert (dead.room(0.0), dead.room(REST_SECONDS)) == (0, 3), "it is not asked for a while"
+    assert (alive.room(0.0), len(second.asked)) == (3, 1)
 
 
 @pytest.mark.parametrize("status", [503, 429])
@@ -97,10 +96,11 @@ async def test_a_full_worker_is_passed_over(status: int, upstream: Upstream, sec
     assert (len(upstream.asked), len(second.asked)) == (1, 3)
 
 
-async def test_when_all_refuse_the_last_refusal_is_told(upstream: Upstream, make: Make) -> None:
-    upstream.script = lambda asked: Reply(503, FULL, {"retry-after": "9"})
+async def test_who_is_refused_again_and_again_is_told_so(upstream: Upstream, make: Make) -> None:
+    upstream.script = lambda asked: Reply(503, FULL, {"retry-after": "0"})
     error = await failure(make(upstream.url).generate(call()))
-    assert (error.kind, error.retry_after, error.again, error.paid) == (Kind.BUSY, 9.0, True, False)
+    assert (error.kind, error.retry_after, error.again, error.paid) == (Kind.BUSY, 0.0, True, False)
+    assert len(upstream.asked) == MAX_REFUSALS
 
 
 async def test_a_call_whose_worker_dies_goes_to_the_next(upstream: Upstream, second: Upstream, make: Make) -> None:
@@ -144,30 +144,7 @@ async def test_too_slow_is_a_timeout_and_is_not_tried_elsewhere(
 
 def test_there_must_be_a_worker() -> None:
     with pytest.raises(ValueError, match="no worker"):
-        Local([])
-
-
-@pytest.mark.parametrize(
-    ("payload", "images", "work"),
-    [
-        ({"size": "512x256", "num_inference_steps": 10}, 1, 512 * 256 * 10),
-        ({"size": "512x256", "num_inference_steps": 10}, 3, 512 * 256 * 30),
-        ({}, 1, 1024 * 1024 * 20),
-        ({"size": "auto", "num_inference_steps": "x"}, 1, 1024 * 1024 * 20),
-    ],
-)
-def test_work(payload: dict[str, Any], images: int, work: float) -> None:
-    assert work_of(Call("c", "m", "generate", payload, images, "bytes")) == work
-
-
-def test_equal_workers_take_turns_and_a_wish_to_rest_has_an_end() -> None:
-    dispatch = Dispatch(["a", "b"])
-    with dispatch.working("a", 5.0):
-        pass
-    assert dispatch.order(0.0) == ["b", "a"]
-    dispatch.rest("b", 0.0, 3600.0)
-    assert dispatch.order(LONGEST_REST_SECONDS - 1) == ["a", "b"]
-    assert dispatch.order(LONGEST_REST_SECONDS) == ["b", "a"]
+        Local(Account(""))
 
 
 async def test_a_real_sketch_worker_draws(make: Make) -> None:

@@ -64,7 +64,7 @@ async def make() -> AsyncGenerator[Make]:
     made: list[Local] = []
 
     def one(*workers: str, silence: float = 60.0, **settings: Any) -> Local:
-        made.append(Local([Account(worker, **settings) for worker in workers], silence=silence))
+        made.append(Local(Account("", **settings), workers, silence=silence, patience=0.05))
         return made[-1]
 
     yield one
@@ -266,7 +266,7 @@ async def test_who_cancels_the_call_stops_the_worker(stepwise: tuple[Served, Ste
     await served.until(lambda: not served.worker.desk.running)
     assert len(engine.asked) == 1, "no picture more"
     assert engine.steps_taken <= 2, "none but the step that it was in"
-    assert local.dispatch.outstanding(served.url) == 0
+    assert local.roster.workers[served.url].sent == []
     engine.allowed.set()
     assert len((await local.generate_watched(asked, seen)).images) == 3, "the same call can be made anew"
     await local.close()
