@@ -1,85 +1,80 @@
-"""The desk takes commissions: who joins, who waits, who is turned away, what is remembered."""
+"""The desk takes commissions: who joins, who waits, who is turned away, and what everybody still waits for."""
 
-import asyncio
-import logging
 import secrets
-import time
 import uuid
 from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from math import ceil
 
 from workers.device import Device
+from workers.encoding import Picture
 from workers.engine import SEEDS
-from workers.errors import Refusal, broken, busy
-from workers.job import Cancelled, Job
+from workers.errors import Refusal, busy, draining, explained
+from workers.job import Job
+from workers.meters import Meters
+from workers.remembered import Remembered
 from workers.wire import Commission
 
-log = logging.getLogger("easel.worker")
-
-_REMEMBERED_FOR = 300.0  # seconds that a finished job answers again
-_REMEMBERED_BYTES = 256 * 2**20
-_REMEMBERED_JOBS = 256
+_LONGEST_RETRY_AFTER = 60  # seconds
 
 
 class Desk:
-    """Runs one job at a time on the device; `waiting` more may stand in line."""
+    """Has at most `together` jobs take steps on the device at once; `waiting` more may stand in line."""
 
-    def __init__(self, device: Device, *, waiting: int) -> None:
+    def __init__(self, device: Device, meters: Meters, *, together: int, waiting: int) -> None:
         self.device = device
+        self.together = together
         self.most_waiting = waiting
         self.drawn = 0  # pictures since the start
         self.ready = False
         self.draining = False
-        self.running: list[Job] = []
+        self.running: list[Job] = []  # begun, and not over
+        self._meters = meters
         self._line: deque[Job] = deque()
-        self._jobs: dict[str, Job] = {}  # by id, oldest first
-        self._work = asyncio.Event()
+        self.jobs = Remembered()
 
     @property
     def waiting(self) -> int:
         return len(self._line)
 
-    async def run(self) -> None:
-        """Loads the engine, then draws until cancelled. Raises what loading raises."""
-        await self.device.load()
+    @property
+    def queue_seconds(self) -> float:
+        """What the device has to do for all that was taken and is not finished, as far as one can tell."""
+        seconds = self.device.engine.seconds
+        return sum(job.share_left() * seconds(job.asked.drawing) for job in (*self.running, *self._line))
+
+    async def open(self) -> None:
+        """Loads the engine, then draws. Raises what loading raises."""
+        await self.device.load(self)
         self.ready = True
-        while True:
-            while not self._line:
-                self._work.clear()
-                await self._work.wait()
-            self.running = [self._line.popleft()]
-            try:
-                await self._draw(self.running[0])
-            finally:
-                self.running = []
+        self._start()
 
     def take(self, asked: Commission) -> Job:
         """A job for the commission: the one of the same id if there is one, else a new one.
 
         Raises `Refusal`: 503 if the line is full or the worker is about to end, 422 for an id used otherwise."""
-        self._forget()
-        known = self._jobs.get(asked.job_id) if asked.job_id else None
+        self.jobs.forget()
+        known = self.jobs.get(asked.job_id)
         if known is not None and known.status not in ("cancelled", "failed"):
             if known.asked.fingerprint() != asked.fingerprint():
                 message = "This job id was used with another request."
                 raise Refusal(message, status=422, param="job_id", code="idempotency_mismatch")
             return known
         if self.draining:
-            raise busy("This worker is about to end.", retry_after=1)
-        if self.waiting + len(self.running) > self.most_waiting:
-            raise busy("This worker's queue is full.", retry_after=1)
+            raise draining()
+        if self.waiting + self._on_device() >= self.most_waiting + self.together:
+            raise busy("This worker's queue is full.", retry_after=self._seconds_to_a_place())
         first = asked.drawing.seed if asked.seeded else secrets.randbelow(SEEDS)
         job = Job(asked.job_id or f"job_{uuid.uuid4().hex}", asked, asked.seeds(first))
-        self._jobs.pop(job.id, None)
-        self._jobs[job.id] = job
+        self.jobs.add(job)
         self._line.append(job)
-        self._work.set()
+        self._start()
         return job
 
     @asynccontextmanager
     async def following(self, job: Job) -> AsyncGenerator[None]:
-        """While it lasts, somebody wants the job; it is cancelled when the last one leaves before its last picture."""
+        """While it lasts, somebody wants the job; it is cancelled when the last one leaves before its end."""
         job.followers += 1
         try:
             yield
@@ -88,55 +83,81 @@ class Desk:
             if job.followers == 0:
                 if job.over:
                     job.forget_partials()
-                elif not job.complete:
+                else:
                     self._cancel(job)
 
     def cancel(self, id: str) -> Job | None:
         """Cancels the job if it is not over; None if there is none of that id."""
-        job = self._jobs.get(id)
+        job = self.jobs.get(id)
         if job is not None and not job.over:
             self._cancel(job)
         return job
 
-    def cancel_all(self) -> None:
-        for id in list(self._jobs):
-            self.cancel(id)
+    def drain(self) -> None:
+        """Takes no more; who stands in line is handed back at once, so that another worker can begin with it."""
+        self.draining = True
+        for job in list(self._line):
+            self._hand_back(job)
+
+    def hand_back(self) -> None:
+        """Gives up whatever is not finished; those who wait for it are told to go elsewhere."""
+        self.draining = True
+        for job in (*self._line, *self.running):
+            self._hand_back(job)
+
+    def left(self, job: Job) -> None:
+        job.on_device -= 1
+        self._start()
+
+    def finished(self, job: Job, picture: Picture) -> None:
+        if job.over:
+            return
+        self.drawn += 1
+        self._meters.pictures.labels(job.asked.drawing.model).inc()
+        job.add(picture)
+        if job.complete:
+            job.finish("succeeded")
+            self._over(job)
+
+    def failed(self, job: Job, error: Exception) -> None:
+        """The others of its pictures are not drawn: there is no answer that they could go into."""
+        job.stop()
+        job.finish("failed", explained(error))
+        self._over(job)
 
     def _cancel(self, job: Job) -> None:
+        self._meters.cancelled.inc()
         job.cancel()
+        self._over(job)
+
+    def _hand_back(self, job: Job) -> None:
+        job.stop()
+        job.finish("failed", draining())
+        self._over(job)
+
+    def _over(self, job: Job) -> None:
+        """It is out of the way."""
         if job in self._line:
             self._line.remove(job)
-
-    async def _draw(self, job: Job) -> None:
-        job.status = "running"
-        encodings: list[asyncio.Future[None]] = []
-        try:
-            for index in range(len(job.seeds)):
-                if job.token.cancelled:
-                    raise Cancelled
-                encodings.append(await self.device.draw(job, index))
-            await asyncio.gather(*encodings)
-        except Cancelled:
-            job.cancel()
-        except Exception:  # an engine may fail in any way; the worker lives
-            log.exception("job %s failed", job.id)
-            job.finish("failed", broken())
-        else:
-            self.drawn += len(job.pictures)
-            job.finish("succeeded")
-        finally:
-            for encoding in encodings:
-                encoding.cancel()
+        if job in self.running:
+            self.running.remove(job)
+            self.device.look_up()
         if job.followers == 0:
             job.forget_partials()
+        self._start()
 
-    def _forget(self) -> None:
-        """Old answers go, and the oldest while there are too many or they weigh too much."""
-        now = time.monotonic()
-        over = [job for job in self._jobs.values() if job.over]
-        weight = sum(job.weight() for job in over)
-        for number, job in enumerate(over):
-            old = job.finished_at is not None and now - job.finished_at > _REMEMBERED_FOR
-            if old or weight > _REMEMBERED_BYTES or len(over) - number > _REMEMBERED_JOBS:
-                weight -= job.weight()
-                del self._jobs[job.id]
+    def _start(self) -> None:
+        while self.ready and not self.draining and self._line and self._on_device() < self.together:
+            job = self._line.popleft()
+            job.status = "running"
+            job.on_device = len(job.seeds)
+            self.running.append(job)
+            self.device.draw(job)
+
+    def _on_device(self) -> int:
+        """Jobs that take steps; one of which the last picture is being decoded leaves its place to the next."""
+        return sum(job.on_device > 0 for job in self.running)
+
+    def _seconds_to_a_place(self) -> int:
+        each = self.queue_seconds / max(1, self.waiting + len(self.running))
+        return min(_LONGEST_RETRY_AFTER, max(1, ceil(each)))

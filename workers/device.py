@@ -1,92 +1,164 @@
-"""The device thread: the one thread that an engine lives on, and next to it one that encodes."""
+"""A device as the event loop sees it: jobs go in, and what becomes of their pictures comes back as calls on the loop.
+
+Behind it are three threads: the device's own, on which an engine lives, one that decodes and one that writes files.
+"""
 
 import asyncio
+import logging
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from typing import Protocol
 
 from PIL import Image
 
 from workers.encoding import Picture, encoded
-from workers.engine import Engine
-from workers.job import Cancelled, Job
+from workers.engine import DeviceLost, Engine
+from workers.job import Job
+from workers.meters import Meters
+from workers.piece import Piece
+from workers.step_loop import StepLoop
 
-_PICTURES_IN_HAND = 2  # one is drawn while the one before is encoded; more would only hold memory
+log = logging.getLogger("easel.worker")
+
+_LAST_FORWARD = 30.0  # seconds that the end of the worker waits for the forward that the device is in
 
 
-def partial_steps(steps: int, wanted: int) -> list[int]:
-    """After which steps a partial picture is shown: `partial_steps(20, 3) == [5, 10, 15]`; never after the last."""
-    return sorted({step for number in range(1, wanted + 1) if 0 < (step := steps * number // (wanted + 1)) < steps})
+class Client(Protocol):
+    """Whose jobs are drawn; called on the event loop."""
+
+    def left(self, job: Job) -> None:
+        """One of its pictures takes no step any more."""
+        ...
+
+    def finished(self, job: Job, picture: Picture) -> None: ...
+    def failed(self, job: Job, error: Exception) -> None: ...
+
+
+class _Ended(Exception):
+    """The worker ends while its engine is being loaded."""
 
 
 class Device:
-    """Draws the pictures of a job, one after the other."""
+    """Draws the pictures of jobs for one `Client`."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, meters: Meters) -> None:
         self.engine = engine
-        self._drawing = ThreadPoolExecutor(1, thread_name_prefix="device")
+        self.loading: tuple[str, float | None] | None = None  # what is being done, and the share that is done
+        self.lost = asyncio.Event()
+        self._decoding = ThreadPoolExecutor(1, thread_name_prefix="decoder")
         self._encoding = ThreadPoolExecutor(1, thread_name_prefix="encoder")
-        self._in_hand = asyncio.Semaphore(_PICTURES_IN_HAND)
+        self._steps = StepLoop(engine, self, self._decoding.submit, meters)
+        self._thread = threading.Thread(target=self._steps.run, name="device", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._client: Client | None = None
 
-    async def load(self) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._drawing, self.engine.load, self._told)
+    async def load(self, client: Client) -> None:
+        """Starts the device thread and loads the engine there; raises what that raises."""
+        self._loop = asyncio.get_running_loop()
+        self._client = client
+        self.loading = ("starting", None)
+        done: asyncio.Future[None] = self._loop.create_future()
+        self._thread.start()
+        self._steps.call(partial(self._load, done))
+        await done
+        self.loading = None
 
-    async def draw(self, job: Job, index: int) -> "asyncio.Future[None]":
-        """Draws picture `index`; what it returns is done when the picture is encoded and in the job.
+    def draw(self, job: Job) -> None:
+        """Puts all its pictures in; how soon each is begun is up to the step loop."""
+        drawings = [replace(job.asked.drawing, seed=seed) for seed in job.seeds]
+        pieces = [Piece(job, index, drawing) for index, drawing in enumerate(drawings)]
+        self._steps.call(partial(self._steps.add, pieces))
 
-        Raises `Cancelled`, and whatever the engine raises."""
-        loop = asyncio.get_running_loop()
-        await self._in_hand.acquire()
-        try:
-            image = await loop.run_in_executor(self._drawing, self._draw, job, index, loop)
-        except BaseException:
-            self._in_hand.release()
-            raise
-        return asyncio.ensure_future(self._finish(job, index, image))
+    def look_up(self) -> None:
+        """Some job is cancelled: what it holds is given back after the forward that the device is in."""
+        self._steps.call(_nothing)
 
     def close(self) -> None:
-        """Waits for the step in hand."""
-        self._drawing.shutdown(cancel_futures=True)
+        """Waits for the forward that the device is in, and for the picture that is being decoded."""
+        self._steps.stop()
+        if self._thread.is_alive():
+            self._thread.join(_LAST_FORWARD)
+        self._decoding.shutdown(cancel_futures=True)
         self._encoding.shutdown(cancel_futures=True)
 
-    def _draw(self, job: Job, index: int, loop: asyncio.AbstractEventLoop) -> Image.Image:
-        drawing = replace(job.asked.drawing, seed=job.seeds[index])
-        shown = partial_steps(drawing.steps, job.asked.partial_images)
+    def _load(self, done: "asyncio.Future[None]") -> None:
+        def told(what: str, share: float | None) -> None:
+            if self._steps.ended:
+                raise _Ended
+            self.loading = (what, share)
+            log.info("%s%s", what, "" if share is None else f": {share:.0%}")
 
-        picture = self.engine.begin(drawing)
         try:
-            while not picture.denoised:
-                if job.token.cancelled:
-                    raise Cancelled
-                self.engine.step([picture])
-                step = picture.steps_done
-                event = {
-                    "type": f"{job.asked.kind}.progress",
-                    "step": step,
-                    "steps": picture.steps,
-                    "image_index": index,
-                }
-                loop.call_soon_threadsafe(job.tell, event)
-                if step in shown and not job.token.cancelled:
-                    # One encoding thread keeps the order: every partial picture before its completed one.
-                    shown_at = shown.index(step)
-                    self._encoding.submit(_tell_partial, job, picture.preview(), index, shown_at, loop)
-            return self.engine.finish(picture)
-        finally:
-            self.engine.drop(picture)
+            self.engine.load(told)
+        except Exception as error:  # whatever it is, nothing can be drawn
+            self._on_loop(partial(_settle, done, error))
+        else:
+            self._on_loop(partial(_settle, done, None))
 
-    def _told(self, what: str, share: float | None) -> None:
+    def stepped(self, piece: Piece, step: int, steps: int) -> None:
+        self._on_loop(partial(piece.job.stepped, piece.index, step, steps))
+
+    def previewed(self, piece: Piece, image: Image.Image, number: int) -> None:
+        # One encoding thread keeps the order: every partial picture before its completed one.
+        self._encoding.submit(self._write_partial, piece, image, number)
+
+    def left(self, piece: Piece) -> None:
+        self._to_client(lambda client: client.left(piece.job))
+
+    def finished(self, piece: Piece, image: Image.Image) -> None:
+        self._encoding.submit(self._write, piece, image)
+
+    def failed(self, piece: Piece, error: Exception) -> None:
+        if piece.wanted:
+            log.error("%r failed", piece.drawing, exc_info=error)
+        self._to_client(lambda client: client.failed(piece.job, error))
+
+    def lost_device(self, error: DeviceLost) -> None:
+        log.critical("the device is lost; this worker ends", exc_info=error)
+        self._on_loop(self.lost.set)
+
+    def _write_partial(self, piece: Piece, image: Image.Image, number: int) -> None:
+        if piece.wanted:
+            base64 = encoded(image, piece.job.asked.output_format, piece.job.asked.quality)
+            self._on_loop(partial(piece.job.add_partial, base64, index=piece.index, number=number))
+
+    def _write(self, piece: Piece, image: Image.Image) -> None:
+        job = piece.job
+        try:
+            base64 = encoded(image, job.asked.output_format, job.asked.quality) if piece.wanted else ""
+        except Exception as error:
+            self.failed(piece, error)
+        else:
+            picture = Picture(piece.index, piece.drawing.seed, base64)
+            self._to_client(lambda client: client.finished(job, picture))
+        finally:
+            self._steps.call(partial(self._steps.written, piece))
+
+    def _to_client(self, call: Callable[[Client], None]) -> None:
+        client = self._client
+        if client is not None:
+            self._on_loop(partial(call, client))
+
+    def _on_loop(self, call: Callable[[], object]) -> None:
+        if self._loop is None:
+            return
+        try:
+            self._loop.call_soon_threadsafe(call)
+        except RuntimeError:  # the loop is closed: the worker has ended, and nobody waits for this
+            log.debug("nobody waits any more")
+
+
+def _settle(done: "asyncio.Future[None]", error: Exception | None) -> None:
+    if done.done():
         return
-
-    async def _finish(self, job: Job, index: int, image: Image.Image) -> None:
-        try:
-            work = partial(encoded, image, job.asked.output_format, job.asked.quality)
-            base64 = await asyncio.get_running_loop().run_in_executor(self._encoding, work)
-        finally:
-            self._in_hand.release()
-        job.add(Picture(index, job.seeds[index], base64))
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)
 
 
-def _tell_partial(job: Job, image: Image.Image, index: int, number: int, loop: asyncio.AbstractEventLoop) -> None:
-    base64 = encoded(image, job.asked.output_format, job.asked.quality)
-    loop.call_soon_threadsafe(partial(job.add_partial, base64, index=index, number=number))
+def _nothing() -> None:
+    return

@@ -6,6 +6,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from workers.engine import OutOfMemory, Unsupported, WrongAdapter
+
 
 class Refusal(Exception):
     """An error that the caller is told of. The message holds neither prompt nor picture."""
@@ -41,6 +43,17 @@ def busy(message: str, *, retry_after: int) -> Refusal:
     return Refusal(message, status=503, kind="service_unavailable_error", code="overloaded", retry_after=retry_after)
 
 
+def draining() -> Refusal:
+    """503 for what a worker that ends does not begin, or cannot finish: another worker can."""
+    message = "This worker is about to end."
+    return Refusal(message, status=503, kind="service_unavailable_error", code="draining", retry_after=1)
+
+
+def late() -> Refusal:
+    """For those who said how long they would wait."""
+    return Refusal("The time for this request is over.", status=504, kind="server_error", code="deadline_exceeded")
+
+
 def cancelled() -> Refusal:
     """For those who still wait for a job that somebody cancelled; 499 is nginx's 'client closed request'."""
     return Refusal("The job was cancelled.", status=499, code="job_cancelled")
@@ -49,6 +62,18 @@ def cancelled() -> Refusal:
 def broken() -> Refusal:
     """The engine failed; the cause is in the worker's log."""
     return Refusal("The engine failed to draw the picture.", status=500, kind="server_error", code="engine_failed")
+
+
+def explained(error: Exception) -> Refusal:
+    """What an engine raised, for the caller."""
+    if isinstance(error, WrongAdapter):
+        return Refusal(str(error), param="loras", code="invalid_lora")
+    if isinstance(error, Unsupported):
+        return Refusal(str(error))
+    if isinstance(error, OutOfMemory):
+        message = "The device has not enough memory for this picture; a smaller one may fit."
+        return Refusal(message, status=503, kind="service_unavailable_error", code="out_of_memory", retry_after=5)
+    return broken()
 
 
 async def refused(_request: Request, error: Exception) -> JSONResponse:

@@ -11,15 +11,11 @@ from collections.abc import AsyncIterator
 from typing import Any, Literal
 
 from workers.encoding import Picture
-from workers.errors import Refusal, cancelled
+from workers.errors import Refusal, cancelled, late
 from workers.wire import Commission
 
 Status = Literal["waiting", "running", "succeeded", "failed", "cancelled"]
 Event = dict[str, Any]
-
-
-class Cancelled(Exception):
-    """Nobody wants the picture any more."""
 
 
 class CancelToken:
@@ -50,6 +46,8 @@ class Job:
         self.pictures: list[Picture] = []
         self.failure: Refusal | None = None
         self.followers = 0
+        self.on_device = 0  # pictures that have steps to take
+        self._shares_left = [1.0] * len(seeds)  # of each picture's steps
         self._log: list[Event] = []
         self._news = asyncio.Event()
 
@@ -62,7 +60,7 @@ class Job:
 
     @property
     def complete(self) -> bool:
-        """All its pictures are there; a client that has read the last one leaves before the job is over."""
+        """All its pictures are there."""
         return len(self.pictures) == len(self.seeds)
 
     def tell(self, event: Event) -> None:
@@ -72,9 +70,15 @@ class Job:
         self._log.append(event)
         self._wake()
 
+    def share_left(self) -> float:
+        """How many pictures are still to be drawn, counted in steps: 1.5 of two, one of which is half done."""
+        return sum(self._shares_left)
+
+    def stepped(self, index: int, step: int, steps: int) -> None:
+        self._shares_left[index] = 1 - step / steps
+        self.tell({"type": f"{self.asked.kind}.progress", "step": step, "steps": steps, "image_index": index})
+
     def add(self, picture: Picture) -> None:
-        if self.over:
-            return
         self.pictures.append(picture)
         self.tell(self._event(f"{self.asked.kind}.completed", picture.base64, picture.index, picture.seed))
 
@@ -92,13 +96,18 @@ class Job:
         self.asked = self.asked.without_pictures()
         self._wake()
 
-    def cancel(self) -> None:
-        """Stops at the next step; those who follow are told at once."""
+    def stop(self) -> None:
+        """No more forwards for it."""
         self.token.cancel()
+
+    def cancel(self) -> None:
+        """Stops at the next forward; those who follow are told at once."""
+        self.stop()
         self.finish("cancelled", cancelled())
 
-    async def follow(self) -> AsyncIterator[Event]:
-        """Every event from the beginning to the end. Raises the job's `Refusal` if it failed."""
+    async def follow(self, until: float | None = None) -> AsyncIterator[Event]:
+        """Every event from the beginning to the end. Raises the job's `Refusal` if it failed, and another one at
+        `until`, a moment of the event loop's clock."""
         place = 0
         while True:
             news = self._news
@@ -107,13 +116,17 @@ class Job:
                 place += 1
             if self.over:
                 break
-            await news.wait()
+            try:
+                async with asyncio.timeout_at(until):
+                    await news.wait()
+            except TimeoutError:
+                raise late() from None
         if self.failure is not None:
             raise self.failure
 
-    async def done(self) -> None:
-        """Returns when all pictures are there; raises the job's `Refusal` if it failed."""
-        async for _event in self.follow():
+    async def done(self, until: float | None = None) -> None:
+        """Returns when all pictures are there; raises as `follow` does."""
+        async for _event in self.follow(until):
             pass
 
     def answer(self) -> dict[str, Any]:

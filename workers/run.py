@@ -21,6 +21,8 @@ from workers.server import Worker
 
 log = logging.getLogger("easel.worker")
 
+_LAST_ANSWERS = 5  # seconds for those who are told, when draining ends, to go elsewhere
+
 
 def run(options: WorkerOptions) -> int:
     """Serves until SIGTERM or SIGINT, then finishes what it has begun; a second signal ends it at once.
@@ -43,7 +45,9 @@ def make_worker(options: WorkerOptions) -> Worker:
 
 
 def _worker(engine: Engine, options: WorkerOptions) -> Worker:
-    return Worker(engine, waiting=options.waiting, loras=Loras(Allowed(options.loras, options.lora_hosts)))
+    loras = Loras(Allowed(options.loras, options.lora_hosts))
+    key = os.environ.get("EASEL_WORKER_KEY")  # noqa: TID251 - a worker has no settings, and ps shows its options
+    return Worker(engine, waiting=options.waiting, together=options.together, loras=loras, key=key)
 
 
 class _Server(uvicorn.Server):
@@ -51,6 +55,7 @@ class _Server(uvicorn.Server):
 
     worker: Worker
     listener: socket.socket
+    drain_seconds: float
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -70,15 +75,16 @@ class _Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     def end(self) -> None:
-        """First call: no new work, and an end when the old is done. Second call: the end."""
+        """First call: no new work, and an end when the old is done, or handed back. Second call: the end."""
         if self.should_exit:
             self.end_now()
-        self.worker.desk.draining = True
+            return
+        self.worker.desk.drain()
+        asyncio.get_running_loop().call_later(self.drain_seconds, self.worker.desk.hand_back)
         self.should_exit = True
 
     def end_now(self) -> None:
-        self.worker.desk.draining = True
-        self.worker.desk.cancel_all()
+        self.worker.desk.hand_back()
         self.should_exit = True
         self.force_exit = True
 
@@ -91,10 +97,10 @@ async def _serve(worker: Worker, listener: socket.socket, parent: int | None, dr
         access_log=False,
         lifespan="on",
         server_header=False,
-        timeout_graceful_shutdown=max(1, round(drain_seconds)),
+        timeout_graceful_shutdown=round(drain_seconds) + _LAST_ANSWERS,
     )
     server = _Server(config)
-    server.worker, server.listener = worker, listener
+    server.worker, server.listener, server.drain_seconds = worker, listener, drain_seconds
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     watches = [asyncio.create_task(_end_if_broken(worker, server))]
     if parent is not None:
@@ -107,7 +113,7 @@ async def _serve(worker: Worker, listener: socket.socket, parent: int | None, dr
 
 async def _end_if_broken(worker: Worker, server: _Server) -> None:
     await worker.broken.wait()
-    server.end_now()
+    server.should_exit = True
 
 
 async def _end_with_parent(parent: int, server: _Server) -> None:

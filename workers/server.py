@@ -12,19 +12,23 @@ from typing import Any
 import orjson
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from workers.desk import Desk
 from workers.device import Device
-from workers.engine import SEEDS, Engine, Model
+from workers.engine import CannotLoad, Engine
 from workers.errors import Refusal, busy, not_routed, refused, unforeseen
 from workers.form import form
 from workers.job import Job
+from workers.key import Locked
 from workers.loras.resolver import Loras
 from workers.loras.sources import Allowed
-from workers.stream import EventStream, Gone, body, unless_gone
+from workers.meters import Meters
+from workers.status import listed, status
+from workers.stream import EventStream, Gone, body, deadline, unless_gone
 from workers.wire import Commission, commission, edit
 
 log = logging.getLogger("easel.worker")
@@ -35,13 +39,29 @@ _BODY_WITHIN = 30.0  # seconds
 
 
 class Worker:
-    """An engine, its desk, and the app that serves both. `waiting` is how many jobs may stand in line."""
+    """An engine, its desk, and the app that serves both. `together` is how many jobs may take steps at once, None: as
+    the engine likes it; `waiting` more may stand in line. With a `key`, callers have to show it."""
 
-    def __init__(self, engine: Engine, *, waiting: int = 16, loras: Loras | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        waiting: int = 16,
+        together: int | None = None,
+        loras: Loras | None = None,
+        key: str | None = None,
+    ) -> None:
         self.engine = engine
         self.loras = loras or Loras(Allowed())
-        self.desk = Desk(Device(engine), waiting=waiting)
-        self.broken = asyncio.Event()  # set if the engine cannot be loaded: there is no use in going on
+        self.meters = Meters()
+        device = Device(engine, self.meters)
+        self.desk = desk = Desk(device, self.meters, together=together or engine.together, waiting=waiting)
+        self.meters.watch(
+            jobs=lambda state: len(desk.running) if state == "running" else desk.waiting,
+            queue_seconds=lambda: desk.queue_seconds,
+            memory=lambda: engine.resources().memory,
+        )
+        self.broken = asyncio.Event()  # set if the engine cannot draw, or not any more: there is no use in going on
         self.app = Starlette(
             routes=[
                 Route("/v1/images/generations", self.generate, methods=["POST"]),
@@ -50,10 +70,12 @@ class Worker:
                 Route("/v1/models", self.models),
                 Route("/v1/models/{id:path}", self.model),
                 Route("/v1/status", self.status),
+                Route("/metrics", self.metrics),
                 Route("/livez", self.alive),
                 Route("/readyz", self.ready),
             ],
-            exception_handlers={Refusal: refused, HTTPException: not_routed, Exception: unforeseen},
+            middleware=[Middleware(Locked, key=key)] if key else [],
+            exception_handlers={Refusal: self._refused, HTTPException: not_routed, Exception: unforeseen},
             lifespan=self._lifespan,
         )
 
@@ -86,17 +108,19 @@ class Worker:
         return LARGEST_FORM if any(model.control_models for model in self.engine.models) else LARGEST_BODY
 
     async def _answer(self, request: Request, asked: Commission) -> Response | EventStream:
-        if asked.loras:
-            asked = asked.with_loras(await self.loras.resolve(asked.loras))
-        job = self.desk.take(asked)
-        if asked.stream:
-            return EventStream(self.desk, job)
-        async with self.desk.following(job):
-            try:
-                await unless_gone(request.receive, job.done())
-            except Gone:
-                return Response(status_code=499)
-            return _json(job.answer(), {"x-request-id": job.id})
+        until = deadline(request)
+        try:
+            if asked.loras:
+                found = await unless_gone(request.receive, self.loras.resolve(asked.loras))
+                asked = asked.with_loras(found)
+            job = self.desk.take(asked)
+            if asked.stream:
+                return EventStream(self.desk, job, until, self.meters)
+            async with self.desk.following(job):
+                await unless_gone(request.receive, job.done(until))
+                return _json(job.answer(), {"x-request-id": job.id})
+        except Gone:
+            return Response(status_code=499)
 
     async def cancel(self, request: Request) -> Response:
         job = self.desk.cancel(request.path_params["id"])
@@ -105,29 +129,24 @@ class Worker:
         return _json(_told(job))
 
     async def models(self, _request: Request) -> Response:
-        return _json({"object": "list", "data": [self._listed(model) for model in self.engine.models]})
+        return _json(
+            {
+                "object": "list",
+                "data": [listed(model, placeholder=self.engine.placeholder) for model in self.engine.models],
+            }
+        )
 
     async def model(self, request: Request) -> Response:
         for model in self.engine.models:
             if model.id == request.path_params["id"]:
-                return _json(self._listed(model))
+                return _json(listed(model, placeholder=self.engine.placeholder))
         raise Refusal("There is no such model here.", status=404, param="model", code="model_not_found")
 
     async def status(self, _request: Request) -> Response:
-        """`capacity` is how many jobs may be here at once, the one that is drawn included."""
-        return _json(
-            {
-                "engine": self.engine.name,
-                "placeholder": self.engine.placeholder,
-                "models": [_described(model) for model in self.engine.models],
-                "ready": self.desk.ready,
-                "draining": self.desk.draining,
-                "running": len(self.desk.running),
-                "waiting": self.desk.waiting,
-                "capacity": self.desk.most_waiting + 1,
-                "drawn": self.desk.drawn,
-            }
-        )
+        return _json(status(self.engine, self.desk))
+
+    async def metrics(self, _request: Request) -> Response:
+        return Response(self.meters.text(), media_type="text/plain; version=0.0.4")
 
     async def alive(self, _request: Request) -> Response:
         return _json({"status": "alive"})
@@ -139,55 +158,37 @@ class Worker:
             raise busy("The engine is being loaded.", retry_after=1)
         return _json({"status": "ready"})
 
-    def _listed(self, model: Model) -> dict[str, Any]:
-        listed = {"object": "model", "created": 0, "owned_by": "easel", "placeholder": self.engine.placeholder}
-        return {**listed, **_described(model)}
+    async def _refused(self, request: Request, error: Exception) -> Response:
+        if isinstance(error, Refusal):
+            self.meters.refusals.labels(error.code or "").inc()
+        return await refused(request, error)
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncGenerator[None]:
-        drawing = asyncio.create_task(self.desk.run())
-        drawing.add_done_callback(self._drawing_ended)
+        opening = asyncio.create_task(self._open())
         try:
             yield
         finally:
-            self.desk.cancel_all()
-            drawing.cancel()
-            await asyncio.wait({drawing})
+            self.desk.hand_back()
+            opening.cancel()
+            await asyncio.wait({opening})
             self.desk.device.close()
 
-    def _drawing_ended(self, drawing: "asyncio.Task[None]") -> None:
-        if not drawing.cancelled():
-            log.error("the engine %s could not be loaded", self.engine.name, exc_info=drawing.exception())
-            self.broken.set()
+    async def _open(self) -> None:
+        try:
+            await self.desk.open()
+        except CannotLoad as error:
+            log.error("%s", error)
+        except Exception:
+            log.exception("the engine %s could not be loaded", self.engine.name)
+        else:
+            await self.desk.device.lost.wait()
+        self.desk.hand_back()
+        self.broken.set()
 
 
 def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-def _described(model: Model) -> dict[str, Any]:
-    width, height = model.default_size
-    pictures = {"image"} if model.most_images else set[str]()
-    masks = {"mask", "outpaint"} if model.masks else set[str]()
-    return {
-        "id": model.id,
-        "title": model.title,
-        "parameters": sorted({"prompt", "n", "size", "width", "height", *pictures, *masks, *model.parameters}),
-        "images": model.most_images,
-        "loras": model.most_loras,
-        "schedulers": model.schedulers,
-        "accelerations": model.accelerations,
-        "control_nets": model.control_models,
-        "sizes": {
-            "default": f"{width}x{height}",
-            "shortest_side": model.shortest_side,
-            "longest_side": model.longest_side,
-            "multiple_of": model.multiple_of,
-            "most_pixels": model.most_pixels,
-        },
-        "steps": {"default": model.default_steps, "most": model.most_steps},
-        "seeds": {"first": 0, "last": SEEDS - 1},
-    }
 
 
 def _told(job: Job) -> dict[str, Any]:

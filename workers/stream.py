@@ -12,9 +12,12 @@ from starlette.types import Receive, Scope, Send
 from workers.desk import Desk
 from workers.errors import Refusal
 from workers.job import Event, Job
+from workers.meters import Meters
 
 Made = TypeVar("Made")
 
+_DEADLINE = "x-easel-deadline-ms"
+_LONGEST_DEADLINE = 86_400_000  # milliseconds: a day
 _KEEP_ALIVE = 15.0  # seconds without an event before a comment is sent; many proxies cut at 60
 
 
@@ -40,9 +43,11 @@ async def unless_gone(receive: Receive, work: Awaitable[Made]) -> Made:
 class EventStream:
     """The answer to `stream: true`: server-sent events, each named like its `type`."""
 
-    def __init__(self, desk: Desk, job: Job) -> None:
+    def __init__(self, desk: Desk, job: Job, until: float | None, meters: Meters) -> None:
         self._desk = desk
         self._job = job
+        self._until = until
+        self._meters = meters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._desk.following(self._job):
@@ -62,9 +67,10 @@ class EventStream:
 
     async def _chunks(self) -> AsyncIterator[bytes]:
         try:
-            async for event in self._job.follow():
+            async for event in self._job.follow(self._until):
                 yield _chunk(event["type"], event)
         except Refusal as refusal:
+            self._meters.refusals.labels(refusal.code or "").inc()
             yield _chunk("error", refusal.body())
 
 
@@ -126,3 +132,13 @@ async def body(request: Request, *, most: int, within: float) -> bytes:
     except TimeoutError:
         raise Refusal("The body did not arrive in time.", status=408, code="timeout") from None
     return bytes(read)
+
+
+def deadline(request: Request) -> float | None:
+    """Until when the caller waits, by the event loop's clock; from a header that says how long that is."""
+    told = request.headers.get(_DEADLINE)
+    if told is None:
+        return None
+    if not (told.isascii() and told.isdecimal() and len(told) < 10 and 0 < int(told) <= _LONGEST_DEADLINE):
+        raise Refusal(f"'{_DEADLINE}' must be 1 to {_LONGEST_DEADLINE} milliseconds.", param=_DEADLINE)
+    return asyncio.get_running_loop().time() + int(told) / 1000

@@ -158,7 +158,8 @@ async def test_a_job_is_known_by_its_pictures_too(sketch: Served) -> None:
     for other in (form([picture(colour=RED)]), form([picture()], left_half()), form([picture()], strength=0.5)):
         status, told = await ask(sketch, other, JOB)
         assert (status, told["error"]["code"]) == (422, "idempotency_mismatch")
-    job = sketch.worker.desk._jobs[JOB["x-request-id"]]  # pyright: ignore[reportPrivateUsage] - kept, and shown nowhere
+    job = sketch.worker.desk.jobs.get(JOB["x-request-id"])
+    assert job is not None
     assert job.asked.drawing.source is not None
     assert job.asked.drawing.source.images == ()
 

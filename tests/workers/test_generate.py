@@ -150,8 +150,14 @@ async def test_status_models_and_health(sketch: Served) -> None:
     sides = {"shortest_side": 64, "longest_side": 4096, "multiple_of": 1, "most_pixels": None}
     assert status["models"][0]["sizes"] == {"default": "1024x1024", **sides}
     del status["models"]
+    assert status.pop("queue_seconds") == 0
     assert status == {
         "engine": "sketch",
+        "device": "cpu",
+        "loading": None,
+        "together": 1,
+        "loras": [],
+        "memory": {"total": 0, "free": 0, "peak": 0},
         "placeholder": True,
         "ready": True,
         "draining": False,

@@ -1,0 +1,273 @@
+"""The step loop: on the device thread it hears of new pictures and of cancelled ones, gives one group its next forward,
+and goes on; nothing takes longer to be noticed than a forward.
+
+What is denoised goes to the decoding thread, so that the device does not wait for it. Errors cost the picture that they
+belong to and nobody else: a group that fails is tried again one by one, and where memory runs out the group is halved,
+then the engine makes room, as often as it can.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from queue import Empty, SimpleQueue
+
+from PIL import Image
+
+from workers.engine import DeviceLost, Engine, OutOfMemory
+from workers.meters import Meters
+from workers.piece import Audience, Piece
+from workers.turns import Budgets, Candidate, Shares, in_turn, next_group
+
+log = logging.getLogger("easel.worker")
+
+_IN_HAND = 2  # denoised and not yet a file: one that is decoded, and the next; more would only hold memory
+
+
+class StepLoop:
+    """`decode` has its argument called on the decoding thread. `call` and `stop` may be called from any thread, all
+    else belongs to the device thread, on which `run` is called."""
+
+    def __init__(
+        self, engine: Engine, audience: Audience, decode: Callable[[Callable[[], None]], object], meters: Meters
+    ) -> None:
+        self.engine = engine
+        self.ended = False
+        self._audience = audience
+        self._decode = decode
+        self._meters = meters
+        self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._pieces: dict[int, Piece] = {}  # by number: not begun, or with steps to take
+        self._in_hand: set[Piece] = set()
+        self._jobs: dict[str, int] = {}  # pieces with steps to take
+        self._numbers = 0
+        self._shares = Shares()
+        self._budgets = Budgets(engine.token_budget)
+        self._crowded = False  # until somebody leaves, nobody is begun
+
+    def call(self, work: Callable[[], None]) -> None:
+        """Has it done on the device thread, between two forwards."""
+        self._inbox.put(work)
+
+    def stop(self) -> None:
+        """Ends the loop after the forward that it is in."""
+        self.ended = True
+        self.call(lambda: None)
+
+    def add(self, pieces: Sequence[Piece]) -> None:
+        for piece in pieces:
+            self._numbers += 1
+            piece.number = self._numbers
+            self._pieces[piece.number] = piece
+            self._jobs[piece.job.id] = self._jobs.get(piece.job.id, 0) + 1
+            self._shares.join(piece.job.id)
+
+    def written(self, piece: Piece) -> None:
+        """A finished picture has become a file, or never will."""
+        self._in_hand.discard(piece)
+
+    def run(self) -> None:
+        busy = False
+        while not self.ended:
+            try:
+                self._hear(wait=not busy)
+                busy = self._take_a_turn()
+            except DeviceLost as error:
+                self.ended = True
+                self._audience.lost_device(error)
+            except Exception as error:  # a mistake of ours or of the engine's books: the worker goes on without these
+                log.exception("the step loop stumbled")
+                for piece in list(self._pieces.values()):
+                    self._fail(piece, error)
+                busy = False
+
+    def _hear(self, *, wait: bool) -> None:
+        try:
+            if wait:
+                self._inbox.get()()
+            while not self.ended:
+                self._inbox.get_nowait()()
+        except Empty:
+            return
+
+    def _take_a_turn(self) -> bool:
+        """Whether there was anything to do."""
+        for piece in [piece for piece in self._pieces.values() if not piece.wanted]:
+            self._leave(piece)
+        newcomer = self._newcomer()
+        if newcomer is not None:
+            self._begin(newcomer)
+            return True
+        begun = [piece for piece in self._pieces.values() if piece.picture is not None]
+        candidates = [
+            Candidate(each.number, each.job.id, each.picture.bucket, each.picture.tokens, each.alone) for each in begun
+        ]
+        group = [self._pieces[number] for number in next_group(candidates, self._shares.paid, self._budgets.of)]
+        if group:
+            self._step(group)
+        return bool(group)
+
+    def _newcomer(self) -> Piece | None:
+        """The next picture to begin; a job that has none under way need not wait for other jobs' to end."""
+        if self._crowded or len(self._in_hand) >= _IN_HAND:
+            return None
+        begun = [piece.job.id for piece in self._pieces.values() if piece.picture is not None]
+        full = len(begun) >= self.engine.most_under_way
+        waiting = [
+            piece
+            for piece in self._pieces.values()
+            if piece.picture is None and (not full or piece.job.id not in begun)
+        ]
+        return min(waiting, key=lambda each: in_turn(each.number, each.job.id, self._shares.paid), default=None)
+
+    def _begin(self, piece: Piece) -> None:
+        started = time.monotonic()
+        try:
+            piece.picture = self.engine.begin(piece.drawing)
+        except OutOfMemory as error:
+            if any(other.picture is not None for other in self._pieces.values()):
+                self._crowded = True
+            else:
+                self._make_room(piece, error)
+        except DeviceLost:
+            raise
+        except Exception as error:
+            self._fail(piece, error)
+        else:
+            self._spent(piece, [piece], time.monotonic() - started)
+
+    def _step(self, group: Sequence[Piece]) -> None:
+        started = time.monotonic()
+        try:
+            self.engine.step([piece.picture for piece in group])
+        except OutOfMemory as error:
+            self._did_not_fit(group, error)
+        except DeviceLost:
+            raise
+        except Exception as error:
+            self._blame(group, error)
+        else:
+            self._spent(group[0], group, time.monotonic() - started)
+            self._meters.groups.observe(len(group))
+            for piece in group:
+                self._after_step(piece)
+
+    def _after_step(self, piece: Piece) -> None:
+        picture = piece.picture
+        if picture.failure is not None:
+            self._fail(piece, picture.failure)
+            return
+        if piece.stepped():
+            self._meters.steps.labels(piece.drawing.model).inc()
+            self._audience.stepped(piece, picture.steps_done, picture.steps)
+            self._preview(piece)
+        if picture.denoised:
+            self._in_hand.add(piece)
+            self._forget(piece)
+            self._audience.left(piece)
+            self._decode(partial(self._finish, piece))
+
+    def _preview(self, piece: Piece) -> None:
+        number = piece.partial_number() if piece.wanted else None
+        if number is None:
+            return
+        try:
+            image = piece.picture.preview()
+        except DeviceLost:
+            raise
+        except Exception:  # a stream with a preview less is still a stream
+            log.warning("no preview of %r", piece.drawing, exc_info=True)
+        else:
+            self._audience.previewed(piece, image, number)
+
+    def _finish(self, piece: Piece) -> None:
+        """On the decoding thread."""
+        try:
+            image = self.engine.finish(piece.picture)
+        except OutOfMemory as error:
+            self.call(partial(self._make_room, piece, error))
+        except Exception as error:  # the device thread decides what it means
+            self.call(partial(self._did_not_finish, piece, error))
+        else:
+            self._hand_over(piece, image)
+
+    def _hand_over(self, piece: Piece, image: Image.Image) -> None:
+        self._audience.finished(piece, image)
+        self.call(partial(self._drop, piece))
+
+    def _did_not_finish(self, piece: Piece, error: Exception) -> None:
+        if isinstance(error, DeviceLost):
+            raise error
+        self._fail(piece, error)
+
+    def _did_not_fit(self, group: Sequence[Piece], error: OutOfMemory) -> None:
+        if len(group) == 1:
+            self._make_room(group[0], error)
+            return
+        bucket = group[0].picture.bucket
+        self._meters.out_of_memory.labels("group").inc()
+        self._budgets.halve(bucket, sum(piece.picture.tokens for piece in group))
+        log.warning("no room for %d pictures at once; %d tokens from now on", len(group), self._budgets.of(bucket))
+
+    def _make_room(self, piece: Piece, error: OutOfMemory) -> None:
+        """It is tried again if the engine can let go of something, and refused if not."""
+        self._meters.out_of_memory.labels("picture").inc()
+        try:
+            done = self.engine.relieve()
+        except DeviceLost:
+            raise
+        except Exception:
+            log.exception("the engine could not make room")
+            done = None
+        if done is None:
+            self._fail(piece, error)
+            return
+        log.warning("no room for %r: %s", piece.drawing, done)
+        self._meters.relieved.inc()
+        if piece in self._in_hand:
+            self._decode(partial(self._finish, piece))
+
+    def _blame(self, group: Sequence[Piece], error: Exception) -> None:
+        """Who is at fault shows when each goes on alone."""
+        if len(group) == 1:
+            self._fail(group[0], error)
+            return
+        log.warning("a group of %d failed; they go on one by one", len(group), exc_info=error)
+        for piece in group:
+            piece.alone = True
+
+    def _fail(self, piece: Piece, error: Exception) -> None:
+        self._audience.failed(piece, error)
+        self._leave(piece)
+
+    def _leave(self, piece: Piece) -> None:
+        if piece.number in self._pieces:
+            self._forget(piece)
+            self._audience.left(piece)
+        self._in_hand.discard(piece)
+        self._drop(piece)
+
+    def _forget(self, piece: Piece) -> None:
+        """It takes no step any more."""
+        del self._pieces[piece.number]
+        self._crowded = False
+        self._jobs[piece.job.id] -= 1
+        if not self._jobs[piece.job.id]:
+            del self._jobs[piece.job.id]
+            self._shares.leave(piece.job.id)
+
+    def _drop(self, piece: Piece) -> None:
+        picture, piece.picture = piece.picture, None
+        if picture is None:
+            return
+        try:
+            self.engine.drop(picture)
+        except DeviceLost:
+            raise
+        except Exception:
+            log.exception("the engine could not let go of %r", piece.drawing)
+
+    def _spent(self, payer: Piece, group: Sequence[Piece], seconds: float) -> None:
+        self._shares.pay(payer.job.id, seconds)
+        for piece in group:
+            self._meters.device_seconds.labels(piece.drawing.model).inc(seconds / len(group))

@@ -1,0 +1,88 @@
+"""Whose turn it is on the device: the job that has had the least of it, with all that can go along.
+
+Pure: no clock, no threads. Time is in device seconds.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+_REMEMBERED_BUCKETS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A picture that could take its next step. `number` counts pictures as they came; `alone`: with no other."""
+
+    number: int
+    job: Hashable
+    bucket: Hashable
+    tokens: int
+    alone: bool = False
+
+
+class Shares:
+    """The device seconds that each present job has paid for.
+
+    Whoever leads a group pays for all of it: only the job that has paid the least ever leads, so nobody is further
+    ahead of another than one forward, however pictures are grouped."""
+
+    def __init__(self) -> None:
+        self._paid: dict[Hashable, float] = {}
+
+    def join(self, job: Hashable) -> None:
+        """A newcomer begins where the least-served job is: neither ahead of it nor with a claim on the past."""
+        self._paid.setdefault(job, min(self._paid.values(), default=0.0))
+
+    def leave(self, job: Hashable) -> None:
+        self._paid.pop(job, None)
+
+    def pay(self, job: Hashable, seconds: float) -> None:
+        self._paid[job] += seconds
+
+    @property
+    def paid(self) -> Mapping[Hashable, float]:
+        return self._paid
+
+
+class Budgets:
+    """How many tokens may go through the device in one forward: what the engine says, less where that was too much."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lowered: OrderedDict[Hashable, int] = OrderedDict()
+
+    def of(self, bucket: Hashable) -> int:
+        return self._lowered.get(bucket, self._most)
+
+    def halve(self, bucket: Hashable, tokens: int) -> None:
+        """`tokens` together were too many of this bucket; remembered for as long as the worker lives."""
+        self._lowered[bucket] = max(1, min(self.of(bucket), tokens) // 2)
+        self._lowered.move_to_end(bucket)
+        if len(self._lowered) > _REMEMBERED_BUCKETS:
+            self._lowered.popitem(last=False)
+
+
+def in_turn(number: int, job: Hashable, paid: Mapping[Hashable, float]) -> tuple[float, int]:
+    """What to sort pictures by: the job that paid least comes first, and of its pictures the oldest."""
+    return paid[job], number
+
+
+def next_group(
+    waiting: Sequence[Candidate], paid: Mapping[Hashable, float], budget: Callable[[Hashable], int]
+) -> list[int]:
+    """The numbers of the pictures that take the next step together, the one that leads and pays first.
+
+    They are of one bucket, and within its budget unless it is a single one."""
+    if not waiting:
+        return []
+    leader, *others = sorted(waiting, key=lambda each: in_turn(each.number, each.job, paid))
+    group = [leader.number]
+    if leader.alone:
+        return group
+    left = budget(leader.bucket) - leader.tokens
+    for other in others:
+        if other.bucket == leader.bucket and not other.alone and other.tokens <= left:
+            left -= other.tokens
+            group.append(other.number)
+    return group
