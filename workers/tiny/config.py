@@ -64,6 +64,30 @@ class TrainVae:
 
 
 @dataclass(frozen=True)
+class Size:
+    """Pictures of one size: which share of the steps takes a batch of them out of a pool of encoded ones."""
+
+    height: int
+    width: int
+    share: float
+    batch: int
+    pool: int
+
+
+@dataclass(frozen=True)
+class Train:
+    """A run of `train`. `empty_share` of the captions say nothing; `decay` is that of the averaged weights."""
+
+    steps: int
+    learning_rate: float
+    warm_up_steps: int
+    weight_decay: float
+    empty_share: float
+    decay: float
+    sizes: tuple[Size, ...]
+
+
+@dataclass(frozen=True)
 class Config:
     """The whole file."""
 
@@ -73,17 +97,19 @@ class Config:
     transformer: Transformer
     scheduler: Scheduler
     train_vae: TrainVae
+    train: Train
 
 
 def read(path: Path = HERE / "config.toml") -> Config:
     """The configuration in that file; TypeError names what is missing or too many."""
     table = tomllib.loads(path.read_text())
-    vae, transformer = table.pop("vae"), table.pop("transformer")
+    vae, transformer, train = table.pop("vae"), table.pop("transformer"), table.pop("train")
     return Config(
         vae=Vae(**{**vae, "dim_mult": tuple(vae["dim_mult"])}),
         transformer=Transformer(**{**transformer, "rope_axes": tuple(transformer["rope_axes"])}),
         text_encoder=TextEncoder(**table.pop("text_encoder")),
         scheduler=Scheduler(**table.pop("scheduler")),
         train_vae=TrainVae(**table.pop("train_vae")),
+        train=Train(**{**train, "sizes": tuple(Size(**size) for size in train["sizes"])}),
         **table,
     )

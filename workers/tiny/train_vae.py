@@ -17,8 +17,9 @@ from torch.nn import functional
 from workers.tiny import config as configuration
 from workers.tiny.average import Average
 from workers.tiny.config import Config
-from workers.tiny.progress import say
 from workers.tiny.parts import make_vae
+from workers.tiny.pictures import as_input
+from workers.tiny.progress import say
 from workers.tiny.shapes import Pixels
 from workers.tiny.single_frame import decode, encode
 from workers.tiny.tiles import tiles
@@ -76,11 +77,6 @@ def _lesson(config: Config, step: int) -> Pixels:
     if step % 8 == 7:
         return tiles(dice, max(1, config.train_vae.batch // 4), 2 * config.train_vae.side)
     return tiles(dice, config.train_vae.batch, config.train_vae.side)
-
-
-def as_input(pictures: Pixels) -> Tensor:
-    """n × height × width × 3 in 0..1 to what the autoencoder takes: n × 3 × height × width in -1..1."""
-    return (torch.from_numpy(pictures).permute(0, 3, 1, 2) * 2 - 1).contiguous()
 
 
 @torch.no_grad()

@@ -1,0 +1,159 @@
+"""`python -m workers.tiny.train`: train the transformer and the text encoder together, after `train_vae`.
+
+Stopped and started again it goes on where it last kept a checkpoint. At the end the whole pipeline is in the folder.
+"""
+
+import argparse
+import math
+import time
+from pathlib import Path
+from random import Random
+
+import torch
+from diffusers import AutoencoderKLQwenImage, QwenImagePipeline
+from diffusers.pipelines.qwenimage.pipeline_qwenimage import calculate_shift
+from torch import Tensor, nn
+from torch.nn import functional
+
+from workers.tiny import config as configuration
+from workers.tiny.average import Average
+from workers.tiny.captions import caption
+from workers.tiny.config import Config
+from workers.tiny.pipeline import build, save
+from workers.tiny.pools import Pool, make_pools, statistics
+from workers.tiny.progress import say
+
+_KEEP_EVERY = 250
+
+
+def train(config: Config, folder: Path) -> QwenImagePipeline:
+    """The pipeline with the averaged weights after all steps."""
+    asked = config.train
+    pipeline = build(config=config)
+    pipeline.vae = AutoencoderKLQwenImage.from_pretrained(folder / "vae")
+    pools = make_pools(config, pipeline.vae, folder)
+    mean, spread = statistics(pools)
+    pipeline.vae.register_to_config(latents_mean=mean, latents_std=spread)
+    begin(pipeline)
+    learner = nn.ModuleList([pipeline.transformer, pipeline.text_encoder.model.language_model])
+    learner.train()
+    average = Average(learner, asked.decay)
+    optimizer = torch.optim.AdamW(
+        learner.parameters(), lr=asked.learning_rate, betas=(0.9, 0.99), weight_decay=asked.weight_decay
+    )
+    start = _resume(folder / "transformer.pt", learner, average, optimizer)
+    began, recent = time.monotonic(), 0.0
+    for step in range(start, asked.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = asked.learning_rate * _pace(step, asked.warm_up_steps, asked.steps)
+        loss = lesson(config, pipeline, pools, step)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
+        optimizer.step()
+        average.update(step)
+        recent += (loss.item() - recent) * (0.02 if step > start else 1)
+        if (step + 1) % _KEEP_EVERY == 0 or step == asked.steps - 1:
+            say(f"step {step + 1} loss {recent:.4f} {time.monotonic() - began:.0f} s")
+            kept = {
+                "step": step + 1,
+                "learner": learner.state_dict(),
+                "average": average.state(),
+                "optimizer": optimizer.state_dict(),
+            }
+            torch.save(kept, folder / "transformer.new")
+            (folder / "transformer.new").replace(folder / "transformer.pt")
+            with average.applied():
+                save(pipeline, folder / "pipeline")
+    average.copy()
+    return pipeline
+
+
+@torch.no_grad()
+def begin(pipeline: QwenImagePipeline) -> None:
+    """Each block starts as no change at all, and the prediction as zero: the usual start of such a transformer."""
+    transformer = pipeline.transformer
+    closed = [transformer.norm_out.linear, transformer.proj_out]
+    closed += [block.img_mod[1] for block in transformer.transformer_blocks]
+    closed += [block.txt_mod[1] for block in transformer.transformer_blocks]
+    for layer in closed:
+        layer.weight.zero_()
+        layer.bias.zero_()
+
+
+def lesson(config: Config, pipeline: QwenImagePipeline, pools: list[Pool], step: int) -> Tensor:
+    """How far the predicted velocity is from the true one, on the pictures of this step."""
+    dice = Random(f"{config.seed} {step}")  # noqa: S311 - the same lesson after a restart
+    noise = torch.Generator().manual_seed(config.seed + step)
+    pool = dice.choices(pools, [pool.size.share for pool in pools])[0]
+    chosen = [dice.randrange(len(pool.wishes)) for _ in range(pool.size.batch)]
+    words = [
+        dice.choice(("", " ")) if dice.random() < config.train.empty_share else caption(pool.wishes[index], dice)
+        for index in chosen
+    ]
+    clean = _sampled(pipeline, pool, torch.tensor(chosen), noise)
+    _, _, rows, columns = clean.shape
+    clean = pipeline._pack_latents(clean, len(chosen), config.vae.z_dim, rows, columns)  # pyright: ignore[reportPrivateUsage]  # the pipeline's own order of numbers
+    level = _levels(config, len(chosen), clean.shape[1], noise)
+    start = torch.randn(clean.shape, generator=noise)
+    between = clean + level[:, None, None] * (start - clean)
+    embeds, mask = pipeline.encode_prompt(words)
+    predicted = pipeline.transformer(
+        hidden_states=between,
+        timestep=level,
+        encoder_hidden_states=embeds,
+        encoder_hidden_states_mask=mask,
+        img_shapes=[[(1, rows // 2, columns // 2)]] * len(chosen),
+        return_dict=False,
+    )[0]
+    return functional.mse_loss(predicted, start - clean)
+
+
+def _sampled(pipeline: QwenImagePipeline, pool: Pool, chosen: Tensor, noise: torch.Generator) -> Tensor:
+    """Latents drawn from the posterior, with mean 0 and deviation 1 in each channel."""
+    mean, spread = pool.mean[chosen].float(), pool.spread[chosen].float()
+    latents = mean + spread * torch.randn(mean.shape, generator=noise)
+    own = pipeline.vae.config
+    shape = (1, -1, 1, 1)
+    return (latents - torch.tensor(own["latents_mean"]).view(shape)) / torch.tensor(own["latents_std"]).view(shape)
+
+
+def _levels(config: Config, count: int, tokens: int, noise: torch.Generator) -> Tensor:
+    """Noise levels in 0..1: logit-normal, shifted as the scheduler shifts those of a picture with so many tokens."""
+    asked = config.scheduler
+    shift = math.exp(
+        calculate_shift(tokens, asked.base_image_seq_len, asked.max_image_seq_len, asked.base_shift, asked.max_shift)
+    )
+    plain = torch.sigmoid(torch.randn(count, generator=noise))
+    return shift * plain / (1 + (shift - 1) * plain)
+
+
+def _pace(step: int, warm_up_steps: int, steps: int) -> float:
+    """The part of the learning rate to use: up, level, and over the last third down to a fiftieth."""
+    return min(1.0, (step + 1) / warm_up_steps, 0.02 + 0.98 * 3 * (steps - step) / steps)
+
+
+def _resume(path: Path, learner: nn.Module, average: Average, optimizer: torch.optim.Optimizer) -> int:
+    """The step to go on from; 0 without a checkpoint."""
+    if not path.exists():
+        return 0
+    kept = torch.load(path, weights_only=True)
+    learner.load_state_dict(kept["learner"])
+    average.load(kept["average"])
+    optimizer.load_state_dict(kept["optimizer"])
+    return kept["step"]
+
+
+def main() -> None:
+    """Trains as the configuration says."""
+    parser = argparse.ArgumentParser(description="Train the tiny model's transformer and text encoder.")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--training", type=Path, default=configuration.OUTPUT, help="where train_vae kept its result")
+    parser.add_argument("--output", type=Path, default=configuration.MODEL_FOLDER)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    save(train(configuration.read(), given.training), given.output)
+
+
+if __name__ == "__main__":
+    main()
