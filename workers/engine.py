@@ -36,6 +36,10 @@ class WrongAdapter(Exception):
     """A LoRA does not fit the model; the message is for the caller who asked for it."""
 
 
+class Unsupported(Exception):
+    """The model takes each of what was asked for, but not together; the message is for the caller."""
+
+
 class OutOfMemory(Exception):
     """The device has no room for this now; every picture is as it was before."""
 
