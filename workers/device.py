@@ -88,8 +88,9 @@ class Device:
         def told(what: str, share: float | None) -> None:
             if self._steps.ended:
                 raise _Ended
-            self.loading = (what, share)
-            log.info("%s%s", what, "" if share is None else f": {share:.0%}")
+            before, self.loading = self.loading, (what, share)
+            if before is None or before[0] != what:
+                log.info("%s", what)
 
         try:
             self.engine.load(told)

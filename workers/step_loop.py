@@ -15,9 +15,9 @@ from queue import Empty, SimpleQueue
 from PIL import Image
 
 from workers.engine import DeviceLost, Engine, OutOfMemory
+from workers.line import Line
 from workers.meters import Meters
 from workers.piece import Audience, Piece
-from workers.turns import Budgets, Candidate, Shares, in_turn, next_group
 
 log = logging.getLogger("easel.worker")
 
@@ -37,12 +37,8 @@ class StepLoop:
         self._decode = decode
         self._meters = meters
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._pieces: dict[int, Piece] = {}  # by number: not begun, or with steps to take
+        self._line = Line(engine.token_budget)
         self._in_hand: set[Piece] = set()
-        self._jobs: dict[str, int] = {}  # pieces with steps to take
-        self._numbers = 0
-        self._shares = Shares()
-        self._budgets = Budgets(engine.token_budget)
         self._crowded = False  # until somebody leaves, nobody is begun
 
     def call(self, work: Callable[[], None]) -> None:
@@ -56,11 +52,7 @@ class StepLoop:
 
     def add(self, pieces: Sequence[Piece]) -> None:
         for piece in pieces:
-            self._numbers += 1
-            piece.number = self._numbers
-            self._pieces[piece.number] = piece
-            self._jobs[piece.job.id] = self._jobs.get(piece.job.id, 0) + 1
-            self._shares.join(piece.job.id)
+            self._line.add(piece)
 
     def written(self, piece: Piece) -> None:
         """A finished picture has become a file, or never will."""
@@ -68,18 +60,24 @@ class StepLoop:
 
     def run(self) -> None:
         busy = False
-        while not self.ended:
-            try:
+        try:
+            while not self.ended:
                 self._hear(wait=not busy)
-                busy = self._take_a_turn()
-            except DeviceLost as error:
-                self.ended = True
-                self._audience.lost_device(error)
-            except Exception as error:  # a mistake of ours or of the engine's books: the worker goes on without these
-                log.exception("the step loop stumbled")
-                for piece in list(self._pieces.values()):
-                    self._fail(piece, error)
-                busy = False
+                busy = self._take_a_turn_safely()
+        except DeviceLost as error:
+            self.ended = True
+            self._audience.lost_device(error)
+
+    def _take_a_turn_safely(self) -> bool:
+        try:
+            return self._take_a_turn()
+        except DeviceLost:
+            raise
+        except Exception as error:  # a mistake of ours or in the engine's books: the worker goes on without these
+            log.exception("the step loop stumbled")
+            for piece in self._line.all():
+                self._fail(piece, error)
+            return False
 
     def _hear(self, *, wait: bool) -> None:
         try:
@@ -92,40 +90,24 @@ class StepLoop:
 
     def _take_a_turn(self) -> bool:
         """Whether there was anything to do."""
-        for piece in [piece for piece in self._pieces.values() if not piece.wanted]:
+        for piece in [piece for piece in self._line.all() if not piece.wanted]:
             self._leave(piece)
-        newcomer = self._newcomer()
+        may_begin = not self._crowded and len(self._in_hand) < _IN_HAND
+        newcomer = self._line.newcomer(self.engine.most_under_way) if may_begin else None
         if newcomer is not None:
             self._begin(newcomer)
             return True
-        begun = [piece for piece in self._pieces.values() if piece.picture is not None]
-        candidates = [
-            Candidate(each.number, each.job.id, each.picture.bucket, each.picture.tokens, each.alone) for each in begun
-        ]
-        group = [self._pieces[number] for number in next_group(candidates, self._shares.paid, self._budgets.of)]
+        group = self._line.group()
         if group:
             self._step(group)
         return bool(group)
-
-    def _newcomer(self) -> Piece | None:
-        """The next picture to begin; a job that has none under way need not wait for other jobs' to end."""
-        if self._crowded or len(self._in_hand) >= _IN_HAND:
-            return None
-        begun = [piece.job.id for piece in self._pieces.values() if piece.picture is not None]
-        full = len(begun) >= self.engine.most_under_way
-        waiting = [
-            piece
-            for piece in self._pieces.values()
-            if piece.picture is None and (not full or piece.job.id not in begun)
-        ]
-        return min(waiting, key=lambda each: in_turn(each.number, each.job.id, self._shares.paid), default=None)
 
     def _begin(self, piece: Piece) -> None:
         started = time.monotonic()
         try:
             piece.picture = self.engine.begin(piece.drawing)
         except OutOfMemory as error:
-            if any(other.picture is not None for other in self._pieces.values()):
+            if self._line.begun():
                 self._crowded = True
             else:
                 self._make_room(piece, error)
@@ -135,6 +117,7 @@ class StepLoop:
             self._fail(piece, error)
         else:
             self._spent(piece, [piece], time.monotonic() - started)
+            self._finish_if_denoised(piece)
 
     def _step(self, group: Sequence[Piece]) -> None:
         started = time.monotonic()
@@ -161,10 +144,12 @@ class StepLoop:
             self._meters.steps.labels(piece.drawing.model).inc()
             self._audience.stepped(piece, picture.steps_done, picture.steps)
             self._preview(piece)
-        if picture.denoised:
+        self._finish_if_denoised(piece)
+
+    def _finish_if_denoised(self, piece: Piece) -> None:
+        if piece.picture.denoised:
             self._in_hand.add(piece)
-            self._forget(piece)
-            self._audience.left(piece)
+            self._take_no_step_more(piece)
             self._decode(partial(self._finish, piece))
 
     def _preview(self, piece: Piece) -> None:
@@ -206,8 +191,8 @@ class StepLoop:
             return
         bucket = group[0].picture.bucket
         self._meters.out_of_memory.labels("group").inc()
-        self._budgets.halve(bucket, sum(piece.picture.tokens for piece in group))
-        log.warning("no room for %d pictures at once; %d tokens from now on", len(group), self._budgets.of(bucket))
+        self._line.budgets.halve(bucket, sum(piece.picture.tokens for piece in group))
+        log.warning("no room for %d pictures at once; %d tokens from now on", len(group), self._line.budgets.of(bucket))
 
     def _make_room(self, piece: Piece, error: OutOfMemory) -> None:
         """It is tried again if the engine can let go of something, and refused if not."""
@@ -241,20 +226,14 @@ class StepLoop:
         self._leave(piece)
 
     def _leave(self, piece: Piece) -> None:
-        if piece.number in self._pieces:
-            self._forget(piece)
-            self._audience.left(piece)
+        self._take_no_step_more(piece)
         self._in_hand.discard(piece)
         self._drop(piece)
 
-    def _forget(self, piece: Piece) -> None:
-        """It takes no step any more."""
-        del self._pieces[piece.number]
-        self._crowded = False
-        self._jobs[piece.job.id] -= 1
-        if not self._jobs[piece.job.id]:
-            del self._jobs[piece.job.id]
-            self._shares.leave(piece.job.id)
+    def _take_no_step_more(self, piece: Piece) -> None:
+        if self._line.remove(piece):
+            self._crowded = False
+            self._audience.left(piece)
 
     def _drop(self, piece: Piece) -> None:
         picture, piece.picture = piece.picture, None
@@ -268,6 +247,6 @@ class StepLoop:
             log.exception("the engine could not let go of %r", piece.drawing)
 
     def _spent(self, payer: Piece, group: Sequence[Piece], seconds: float) -> None:
-        self._shares.pay(payer.job.id, seconds)
+        self._line.pay(payer, seconds)
         for piece in group:
             self._meters.device_seconds.labels(piece.drawing.model).inc(seconds / len(group))

@@ -109,7 +109,6 @@ class Sketch:
         self._pace = Learned({SKETCH.id: _GUESS})
 
     def load(self, told: Told) -> None:
-        told("making paper", None)
         dice = Random("paper")  # noqa: S311 - the same paper every time
         # 0 … 255 becomes 0 … 5: a tooth that is felt rather than seen, and hides the steps of gradients.
         tooth = dice.randbytes(_GRAIN * _GRAIN).translate(bytes(value * 6 // 256 for value in range(256)))
