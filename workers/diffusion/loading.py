@@ -13,6 +13,7 @@ from torch import nn
 
 from workers.diffusion.devices import Place
 from workers.diffusion.families import Family, family_of, with_own_facts
+from workers.diffusion.fetching import fetch
 from workers.diffusion.processor import Processor
 from workers.engine import CannotLoad, Told
 
@@ -78,11 +79,10 @@ def _folder(model: str, told: Told) -> Path:
     if folder.is_absolute() or model.startswith(".") or model.count("/") != 1:
         raise CannotLoad(f"there is no folder {model}, and it is no id of the hub such as Qwen/Qwen-Image")
     told(f"fetching {model}", None)
-    from huggingface_hub import snapshot_download  # noqa: PLC0415 - who has a folder needs no network
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError  # noqa: PLC0415
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError  # noqa: PLC0415 - who has a folder needs no network
 
     try:
-        return Path(snapshot_download(model, allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model", "*.toml"]))
+        return fetch(model, told)
     except LocalEntryNotFoundError as error:
         raise CannotLoad(f"{model} is not on this machine, and the hub cannot be reached") from error
     except (HfHubHTTPError, OSError, ValueError) as error:
