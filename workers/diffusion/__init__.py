@@ -1,1 +1,1 @@
-"""The engine `diffusers`: real models, drawn by the stock pipelines of the library of that name. Needs the extra `worker`."""
+"""The engine `diffusers`: real models, drawn by stock pipelines of that library. Needs the extra `worker`."""

@@ -4,11 +4,10 @@ import copy
 from typing import Any
 
 import torch
-from PIL import Image, ImageChops
+from PIL import Image
 from torch import nn
 
 from workers.diffusion.picture import Picture
-from workers.engine import Source
 
 
 class Decoder:
@@ -28,7 +27,8 @@ class Decoder:
 
     def _decode(self, picture: Picture) -> Image.Image:
         latents = picture.course.latents
-        assert latents is not None
+        if latents is None:
+            raise ValueError("the picture is not denoised")
         if self._stream is not None and picture.ready is not None:
             self._stream.wait_event(picture.ready)
             latents.record_stream(self._stream)
@@ -38,12 +38,12 @@ class Decoder:
             decoded = decoded[:, :, 0]
         image: Image.Image = picture.pipeline.image_processor.postprocess(decoded, output_type="pil")[0]
         restored = picture.recipe.restored
-        return image.convert("RGB") if restored is None else _pasted(image.convert("RGB"), restored)
+        if restored is None or restored.mask is None:
+            return image.convert("RGB")
+        return _pasted(image.convert("RGB"), restored.images[0], restored.mask)
 
 
-def _pasted(drawn: Image.Image, source: Source) -> Image.Image:
+def _pasted(drawn: Image.Image, before: Image.Image, mask: Image.Image) -> Image.Image:
     """What was drawn, within the mask; around it the picture as it was."""
-    assert source.mask is not None
-    before = source.images[0].convert("RGB").resize(drawn.size, Image.Resampling.LANCZOS)
-    where = source.mask.resize(drawn.size, Image.Resampling.BILINEAR)
-    return Image.composite(drawn, before, ImageChops.lighter(where, where))
+    around = before.convert("RGB").resize(drawn.size, Image.Resampling.LANCZOS)
+    return Image.composite(drawn, around, mask.convert("L").resize(drawn.size, Image.Resampling.BILINEAR))

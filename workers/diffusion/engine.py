@@ -1,30 +1,35 @@
-"""The engine `diffusers`: its models are those of the library of that name, its steps those of many pictures at once."""
+"""The engine `diffusers`: the models of the library of that name, many pictures a step at a time."""
 
-from collections.abc import Hashable, Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Sequence
 
 import torch
 from PIL import Image
 
-from workers.diffusion import merging
+from workers.diffusion.adapters import Adapters, lora_set
+from workers.diffusion.caching import LEVELS, Memory
 from workers.diffusion.decoding import Decoder
+from workers.diffusion.device_errors import device_errors
 from workers.diffusion.devices import place
+from workers.diffusion.expense import Expense
+from workers.diffusion.forwards import Forwards
 from workers.diffusion.hub import Course
-from workers.diffusion.loading import Loaded, load
-from workers.diffusion.merging import Merging
+from workers.diffusion.loading import load
+from workers.diffusion.memory import Ladder
 from workers.diffusion.picture import Picture
 from workers.diffusion.pipelines import Pipelines
 from workers.diffusion.preview import Previews
 from workers.diffusion.prompts import Prompts
-from workers.diffusion.recipes import recipe
+from workers.diffusion.queue import DeviceQueue
+from workers.diffusion.recipes import Recipe, recipe
 from workers.diffusion.references import of_size
 from workers.diffusion.schedulers import Steps, scheduler
 from workers.diffusion.still_vae import make_fast
-from workers.engine import Drawing, Model, OutOfMemory, Pace, Resources, Told
-from workers.pace import Learned
+from workers.engine import Drawing, Model, Resources, Told, Unsupported
 
-_GUESSES = {"cpu": Pace(1.0, 20.0), "cuda": Pace(0.4, 0.4)}
-_TOKENS = {"cpu": 2048, "cuda": 6144}  # where more at once only takes longer: about six pictures of 512 x 512 on a GPU
+_TOKENS = {"cpu": 2048, "cuda": 6144}  # where more at once only takes longer: about five pictures of 512 x 512 on a GPU
+_WARM_UP = ("a warm-up", "another warm-up, of a prompt that is a good deal longer than the first")
+_WARM_UP_SIDE_ON_CPU = 256
 
 
 class Diffusers:
@@ -32,6 +37,8 @@ class Diffusers:
 
     name = "diffusers"
     placeholder = False
+    together = 4
+    most_under_way = 16
 
     def __init__(
         self,
@@ -44,7 +51,7 @@ class Diffusers:
         compile: bool = False,
         still_vae: bool | None = None,
     ) -> None:
-        """`still_vae`: see still_vae.py; None is on a CPU. Raises `CannotLoad` for a device that is not there."""
+        """`model`: a folder or an id of the hub. `still_vae`: see there; None: on a CPU. Raises `CannotLoad`."""
         self._place = place(device, dtype)
         self._source = model
         self._name = name
@@ -52,31 +59,91 @@ class Diffusers:
         self._still_vae = not self._place.cuda if still_vae is None else still_vae
         self._most_bytes_of_loras = most_bytes_of_loras
         self.models: tuple[Model, ...] = ()
-        self.together = 4
-        self.most_under_way = 16
         self.token_budget = _TOKENS[self._place.device.type]
 
     def load(self, told: Told) -> None:
-        torch.set_grad_enabled(False)  # on this thread, for good: every picture of it is in the same mode
-        self._loaded = load(self._source, self._place, told)
+        torch.set_grad_enabled(False)  # on this thread, for good: all pictures on it share the mode
+        loaded = load(self._source, self._place, told)
+        family, device, vae = loaded.family, self._place.device, loaded.parts["vae"]
         if self._still_vae:
-            make_fast(self._loaded.parts["vae"])
-        model = self._model(self._loaded)
-        self._pipelines = Pipelines(self._loaded, self._place.device)
+            make_fast(vae)
+        if self._compile:
+            loaded.denoiser.compile_repeated_blocks()
+        self._loaded, self._family = loaded, family
+        self._distilled = bool(getattr(loaded.denoiser.config, "guidance_embeds", False))
+        model = family.model(self._name or family.name, distilled=self._distilled)
+        self._pipelines = Pipelines(loaded, device)
+        self._adapters = Adapters(
+            self._pipelines.plain(family.pipelines.text), self._place.dtype, family.title, self._most_bytes_of_loras
+        )
+        self._forwards = Forwards(loaded.denoiser, family, device)
         self._prompts = Prompts()
-        told("looking at its colours", None)
-        self._previews = Previews(self._loaded.parts["vae"], self._place.device)
-        self._decoder = Decoder(self._loaded.parts["vae"], self._place.device)
-        self._learned = Learned({model.id: _GUESSES[self._place.device.type]})
+        self._previews = Previews(vae, device)
+        self._decoder = Decoder(vae, device)
+        self._queue = DeviceQueue(device)
+        self._expense = Expense(model.id, family, device)
+        encoders = [part for name, part in loaded.modules.items() if name.startswith("text_encoder")]
+        self._ladder = Ladder(self._place, loaded.denoiser, encoders, (vae, self._decoder.vae), self._forget)
         self.models = (model,)
+        self._warm_up(model, told)
 
     def begin(self, drawing: Drawing) -> Picture:
-        family = self._loaded.family
-        how = recipe(family, drawing, distilled=self._distilled)
+        """Raises `Unsupported`, too."""
+        how = recipe(self._family, drawing, distilled=self._distilled)
+        if drawing.acceleration != "none" and drawing.controls:
+            raise Unsupported("acceleration cannot be combined with control_nets")
+        began = time.perf_counter()
+        self._adapters.hold(drawing.loras)
+        try:
+            picture = self._picture(drawing, how)
+            with device_errors(), of_size(how.pipeline, self._family.reference_pixels):
+                self._adapters.switch_to(picture.loras)
+                picture.course.go_on()
+        except BaseException:
+            self._adapters.let_go(drawing.loras)
+            raise
+        picture.bucket = self._forwards.bucket(picture)
+        picture.seconds_aside = time.perf_counter() - began
+        return picture
+
+    def step(self, together: Sequence[Picture]) -> None:
+        began = time.perf_counter()
+        with device_errors():
+            self._adapters.switch_to(together[0].loras)
+            self._forwards.step(together)
+            self._queue.keep_short()
+        self._ladder.worked()
+        share = (time.perf_counter() - began) / len(together)
+        for picture in together:
+            self._expense.forwarded(picture.drawing, share)
+
+    def finish(self, picture: Picture) -> Image.Image:
+        began = time.perf_counter()
+        with device_errors():
+            image = self._decoder.decode(picture)
+        self._expense.rested(picture.drawing, picture.seconds_aside + time.perf_counter() - began)
+        return image
+
+    def drop(self, picture: Picture) -> None:
+        picture.course.stop()
+        self._adapters.let_go(picture.drawing.loras)
+
+    def relieve(self) -> str | None:
+        return self._ladder.relieve()
+
+    def seconds(self, drawing: Drawing) -> float:
+        return self._expense.seconds(drawing)
+
+    def resources(self) -> Resources:
+        return Resources(str(self._place.device), self._place.memory(), self._adapters.resident, self._expense.known)
+
+    def _picture(self, drawing: Drawing, how: Recipe) -> Picture:
+        family = self._family
         own_scheduler = scheduler(drawing.scheduler, self._loaded.parts["scheduler"], family.prediction)
         pipeline = self._pipelines.under_way(how.pipeline, own_scheduler, [each.model for each in drawing.controls])
-        pipeline.__dict__["encode_prompt"] = self._prompts.remembered(pipeline, besides="")
-        picture = Picture(
+        loras = lora_set(drawing.loras)
+        self._prompts.remember(pipeline, besides=repr(loras), encoding=self._ladder.encoding)
+        return Picture(
             drawing=drawing,
             recipe=how,
             pipeline=pipeline,
@@ -84,81 +151,29 @@ class Diffusers:
             progress=Steps(own_scheduler, family.prediction, how.generator),
             rules=family.forward,
             shown=self._previews.show,
+            loras=loras,
+            memory=Memory(LEVELS[drawing.acceleration]) if drawing.acceleration in LEVELS else None,
         )
-        with _memory_errors(), of_size(how.pipeline, family.reference_pixels):
-            picture.course.go_on()
-        picture.bucket = self._bucket(picture)
-        return picture
 
-    def step(self, together: Sequence[Picture]) -> None:
-        """What a control net has to say comes first, so that all of them then wait for the denoiser."""
-        family = self._loaded.family
-        while advised := [each for each in together if self._waits_for_advice(each)]:
-            self._answer(advised, family.control_forward)
-        self._answer([each for each in together if each.waits_for is not None], family.forward)
+    def _warm_up(self, model: Model, told: Told) -> None:
+        """The first picture is slow: kernels are chosen, or compiled, for its size."""
+        width, height = model.default_size
+        if not self._place.cuda:
+            side = max(
+                model.shortest_side, min(width, height, _WARM_UP_SIDE_ON_CPU) // model.multiple_of * model.multiple_of
+            )
+            width = height = side
+        for prompt in _WARM_UP if self._compile else _WARM_UP[:1]:
+            told("drawing a picture to warm up", None)
+            picture = self.begin(Drawing(model.id, prompt, width, height, seed=0, steps=2))
+            while not picture.denoised:
+                self.step([picture])
+                if picture.failure is not None:
+                    raise picture.failure
+            self.finish(picture)
+            self.drop(picture)
 
-    def finish(self, picture: Picture) -> Image.Image:
-        with _memory_errors():
-            return self._decoder.decode(picture)
-
-    def drop(self, picture: Picture) -> None:
-        picture.course.stop()
-
-    def relieve(self) -> str | None:
+    def _forget(self) -> str | None:
+        self._prompts.forget()
+        self._adapters.forget()
         return None
-
-    def seconds(self, drawing: Drawing) -> float:
-        return self._learned.seconds(drawing)
-
-    def resources(self) -> Resources:
-        return Resources(str(self._place.device), self._place.memory(), {}, dict(self._learned.known))
-
-    @property
-    def _distilled(self) -> bool:
-        config = getattr(self._loaded.denoiser, "config", None)
-        return bool(getattr(config, "guidance_embeds", False))
-
-    def _model(self, loaded: Loaded) -> Model:
-        return loaded.family.model(self._name or loaded.family.name, distilled=self._distilled)
-
-    def _bucket(self, picture: Picture) -> Hashable:
-        """By what it asks of the denoiser, whichever pipeline asks."""
-        drawing, call = picture.drawing, picture.waits_for
-        if call is None or not self._loaded.family.merges:
-            return object()
-        return (
-            drawing.width,
-            drawing.height,
-            merging.shape(call, picture.rules),
-            tuple(each.model for each in drawing.controls),
-        )
-
-    def _waits_for_advice(self, picture: Picture) -> bool:
-        call = picture.waits_for
-        return call is not None and call.module is not self._loaded.denoiser
-
-    def _answer(self, pictures: Sequence[Picture], rules: Merging) -> None:
-        calls = [call for each in pictures if (call := each.waits_for) is not None]
-        for group in merging.groups(calls, rules) if self._loaded.family.merges else [[n] for n in range(len(calls))]:
-            with _memory_errors():
-                answers = merging.forward([calls[place] for place in group], rules)
-            for place, answer in zip(group, answers, strict=True):
-                self._go_on(pictures[place], answer)
-
-    def _go_on(self, picture: Picture, answer: object) -> None:
-        try:
-            with _memory_errors():
-                picture.course.go_on(answer)
-        except Exception as failure:  # noqa: BLE001 - whatever it is, it is this picture's alone
-            picture.failure = failure
-        if picture.denoised and self._place.cuda:
-            picture.ready = torch.cuda.Event()
-            picture.ready.record()
-
-
-@contextmanager
-def _memory_errors() -> Iterator[None]:
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise OutOfMemory(str(error)) from error

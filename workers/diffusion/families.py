@@ -154,7 +154,8 @@ def _family(name: str, tables: Mapping[str, dict[str, Any]]) -> Family:
         if each in table:
             table[each] = _merging(table[each])
     known = {each.name for each in fields(Family)}
-    assert table.keys() <= known, f"families.toml: {name} says {sorted(table.keys() - known)}"
+    if strange := sorted(table.keys() - known):
+        raise ValueError(f"families.toml: {name} says {', '.join(strange)}")
     return Family(name=name, **table)
 
 

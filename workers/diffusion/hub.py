@@ -49,9 +49,7 @@ class StandIn:
         return getattr(self._module, name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        runner = getcurrent().parent
-        assert runner is not None
-        return runner.switch(Call(self._module, args, kwargs, self._context))
+        return _runner().switch(Call(self._module, args, kwargs, self._context))
 
     @contextmanager
     def cache_context(self, name: str, **_told: object) -> Iterator[None]:
@@ -74,6 +72,13 @@ class UndecodedVae(StandIn):
     def to(self, *_args: object, **_kwargs: object) -> "UndecodedVae":
         """Some pipelines change its type back and forth; others are using it, and it has the right one."""
         return self
+
+
+def _runner() -> greenlet:
+    runner = getcurrent().parent
+    if runner is None:
+        raise RuntimeError("a stand-in is called only within a course")
+    return runner
 
 
 class Course:

@@ -54,7 +54,7 @@ def load(model: str, place: Place, told: Told) -> Loaded:
     done, whole = 0, max(1, sum(sizes.values()))
     for name in sorted(wanted, key=lambda name: name == "processor"):  # it is made from the tokenizer
         told(f"loading the {name.replace('_', ' ')}", done / whole)
-        parts[name] = _part(name, wanted[name], folder, parts, family, place)
+        parts[name] = _part(folder / name, wanted[name], parts, family, place)
         done += sizes[name]
     parts |= {
         name: index[name]
@@ -102,21 +102,19 @@ def _index(folder: Path) -> dict[str, Any]:
     return index
 
 
-def _part(
-    name: str, wanted: tuple[str, str], folder: Path, parts: Mapping[str, Any], family: Family, place: Place
-) -> Any:
+def _part(folder: Path, wanted: tuple[str, str], parts: Mapping[str, Any], family: Family, place: Place) -> Any:
     library, kind_name = wanted
-    if name == "processor":
-        return _processor(folder / name, kind_name, parts)
+    if folder.name == "processor":
+        return _processor(folder, kind_name, parts)
     kind = getattr(_LIBRARIES.get(library), kind_name, None)
     if kind is None:
-        raise CannotLoad(f"the {name} of {folder} is a {library} {kind_name}, which is not known here")
+        raise CannotLoad(f"{folder} is a {kind_name} of {library}, which is not known here")
     if not issubclass(kind, nn.Module):
-        return _read(kind, folder / name)
-    if not any((folder / name).glob(_WEIGHTS)):
-        raise CannotLoad(f"weights are missing: {folder / name} has no {_WEIGHTS}")
-    own = getattr(torch, family.vae_dtype) if name == "vae" and family.vae_dtype else place.dtype
-    return _on_device(_read(kind, folder / name, dtype=own, use_safetensors=True), place)
+        return _read(kind, folder)
+    if not any(folder.glob(_WEIGHTS)):
+        raise CannotLoad(f"weights are missing: {folder} has no {_WEIGHTS}")
+    own = getattr(torch, family.vae_dtype) if folder.name == "vae" and family.vae_dtype else place.dtype
+    return _on_device(_read(kind, folder, dtype=own, use_safetensors=True), place)
 
 
 def _processor(folder: Path, kind_name: str, parts: Mapping[str, Any]) -> Any:
@@ -148,7 +146,7 @@ def _on_device(module: nn.Module, place: Place) -> nn.Module:
 
 
 def _check_room(family: Family, sizes: Mapping[str, int], place: Place) -> None:
-    """Before minutes are spent on loading. Weights are counted as they lie on disk: mostly that is how they are used."""
+    """Before minutes are spent on loading. Weights are counted as on disk: mostly that is how they are used."""
     needed = int(sum(sizes.values()) * _ROOM)
     free = place.memory().free
     if free and needed > free:

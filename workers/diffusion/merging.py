@@ -91,7 +91,7 @@ def _compatible(ours: dict[str, Any], theirs: dict[str, Any], rules: Merging) ->
 
 
 def _may_merge(name: str, ours: Any, theirs: Any, rules: Merging) -> bool:
-    if ours is theirs or name in rules.listed and len(ours) > 0 and _equal(ours[0], theirs[0]):
+    if ours is theirs or (name in rules.listed and len(ours) > 0 and _equal(ours[0], theirs[0])):
         return True
     if name in rules.padded:
         return ours.shape[2:] == theirs.shape[2:] and ours.dtype == theirs.dtype

@@ -8,6 +8,8 @@ import torch
 from PIL import Image
 
 from workers.diffusion import merging
+from workers.diffusion.adapters import LoraSet
+from workers.diffusion.caching import Memory
 from workers.diffusion.hub import Call, Course
 from workers.diffusion.merging import Merging
 from workers.diffusion.recipes import Recipe
@@ -28,9 +30,12 @@ class Picture:
     progress: Steps
     rules: Merging
     shown: Shown
+    loras: LoraSet = ()
+    memory: Memory | None = None  # if steps may be skipped
     bucket: Hashable = None
     failure: Exception | None = None
     ready: torch.cuda.Event | None = None  # the latents are, on the device
+    seconds_aside: float = 0.0  # of the device, for all that is no step
 
     @property
     def steps(self) -> int:

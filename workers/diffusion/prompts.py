@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from hashlib import blake2b
 from typing import Any
 
@@ -20,8 +21,9 @@ class Prompts:
         self._kept: OrderedDict[bytes, Any] = OrderedDict()
         self._bytes = 0
 
-    def remembered(self, pipeline: Any, besides: str) -> Callable[..., Any]:
-        """The pipeline's `encode_prompt`. `besides`: what else the answer depends on, such as LoRAs."""
+    def remember(self, pipeline: Any, besides: str, encoding: Callable[[], AbstractContextManager[None]]) -> None:
+        """From now on the pipeline encodes only what is new. `besides`: what else the outcome depends on, such as
+        LoRAs; `encoding`: where it is done."""
         encode = pipeline.encode_prompt
         kind = type(pipeline).__name__
 
@@ -30,11 +32,12 @@ class Prompts:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-            answer = encode(*args, **kwargs)
+            with encoding():
+                answer = encode(*args, **kwargs)
             self._keep(key, answer)
             return answer
 
-        return encode_prompt
+        pipeline.__dict__["encode_prompt"] = encode_prompt
 
     def forget(self) -> None:
         self._kept.clear()

@@ -92,5 +92,6 @@ def _controls(family: Family, drawing: Drawing) -> dict[str, Any]:
 
 
 def _known(pipeline: str | None) -> str:
-    assert pipeline is not None, "the server asks a model only for what it takes"
+    if pipeline is None:  # the server asks a model only for what it says it takes
+        raise Unsupported("the model does not draw from that")
     return pipeline
