@@ -9,7 +9,7 @@ from gateway.flow.health import Health
 from gateway.flow.places import Places
 from gateway.flow.retries import RetryBudget
 from normalizers.offer import Offer
-from providers.base import Adapter, Downloads
+from providers.base import Adapter, Downloads, Queues
 from providers.guard import Guard
 from providers.registry import ProviderSettings, build_adapter, download_headers, own_origins
 
@@ -70,6 +70,12 @@ class Access:
         if self._adapter is None:
             self._adapter = build_adapter(self._settings)
         return self._adapter
+
+    @property
+    def line(self) -> Queues | None:
+        """Where calls wait in a line of ours; None at every provider but our own workers."""
+        adapter: Any = self.adapter
+        return adapter if hasattr(adapter, "declines") else None
 
     @property
     def downloads(self) -> Downloads:

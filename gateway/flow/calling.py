@@ -11,7 +11,7 @@ from gateway.flow.record import SentCall
 from gateway.store.entries import Shortage
 from gateway.tracing import IMAGES, OUTCOME
 from providers.base import Adapter, Answer, Call, Direct, Queued, Shows, Ticket, Watch
-from providers.errors import Kind, ProviderError
+from providers.errors import Kind, NotBegun, ProviderError
 from providers.polling import follow
 
 STOPPED = "the request was cancelled while the provider was working on it; it may have been paid"
@@ -139,6 +139,8 @@ async def exchanged(direct: Direct, call: Call, order: Order, watch: Watch | Non
                 if watch is not None and record.watched and isinstance(direct, Shows):
                     return await direct.generate_watched(call, watch)
                 return await direct.generate(call)
+    except NotBegun as waited:
+        raise TooLate(direct.name, waited.message) from waited
     except TimeoutError:
         raise unanswered(direct.name) from None
 

@@ -28,8 +28,8 @@ ExclusionCode = Literal["no_provider", "unsupported_parameter", "not_allowed", "
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """An offer that cannot serve: its provider is not configured, a parameter cannot be honoured there, or the caller's
-    key may not use it, or has a budget while nobody can say what it costs.
+    """An offer that cannot serve: its provider is not configured or has nobody there for it, a parameter cannot be
+    honoured there, or the caller's key may not use it, or has a budget while nobody can say what it costs.
     """
 
     offer: Offer
@@ -88,12 +88,8 @@ def consider_all(order: Order, at: Deps) -> list[Plan | Exclusion]:
 def consider_one(order: Order, offer: Offer, at: Deps) -> Plan | Exclusion:
     if not order.caller.may_use(offer.model, offer.provider):
         return Exclusion(offer, f"this key may not use {offer.id}", "model", "not_allowed")
-    if offer.provider not in order.reach:
-        if offer.provider in order.reach.closed:
-            why = f"{at.titles[offer.provider]}: {order.reach.closed[offer.provider]}"
-            return Exclusion(offer, why, code="no_provider")
-        reason = f"{at.titles[offer.provider]} is not configured; {at.missing[offer.provider]}"
-        return Exclusion(offer, reason, code="no_provider")
+    if (absent := why_nobody(order, offer, at)) is not None:
+        return Exclusion(offer, absent, code="no_provider")
     try:
         made = plan(order.asked, offer, order.options, at.catalog.known)
     except Refused as refused:
@@ -107,6 +103,18 @@ def consider_one(order: Order, offer: Offer, at: Deps) -> Plan | Exclusion:
         why = f"nobody can say what {offer.id} costs, and this key has a budget; set max in {where}"
         return Exclusion(offer, why, "model", "no_price")
     return made
+
+
+def why_nobody(order: Order, offer: Offer, at: Deps) -> str | None:
+    """Why nobody there can be asked for it now, whatever the request; None where somebody can."""
+    title = at.titles[offer.provider]
+    if offer.provider not in order.reach:
+        if offer.provider in order.reach.closed:
+            return f"{title}: {order.reach.closed[offer.provider]}"
+        return f"{title} is not configured; {at.missing[offer.provider]}"
+    line = order.reach[offer.provider].line
+    lacking = line.lacks(offer.upstream) if line is not None else None
+    return lacking and f"{title}: {lacking}"
 
 
 def candidates(order: Order, at: Deps) -> list[Plan]:
@@ -157,7 +165,8 @@ def nobody(order: Order, excluded: Iterable[Exclusion], at: Deps) -> GatewayErro
         return NotAllowed(f"model: {unpriced[0].reason}", param="model")
     if not refusals:
         told = "; ".join(dict.fromkeys(reason.reason for reason in reasons))
-        return NoProvider(f"no provider of {order.asked.model} is configured: {told}")
+        there = "is there" if any(reason.offer.provider in order.reach for reason in reasons) else "is configured"
+        return NoProvider(f"no provider of {order.asked.model} {there}: {told}")
     first = next((reason for reason in refusals if reason.mendable), refusals[0])
     others = [reason for reason in refusals if reason.reason != first.reason]
     also = f" (also {', '.join(f'{other.offer.id}: {other.param}' for other in others[:5])})" if others else ""

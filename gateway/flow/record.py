@@ -71,7 +71,8 @@ class MadeBefore(ProviderError):
 
 
 class Record(Protocol):
-    """`before` may come with the first call that is written down (`MadeBefore`). `watched`: somebody looks on.
+    """`before` may come with the first call that is written down (`MadeBefore`). `watched`: somebody looks on;
+    `waited_for`: a caller waits for the answer.
 
     `lost`: another process goes on with the job, and LeaseLost is raised where something is to be written.
     """
@@ -79,6 +80,7 @@ class Record(Protocol):
     stop: Stop
     before: Before | None
     watched: bool
+    waited_for: bool
     lost: bool
 
     def expects(self, plan: Plan, pictures: int) -> None:
@@ -117,6 +119,7 @@ class Unrecorded:
 
     before: Before | None = None
     watched = False
+    waited_for = True
     lost = False
 
     def __init__(self) -> None:

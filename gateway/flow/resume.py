@@ -1,6 +1,6 @@
 """A job is taken up where an earlier attempt at it ended: what was made is kept, what was sent is followed to its end.
 
-Nothing is sent a second time, but under an id of ours, which a provider draws once.
+Nothing is sent a second time, but under an id of ours, which a provider draws once, and a worker of ours for nothing.
 """
 
 import time
@@ -14,6 +14,7 @@ from gateway.flow.bringing_in import bring_in, note
 from gateway.flow.calling import ask
 from gateway.flow.deps import Deps
 from gateway.flow.drawn import Drawn, Found, may_be_completed_elsewhere, outcome_of
+from gateway.flow.early import Early
 from gateway.flow.hand_over import with_wire_forms
 from gateway.flow.intake import handed_on
 from gateway.flow.order import Order
@@ -113,7 +114,7 @@ async def go_on(opened: OpenCall, plan: Plan | None, order: Order, drawn: Drawn,
         opened = replace(opened, ticket=found)
     try:
         with access:
-            answer = await answer_of(opened, plan, order, at)
+            answer = await answer_of(opened, plan, order, drawn, at)
     except ProviderError as error:
         if of_another_account(error, access, sent):
             error = ProviderError(Kind.LOST, f"{ANOTHER_KEY} ({error.message})", provider=sent.provider)
@@ -143,11 +144,15 @@ def lose(sent: SentCall, why: str, order: Order, drawn: Drawn) -> None:
     drawn.errors.append(ProviderError(kind, why, provider=sent.provider))
 
 
-async def answer_of(opened: OpenCall, plan: Plan, order: Order, at: Deps) -> Answer:
+async def answer_of(opened: OpenCall, plan: Plan, order: Order, drawn: Drawn, at: Deps) -> Answer:
     """By its ticket, else by the call itself. Raises ProviderError."""
     sent = opened.sent
     call = make_call(plan.calls(sent.indexes)[0], plan, order)
     if opened.ticket is not None:
         return await ask(call, sent, order, at, ticket=opened.ticket)
     whole = await with_wire_forms(call, plan, order, at)
-    return await ask(replace(whole, webhook=order.record.webhook(sent)), sent, order, at)
+    early = Early(sent, plan, order, drawn, at)
+    try:
+        return await ask(replace(whole, webhook=order.record.webhook(sent)), sent, order, at, watch=early)
+    finally:
+        await early.settled()

@@ -14,8 +14,10 @@ from providers.base import Answer, Call
 from providers.errors import Kind, ProviderError
 
 
-async def send_one(planned: PlannedCall, plan: Plan, order: Order, drawn: Drawn, at: Deps) -> tuple[SentCall, Answer]:
-    """What is ready before the answer is added to `drawn`.
+async def send_one(
+    planned: PlannedCall, plan: Plan, order: Order, drawn: Drawn, at: Deps, *, elsewhere: bool = False
+) -> tuple[SentCall, Answer]:
+    """What is ready before the answer is added to `drawn`. `elsewhere`: another candidate could be asked for it.
 
     Raises ProviderError; NotSent or MadeBefore where nothing went out.
     """
@@ -24,12 +26,14 @@ async def send_one(planned: PlannedCall, plan: Plan, order: Order, drawn: Drawn,
         raise KeyGone(plan.offer.provider)
     with reach[plan.offer.provider]:
         order = order if reach is order.reach else replace(order, reach=reach)
-        return await send_now(planned, plan, order, drawn, at)
+        return await send_now(planned, plan, order, drawn, at, elsewhere=elsewhere)
 
 
-async def send_now(planned: PlannedCall, plan: Plan, order: Order, drawn: Drawn, at: Deps) -> tuple[SentCall, Answer]:
+async def send_now(
+    planned: PlannedCall, plan: Plan, order: Order, drawn: Drawn, at: Deps, *, elsewhere: bool
+) -> tuple[SentCall, Answer]:
     record = order.record
-    call = await with_wire_forms(make_call(planned, plan, order), plan, order, at)
+    call = await with_wire_forms(make_call(planned, plan, order, elsewhere=elsewhere), plan, order, at)
     sent = await record.sending(call.id, plan, planned.indexes, own_key=order.reach[plan.offer.provider].own)
     early = Early(sent, plan, order, drawn, at)
     try:
@@ -59,7 +63,7 @@ def reason_of(error: ProviderError) -> str:
     return f"{error.kind.value}: {error.message}"
 
 
-def make_call(planned: PlannedCall, plan: Plan, order: Order) -> Call:
+def make_call(planned: PlannedCall, plan: Plan, order: Order, *, elsewhere: bool = False) -> Call:
     place = planned.indexes[0]
     return Call(
         id=f"{order.id}.{place}",
@@ -69,6 +73,10 @@ def make_call(planned: PlannedCall, plan: Plan, order: Order) -> Call:
         images=len(planned.indexes),
         want=plan.way,
         partial_images=partials(order),
+        team=order.caller.team,
+        waited_for=order.record.waited_for,
+        elsewhere=elsewhere,
+        deadline=order.deadline,
     )
 
 

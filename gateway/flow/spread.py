@@ -14,6 +14,7 @@ from gateway.flow.order import Order
 from gateway.flow.places import Place
 from gateway.flow.record import MadeBefore
 from gateway.flow.resume import preferred, take_up
+from gateway.flow.sending import make_call
 from gateway.flow.together import together
 from gateway.flow.tries import TRIES, one_call
 from gateway.flow.turns import Turn, Turns, may_follow
@@ -50,6 +51,9 @@ async def by_turns(order: Order, candidates: Sequence[Found], drawn: Drawn, at: 
         missing = wanted_of(turn.candidate, missing, drawn)
         errors = len(drawn.errors)
         try:
+            if missing and had_rather_not(turn, missing, order, drawn, at):
+                turns.postpone(turn.candidate)
+                continue
             if missing and not may_follow(turn, before, failures, len(turn.candidate.plan.calls(missing)), order):
                 break
             asked = not missing or await draw_with(turn, missing, order, drawn, at)
@@ -60,6 +64,8 @@ async def by_turns(order: Order, candidates: Sequence[Found], drawn: Drawn, at: 
         if not missing:
             return
         made_before(drawn)
+        if turns.postponed:
+            pass_over_dear(drawn)
         if not goes_on(order, drawn):
             break
         if asked:
@@ -128,6 +134,28 @@ async def draw_with(turn: Turn, wanted: Sequence[int], order: Order, drawn: Draw
         order.record.expects(plan, len(wanted))
         await rounds(turn, wanted, order, drawn, at, reserved=reserved)
     return True
+
+
+def had_rather_not(turn: Turn, wanted: Sequence[int], order: Order, drawn: Drawn, at: Deps) -> bool:
+    """Whether our own workers leave the request to another candidate, which is there: its wait would be too long."""
+    line = order.reach[turn.offer.provider].line
+    if line is None or turn.sole:
+        return False
+    plan = turn.candidate.plan
+    declined = line.declines(make_call(plan.calls(wanted)[0], plan, order, elsewhere=True))
+    if declined is None:
+        return False
+    at.telemetry.skipped(turn.offer.provider, declined.word)
+    drawn.attempts.append(Attempt(turn.offer.provider, "skipped", 0, 0, declined.reason))
+    return True
+
+
+def pass_over_dear(drawn: Drawn) -> None:
+    """What the budget does not allow decides nothing while somebody is left who had rather not, and costs less."""
+    for error in [each for each in drawn.errors if isinstance(each, OverBudget)]:
+        drawn.errors.remove(error)
+        if not any(attempt.provider == error.provider for attempt in drawn.attempts):
+            drawn.attempts.append(Attempt(error.provider, "skipped", 0, 0, error.message))
 
 
 def leave(unused: Sequence[Place]) -> None:

@@ -41,7 +41,7 @@ async def one_call(
         try:
             if in_vain(plan, drawn):
                 return
-            sent, answer = await send_one(planned, plan, order, drawn, at)
+            sent, answer = await send_one(planned, plan, order, drawn, at, elsewhere=not turn.sole)
         except (NotSent, MadeBefore) as error:
             drawn.errors.append(error)
             return

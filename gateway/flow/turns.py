@@ -30,11 +30,12 @@ class Turn(NamedTuple):
 
 
 class Turns:
-    """The candidates of one request, each asked at most once."""
+    """The candidates of one request, each asked at most once; one that is postponed has not been asked."""
 
     def __init__(self, order: Order, candidates: Sequence[Found], at: Deps) -> None:
         self._reach = order.reach
         self._left = at.routing.in_order(order.found.entry.facts.id, candidates)
+        self._postponed: list[Found] = []
         self._at = at
         self._passed_over: set[str] = set()
 
@@ -46,13 +47,28 @@ class Turns:
                 del self._left[place]
                 return Turn(candidate, admission, self._nobody_healthy_left())
             self._pass_over(candidate.plan.offer, drawn)
+        if self._postponed:
+            candidate = self._postponed.pop(0)
+            admission = self._reach.health(candidate.plan.offer).admit(candidate.plan.offer)
+            return Turn(candidate, "forced" if admission == "no" else admission, sole=True)
         if not self._left:
             return None
         least_bad = min(self._left, key=lambda each: self._reach.health(each.plan.offer).badness(each.plan.offer))
         self._left.remove(least_bad)
         return Turn(least_bad, "forced", sole=True)
 
+    def postpone(self, candidate: Found) -> None:
+        """It had rather not be asked now: it is asked when nobody in good health is left."""
+        self._postponed.append(candidate)
+
+    @property
+    def postponed(self) -> bool:
+        """Whether somebody is still there who may be asked in the end."""
+        return bool(self._postponed)
+
     def _nobody_healthy_left(self) -> bool:
+        if self._postponed:
+            return False
         offers = (each.plan.offer for each in self._left)
         return all(self._reach.health(offer).trouble(offer) is not None for offer in offers)
 

@@ -131,6 +131,7 @@ class Jobs:
         lease = Lease(self.owner, FIRST_ATTEMPT)
         record = JobRecord(self.links, lease=lease, job=order.id, team=order.caller.team, new=new, account=account)
         record.watched = manner.watched
+        record.waited_for = not manner.respond_async
         record.order = order
         if order.options.keep and len(order.sent):
             record.sources = KeptSources(order, self.at.pictures)

@@ -75,6 +75,7 @@ class JobRecord:
         self.stop = Stop()
         self.before = before
         self.watched = False
+        self.waited_for = True
         self.lost = False
         self.new = new
         self.account = account or Account(())

@@ -37,6 +37,7 @@ async def resumed(row: JobRow, owner: str, links: Links, database: Database) -> 
     lease = Lease(owner, row.attempt)
     record = JobRecord(links, lease=lease, job=row.id, team=row.team, before=before)
     record.watched = True
+    record.waited_for = False
     record.fields = fields_of(row)
     if row.cancelling:
         record.stop.give()
