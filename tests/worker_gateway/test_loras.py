@@ -46,7 +46,7 @@ def test_the_status_names_those_that_are_resident(client: openai.OpenAI, worker:
     [
         ("evil.safetensors", "invalid_lora"),
         ("wide.safetensors", "invalid_lora"),
-        ("absent.safetensors", "lora_not_allowed"),
+        ("absent.safetensors", "lora_not_found"),
         ("../../etc/passwd", "lora_not_allowed"),
         ("https://example.com/a.safetensors", "lora_not_allowed"),
     ],
