@@ -1,4 +1,4 @@
-"""LoRAs on the device: beside the model, switched on for the pictures that want them; the least lately used go first."""
+"""LoRAs on the device: beside the model, switched on for the pictures that want them; the least used go first."""
 
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Mapping, Sequence

@@ -137,6 +137,20 @@ class Diffusers:
     def resources(self) -> Resources:
         return Resources(str(self._place.device), self._place.memory(), self._adapters.resident, self._expense.known)
 
+    def plainly(self, drawing: Drawing) -> Image.Image:
+        """The same picture, drawn by the stock pipeline from beginning to end: what this engine is compared with.
+        Without acceleration. On the device thread."""
+        how = recipe(self._family, drawing, distilled=self._distilled)
+        own_scheduler = scheduler(drawing.scheduler, self._loaded.parts["scheduler"], self._family.prediction)
+        pipeline = self._pipelines.whole(how.pipeline, own_scheduler, [each.model for each in drawing.controls])
+        self._adapters.hold(drawing.loras)
+        try:
+            self._adapters.switch_to(lora_set(drawing.loras))
+            with of_size(how.pipeline, self._family.reference_pixels):
+                return pipeline(**how.arguments).images[0].convert("RGB")
+        finally:
+            self._adapters.let_go(drawing.loras)
+
     def _picture(self, drawing: Drawing, how: Recipe) -> Picture:
         family = self._family
         own_scheduler = scheduler(drawing.scheduler, self._loaded.parts["scheduler"], family.prediction)

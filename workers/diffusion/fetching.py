@@ -4,10 +4,11 @@ import io
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
+import tqdm.auto
 
 from workers.engine import Told
 
+_Bar: Any = tqdm.auto.tqdm  # its annotations are not those that the hub's client wants
 _WANTED = ["*.json", "*.safetensors", "*.txt", "*.model", "*.toml"]
 _NETWORK = "Downloading bytes"  # the bar of what was received; another one counts what is on the disk
 
@@ -19,10 +20,10 @@ def fetch(model: str, told: Told) -> Path:
     return Path(snapshot_download(model, allow_patterns=_WANTED, tqdm_class=telling(f"fetching {model}", told)))
 
 
-def telling(what: str, told: Told) -> type[tqdm]:
+def telling(what: str, told: Told) -> Any:
     """A kind of bar that nobody sees: the share goes to `told`."""
 
-    class Telling(tqdm):
+    class Telling(_Bar):
         def __init__(self, *args: Any, **how: Any) -> None:
             self._counts = how.get("unit") == "B" and how.get("desc") != _NETWORK
             super().__init__(*args, **{**how, "file": io.StringIO(), "disable": False})

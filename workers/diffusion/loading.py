@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -118,11 +119,13 @@ def _part(folder: Path, wanted: tuple[str, str], parts: Mapping[str, Any], famil
 
 
 def _processor(folder: Path, kind_name: str, parts: Mapping[str, Any]) -> Any:
+    if find_spec("torchvision") is not None:
+        return _read(getattr(transformers, kind_name), folder)
+    tokenizer = parts.get("tokenizer") or _read(transformers.AutoTokenizer, folder)
     try:
-        return getattr(transformers, kind_name).from_pretrained(str(folder))
-    except ImportError:  # torchvision, which it wants for videos
-        tokenizer = parts.get("tokenizer") or transformers.AutoTokenizer.from_pretrained(str(folder))
         return Processor(tokenizer, folder)
+    except (OSError, ValueError) as error:
+        raise CannotLoad(f"{folder} cannot be loaded as an image processor: {_first_line(error)}") from error
 
 
 def _control(source: str, family: Family, place: Place, told: Told) -> nn.Module:

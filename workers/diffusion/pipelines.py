@@ -28,6 +28,12 @@ class Pipelines:
             self._made[wanted] = self._make(name, controls)
         return self._made[wanted]
 
+    def whole(self, name: str, scheduler: Any, controls: Sequence[str] = ()) -> Any:
+        """A copy that draws by itself, with another scheduler."""
+        own = copy.copy(self.plain(name, controls))
+        own.__dict__["scheduler"] = scheduler
+        return own
+
     def under_way(self, name: str, scheduler: Any, controls: Sequence[str] = ()) -> Any:
         """A copy that stops at its denoiser, and ends where it would decode."""
         plain = self.plain(name, controls)

@@ -1,0 +1,73 @@
+"""Models of a few hundred thousand random numbers, in the folders that real ones come in, and engines that draw with them."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+from workers.diffusion.engine import Diffusers
+from workers.tiny.parts import make_controlnet
+from workers.tiny.pipeline import build, save
+
+FACTS = """\
+title = "Tiny"
+default_size = [64, 64]
+longest_side = 256
+steps = 4
+cfg_scale = 3.0
+reference_pixels = 4096
+"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    torch.set_num_threads(1)
+    with torch.no_grad():
+        yield
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A text-to-image model with a control net beside it."""
+    folder = tmp_path_factory.mktemp("tiny")
+    pipeline = build(1)
+    save(pipeline, folder)
+    net = make_controlnet(pipeline.transformer)
+    for number, parameter in enumerate(net.parameters()):
+        if not parameter.any():  # what a control net adds starts as nothing
+            torch.nn.init.normal_(parameter, std=0.2, generator=torch.Generator().manual_seed(number))
+    net.save_pretrained(folder / "edges")
+    (folder / "easel.toml").write_text(FACTS + '[controls]\nedges = "edges"\n')
+    return folder
+
+
+@pytest.fixture(scope="session")
+def editing_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as a checkpoint that edits, with several references."""
+    folder = tmp_path_factory.mktemp("tiny-edit")
+    save(build(2), folder)
+    index = json.loads((folder / "model_index.json").read_text())
+    index |= {"_class_name": "QwenImageEditPlusPipeline", "processor": ["transformers", "Qwen2VLProcessor"]}
+    (folder / "model_index.json").write_text(json.dumps(index))
+    Qwen2VLImageProcessorPil(patch_size=14, temporal_patch_size=2, merge_size=2).save_pretrained(folder / "processor")
+    (folder / "easel.toml").write_text(FACTS)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def engine(folder: Path) -> Diffusers:
+    return loaded(folder)
+
+
+@pytest.fixture(scope="session")
+def editor(editing_folder: Path) -> Diffusers:
+    return loaded(editing_folder)
+
+
+def loaded(folder: Path) -> Diffusers:
+    engine = Diffusers(str(folder), device="cpu", name="tiny")
+    engine.load(lambda _what, _share: None)
+    return engine
