@@ -26,6 +26,7 @@ from gateway.api.waiting import Waiting
 from gateway.api.webhook_secrets import OneWebhookSecret, WebhookSecrets
 from gateway.flow.adapters import Adapters
 from gateway.flow.admission import Admission
+from gateway.flow.announced import Listening, Listens
 from gateway.flow.deps import Deps
 from gateway.flow.finish import Finisher
 from gateway.flow.gate import Gate
@@ -47,6 +48,7 @@ from gateway.store.records import Records
 from gateway.store.redis import RedisConnection, connect
 from gateway.store.runs import Runs, lease_ms
 from gateway.store.secrets import Secrets, load_or_create
+from gateway.store.workers import AnnouncedWorkers
 from gateway.telemetry import Telemetry
 from gateway.tenancy.keys import KeyRing
 from gateway.tenancy.limiter import Limiter
@@ -148,6 +150,7 @@ async def build(
     stack.callback(finisher.close)
     redis = await connect(settings.redis.url, settings.server.data_dir)
     stack.push_async_callback(redis.close)
+    await listen_to_workers(adapters, redis, stack)
     limits = Admission(Limiter(SharedLimits(redis), telemetry), settings.models, settings.providers)
     stack.push_async_callback(limits.close)
     run_lease = lease_ms(settings.jobs.lease)
@@ -177,6 +180,15 @@ async def build(
         signing_keys=signing_keys(settings),
     )
     return deps, events, redis
+
+
+async def listen_to_workers(adapters: Adapters, redis: RedisConnection, stack: AsyncExitStack) -> None:
+    """Before any job is taken up: what it draws with is known."""
+    for access in adapters.ours.values():
+        if isinstance(access.adapter, Listens):
+            listening = Listening(AnnouncedWorkers(redis), access.adapter)
+            stack.push_async_callback(listening.close)
+            await listening.start()
 
 
 def signing_keys(settings: Settings) -> tuple[bytes, ...]:

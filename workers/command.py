@@ -87,6 +87,8 @@ def command(
         _fail(str(unknown), 2)
     except CannotLoad as wrong:
         _fail(str(wrong), CANNOT_LOAD)
+    except ValueError as wrong:
+        _fail(str(wrong), 2)
     except OSError as error:
         _fail(f"cannot listen on {host}:{port}: {error.strerror or error}")
     raise typer.Exit(status)

@@ -12,6 +12,7 @@ from collections.abc import Generator
 import uvicorn
 
 from workers import engines
+from workers.announce import Announcement
 from workers.engine import Engine
 from workers.loras.resolver import Loras
 from workers.loras.sources import Allowed
@@ -29,14 +30,16 @@ def run(options: WorkerOptions) -> int:
 
     Prints `listening on http://H:P` on stderr once it can serve; port 0 takes a free one. With `follow_parent` it ends
     when the process that started it does. Returns the exit status: 0, or 1 if the engine could not be loaded.
-    Raises `UnknownEngine`, `CannotLoad` before anything is loaded, and OSError if the address is taken."""
+    Raises `UnknownEngine`, `CannotLoad` before anything is loaded, ValueError for an address that cannot be announced,
+    and OSError if the listening one is taken."""
     parent = os.getppid()
     engine = engines.make(options)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     with _listening(options.host, options.port) as listener:
         worker = _worker(engine, options)
         follows = parent if options.follow_parent else None
-        return asyncio.run(_serve(worker, listener, follows, options.drain_seconds))
+        announcement = _announcement(worker, options, listener)
+        return asyncio.run(_serve(worker, listener, follows, options.drain_seconds, announcement))
 
 
 def make_worker(options: WorkerOptions) -> Worker:
@@ -50,12 +53,21 @@ def _worker(engine: Engine, options: WorkerOptions) -> Worker:
     return Worker(engine, waiting=options.waiting, together=options.together, loras=loras, key=key)
 
 
+def _announcement(worker: Worker, options: WorkerOptions, listener: socket.socket) -> Announcement | None:
+    """Of where it listens, if nothing else is said."""
+    if options.announce is None:
+        return None
+    desk = worker.desk
+    return Announcement(options.announce, options.url or _address(listener), lambda: not desk.draining)
+
+
 class _Server(uvicorn.Server):
     """Uvicorn with our signals (its own end the process by the signal) and our first line."""
 
     worker: Worker
     listener: socket.socket
     drain_seconds: float
+    announcement: Announcement | None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -80,6 +92,8 @@ class _Server(uvicorn.Server):
             self.end_now()
             return
         self.worker.desk.drain()
+        if self.announcement is not None:
+            self.announcement.look_up()
         asyncio.get_running_loop().call_later(self.drain_seconds, self.worker.desk.hand_back)
         self.should_exit = True
 
@@ -89,7 +103,13 @@ class _Server(uvicorn.Server):
         self.force_exit = True
 
 
-async def _serve(worker: Worker, listener: socket.socket, parent: int | None, drain_seconds: float) -> int:
+async def _serve(
+    worker: Worker,
+    listener: socket.socket,
+    parent: int | None,
+    drain_seconds: float,
+    announcement: Announcement | None,
+) -> int:
     config = uvicorn.Config(
         worker.app,
         log_config=None,
@@ -101,13 +121,18 @@ async def _serve(worker: Worker, listener: socket.socket, parent: int | None, dr
     )
     server = _Server(config)
     server.worker, server.listener, server.drain_seconds = worker, listener, drain_seconds
+    server.announcement = announcement
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     watches = [asyncio.create_task(_end_if_broken(worker, server))]
+    if announcement is not None:
+        watches.append(asyncio.create_task(announcement.keep()))
     if parent is not None:
         watches.append(asyncio.create_task(_end_with_parent(parent, server)))
     await serving
     for watch in watches:
         watch.cancel()
+    if announcement is not None:
+        await announcement.close()
     return int(worker.broken.is_set())
 
 

@@ -54,7 +54,7 @@ class Own:
         try:
             answer = await self._looking.get("/v1/status")
         except ProviderError as error:
-            raise Away(error.message, certain=refused(error)) from error
+            raise Away(error.message, silent=not refused(error)) from error
         if answer.status in (401, 403):
             raise Away("it does not accept the gateway's key")
         if answer.status != 200:
@@ -110,7 +110,7 @@ def without_answer(error: ProviderError) -> ProviderError:
 
 
 def refused(error: BaseException | None) -> bool:
-    """Whether nobody listens at the address: what had a connection there has lost it as well."""
+    """Whether the machine is there, and nobody takes new connections."""
     while error is not None:
         if isinstance(error, OSError) and error.errno == errno.ECONNREFUSED:
             return True

@@ -12,12 +12,15 @@ class Lost(ProviderError):
 
 
 class Away(Exception):
-    """The worker did not answer when it was asked how it is. `certain`: nobody listens there any more."""
+    """The worker did not tell how it is. `silent`: nothing came back at all, so that its calls may hang for ever; where
+    something did, a call that it has lost would know by its own connection. A worker that is about to end refuses new
+    connections and still finishes what it has.
+    """
 
-    def __init__(self, why: str, *, certain: bool = False) -> None:
+    def __init__(self, why: str, *, silent: bool = False) -> None:
         super().__init__(why)
         self.why = why
-        self.certain = certain
+        self.silent = silent
 
 
 class Peer(Protocol):

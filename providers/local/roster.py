@@ -33,7 +33,7 @@ class Roster:
         self._open = open_announced
         self._changed = changed
         self._clock = clock
-        self._silent_since: dict[str, float] = {}  # when an announced worker was last in the list
+        self._unannounced: dict[str, float] = {}  # since when nothing is heard of a worker that had announced itself
         self._looking: dict[str, asyncio.Task[None]] = {}
         self._started = False
 
@@ -63,13 +63,13 @@ class Roster:
             if known is None:
                 self._add(url)
             elif known.announced:
-                self._silent_since.pop(url, None)
+                self._unannounced.pop(url, None)
                 if known.leaving:
                     known.leaving = False
                     self._changed()
         for url, worker in self.workers.items():
-            if worker.announced and url not in there and url not in self._silent_since:
-                self._silent_since[url] = now
+            if worker.announced and url not in there and url not in self._unannounced:
+                self._unannounced[url] = now
                 worker.changed.set()
 
     async def look(self, worker: Worker) -> None:
@@ -96,21 +96,23 @@ class Roster:
         self._changed()
 
     def _missed(self, worker: Worker, away: Away) -> None:
-        """One that has taken its lease back as well is not waited for again."""
-        worker.misses += 1
-        certain = away.certain or worker.misses >= MOST_MISSES or worker.url in self._silent_since
-        if certain:
-            worker.gone(away.why)
+        """One whose lease is gone as well is not waited for again."""
+        worker.misses += away.silent
+        dead = away.silent and (worker.misses >= MOST_MISSES or worker.url in self._unannounced)
+        if dead or not away.silent:
+            worker.trouble = away.why
+        if dead:
+            worker.lose()
 
     def _settle(self, worker: Worker) -> None:
         """What becomes of one whose lease is gone: it stays as long as it has calls of ours."""
-        since = self._silent_since.get(worker.url)
+        since = self._unannounced.get(worker.url)
         if since is None:
             return
         worker.leaving = worker.trouble is not None or self._clock() - since >= LINGER_SECONDS
         over = worker.leaving or worker.told.draining
         if over and not worker.sent:
-            del self.workers[worker.url], self._silent_since[worker.url]
+            del self.workers[worker.url], self._unannounced[worker.url]
 
     def _watch(self, worker: Worker) -> None:
         self._looking[worker.url] = asyncio.create_task(self._keep_looking(worker), name="worker status")

@@ -95,9 +95,8 @@ class Worker:
         self._seen, self._asked = now, asked
         self._others = max(0, status.taken - sum(sent.since < asked for sent in self.sent))
 
-    def gone(self, why: str) -> None:
-        """Nobody is there: its calls are lost, and may be drawn elsewhere."""
-        self.trouble = why
+    def lose(self) -> None:
+        """Nobody is there any more: its calls are lost, and may be drawn elsewhere."""
         now = asyncio.get_running_loop().time()
         for scope in [scope for scope in self._scopes if not scope.expired()]:
             scope.reschedule(now)
