@@ -6,6 +6,7 @@ other tokens than Qwen's, which `PROMPT` is long enough to make up for.
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from diffusers import (
@@ -34,7 +35,7 @@ _TEXT = {
     "max_position_embeddings": 128_000,
 }
 _VISION = {"depth": 32, "hidden_size": 1280, "intermediate_size": 3420, "num_heads": 16, "out_hidden_size": 3584}
-_SCHEDULER = {
+_SCHEDULER: dict[str, Any] = {
     "use_dynamic_shifting": True,
     "time_shift_type": "exponential",
     "base_shift": 0.5,
@@ -89,6 +90,7 @@ def _random(module: QwenImageTransformer2DModel) -> QwenImageTransformer2DModel:
     for part in module.modules():
         if isinstance(part, nn.Linear):
             nn.init.normal_(part.weight, std=0.02)
-            if part.bias is not None:
-                nn.init.zeros_(part.bias)
+            bias: nn.Parameter | None = part.bias
+            if bias is not None:
+                nn.init.zeros_(bias)
     return module
