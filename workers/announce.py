@@ -1,4 +1,4 @@
-"""A worker tells where it is: a lease in the gateways' Redis, renewed while it takes work and taken back before its end.
+"""A worker tells where it is: a lease in the gateways' Redis, renewed while it takes work and taken back at its end.
 
 Redis may be away for as long as it likes: the worker draws for those that know it, and announces itself again.
 """
