@@ -1,7 +1,8 @@
 """The loader of models.toml: a bad row stops the start, with its path.
 
 A file holds `[common]` (settings and rows that all its offers share) and one `[[offer]]` a model and operation, each
-with its canvas, count, output and `[offer.params]`. An offer's row replaces the common one of the same name.
+with its canvas, count, output and `[offer.params]`. An offer's row replaces the common one of the same name. Offers
+that share more name it in `groups`: each `[group.NAME]` is laid over what comes before it, the offer over them all.
 """
 
 import tomllib
@@ -29,20 +30,33 @@ def read_offers(content: bytes, path: str, provider: str, models: Mapping[str, M
     document = parse(content, path)
     common = mapping(document.pop("common", {}), f"{path}: common")
     mapping(common.get("params", {}), f"{path}: common.params")
+    groups = mapping(document.pop("group", {}), f"{path}: group")
     rows = document.pop("offer", [])
     if document:
-        raise TableError(path, f"unknown table [{min(document)}]; there are [common] and [[offer]]")
+        raise TableError(path, f"unknown table [{min(document)}]; there are [common], [group] and [[offer]]")
     if not isinstance(rows, list):
         raise TableError(f"{path}: offer", "is written [[offer]], one for each")
     offers: dict[tuple[str, str], Offer] = {}
     for place, row in enumerate(cast("list[Any]", rows), 1):
         where = f"{path}: offer {place}"
         mapping(mapping(row, where).get("params", {}), f"{where}.params")
-        offer = read_offer(merge(common, row), where, provider, models)
+        offer = read_offer(merge(grouped(common, groups, row, where), row), where, provider, models)
         if (offer.model, offer.operation) in offers:
             raise TableError(f"{where} ({offer.model})", f"there is an offer to {offer.operation} with it already")
         offers[offer.model, offer.operation] = offer
     return tuple(offers.values())
+
+
+def grouped(common: Mapping[str, Any], groups: Mapping[str, Any], row: dict[str, Any], path: str) -> Mapping[str, Any]:
+    """What all offers share, with the groups over it that this one names; it names them no longer."""
+    names = row.pop("groups", [])
+    if not isinstance(names, list) or not all(str(name) in groups for name in cast("list[Any]", names)):
+        raise TableError(f"{path}.groups", f"must be a list of {', '.join(groups) or 'groups, and there are none'}")
+    for name in map(str, cast("list[Any]", names)):
+        group = mapping(groups[name], f"{path}: group.{name}")
+        mapping(group.get("params", {}), f"{path}: group.{name}.params")
+        common = merge(common, group)
+    return common
 
 
 def mapping(value: Any, path: str) -> dict[str, Any]:
