@@ -87,10 +87,9 @@ def _made_on(device: torch.device, dtype: torch.dtype) -> Generator[None]:
 
 def _random(module: QwenImageTransformer2DModel) -> QwenImageTransformer2DModel:
     """Small enough that sixty blocks on top of one another stay finite: NaN would be a picture of nothing."""
-    for part in module.modules():
-        if isinstance(part, nn.Linear):
-            nn.init.normal_(part.weight, std=0.02)
-            bias: nn.Parameter | None = part.bias
-            if bias is not None:
-                nn.init.zeros_(bias)
+    for name, parameter in module.named_parameters():
+        if parameter.ndim > 1:
+            nn.init.normal_(parameter, std=0.02)
+        elif name.endswith("bias"):
+            nn.init.zeros_(parameter)
     return module
