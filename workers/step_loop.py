@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
 
-from PIL import Image
-
 from workers.engine import DeviceLost, Engine, OutOfMemory
 from workers.line import Line
 from workers.meters import Meters
@@ -29,17 +27,24 @@ class StepLoop:
     else belongs to the device thread, on which `run` is called."""
 
     def __init__(
-        self, engine: Engine, audience: Audience, decode: Callable[[Callable[[], None]], object], meters: Meters
+        self,
+        engine: Engine,
+        audience: Audience,
+        decode: Callable[[Callable[[], None]], object],
+        meters: Meters,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.engine = engine
         self.ended = False
         self._audience = audience
         self._decode = decode
         self._meters = meters
+        self._clock = clock
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._line = Line(engine.token_budget)
         self._in_hand: set[Piece] = set()
-        self._crowded = False  # until somebody leaves, nobody is begun
+        self._held = 0  # pictures that are begun and not dropped
+        self._crowded = False  # until one is dropped, nobody is begun
 
     def call(self, work: Callable[[], None]) -> None:
         """Has it done on the device thread, between two forwards."""
@@ -62,14 +67,15 @@ class StepLoop:
         busy = False
         try:
             while not self.ended:
-                self._hear(wait=not busy)
-                busy = self._take_a_turn_safely()
+                busy = self._go_on(wait=not busy)
         except DeviceLost as error:
             self.ended = True
             self._audience.lost_device(error)
 
-    def _take_a_turn_safely(self) -> bool:
+    def _go_on(self, *, wait: bool) -> bool:
+        """Whether there was anything to do."""
         try:
+            self._hear(wait=wait)
             return self._take_a_turn()
         except DeviceLost:
             raise
@@ -89,7 +95,6 @@ class StepLoop:
             return
 
     def _take_a_turn(self) -> bool:
-        """Whether there was anything to do."""
         for piece in [piece for piece in self._line.all() if not piece.wanted]:
             self._leave(piece)
         may_begin = not self._crowded and len(self._in_hand) < _IN_HAND
@@ -103,11 +108,11 @@ class StepLoop:
         return bool(group)
 
     def _begin(self, piece: Piece) -> None:
-        started = time.monotonic()
+        started = self._clock()
         try:
             piece.picture = self.engine.begin(piece.drawing)
         except OutOfMemory as error:
-            if self._line.begun():
+            if self._held:
                 self._crowded = True
             else:
                 self._make_room(piece, error)
@@ -116,11 +121,12 @@ class StepLoop:
         except Exception as error:
             self._fail(piece, error)
         else:
-            self._spent(piece, [piece], time.monotonic() - started)
+            self._held += 1
+            self._spent(piece, [piece], self._clock() - started)
             self._finish_if_denoised(piece)
 
     def _step(self, group: Sequence[Piece]) -> None:
-        started = time.monotonic()
+        started = self._clock()
         try:
             self.engine.step([piece.picture for piece in group])
         except OutOfMemory as error:
@@ -130,7 +136,7 @@ class StepLoop:
         except Exception as error:
             self._blame(group, error)
         else:
-            self._spent(group[0], group, time.monotonic() - started)
+            self._spent(group[0], group, self._clock() - started)
             self._meters.groups.observe(len(group))
             for piece in group:
                 self._after_step(piece)
@@ -147,7 +153,7 @@ class StepLoop:
         self._finish_if_denoised(piece)
 
     def _finish_if_denoised(self, piece: Piece) -> None:
-        if piece.picture.denoised:
+        if piece.picture.denoised and piece.wanted:
             self._in_hand.add(piece)
             self._take_no_step_more(piece)
             self._decode(partial(self._finish, piece))
@@ -167,6 +173,9 @@ class StepLoop:
 
     def _finish(self, piece: Piece) -> None:
         """On the decoding thread."""
+        if not piece.wanted:
+            self.call(partial(self._leave, piece))
+            return
         try:
             image = self.engine.finish(piece.picture)
         except OutOfMemory as error:
@@ -174,11 +183,8 @@ class StepLoop:
         except Exception as error:  # the device thread decides what it means
             self.call(partial(self._did_not_finish, piece, error))
         else:
-            self._hand_over(piece, image)
-
-    def _hand_over(self, piece: Piece, image: Image.Image) -> None:
-        self._audience.finished(piece, image)
-        self.call(partial(self._drop, piece))
+            self._audience.finished(piece, image)
+            self.call(partial(self._drop, piece))
 
     def _did_not_finish(self, piece: Piece, error: Exception) -> None:
         if isinstance(error, DeviceLost):
@@ -232,13 +238,14 @@ class StepLoop:
 
     def _take_no_step_more(self, piece: Piece) -> None:
         if self._line.remove(piece):
-            self._crowded = False
             self._audience.left(piece)
 
     def _drop(self, piece: Piece) -> None:
         picture, piece.picture = piece.picture, None
         if picture is None:
             return
+        self._held -= 1
+        self._crowded = False
         try:
             self.engine.drop(picture)
         except DeviceLost:

@@ -15,7 +15,7 @@ class Candidate:
     """A picture that could take its next step. `number` counts pictures as they came; `alone`: with no other."""
 
     number: int
-    job: Hashable
+    job: str
     bucket: Hashable
     tokens: int
     alone: bool = False
@@ -28,20 +28,20 @@ class Shares:
     ahead of another than one forward, however pictures are grouped."""
 
     def __init__(self) -> None:
-        self._paid: dict[Hashable, float] = {}
+        self._paid: dict[str, float] = {}
 
-    def join(self, job: Hashable) -> None:
+    def join(self, job: str) -> None:
         """A newcomer begins where the least-served job is: neither ahead of it nor with a claim on the past."""
         self._paid.setdefault(job, min(self._paid.values(), default=0.0))
 
-    def leave(self, job: Hashable) -> None:
+    def leave(self, job: str) -> None:
         self._paid.pop(job, None)
 
-    def pay(self, job: Hashable, seconds: float) -> None:
+    def pay(self, job: str, seconds: float) -> None:
         self._paid[job] += seconds
 
     @property
-    def paid(self) -> Mapping[Hashable, float]:
+    def paid(self) -> Mapping[str, float]:
         return self._paid
 
 
@@ -63,14 +63,12 @@ class Budgets:
             self._lowered.popitem(last=False)
 
 
-def in_turn(number: int, job: Hashable, paid: Mapping[Hashable, float]) -> tuple[float, int]:
+def in_turn(number: int, job: str, paid: Mapping[str, float]) -> tuple[float, int]:
     """What to sort pictures by: the job that paid least comes first, and of its pictures the oldest."""
     return paid[job], number
 
 
-def next_group(
-    waiting: Sequence[Candidate], paid: Mapping[Hashable, float], budget: Callable[[Hashable], int]
-) -> list[int]:
+def next_group(waiting: Sequence[Candidate], paid: Mapping[str, float], budget: Callable[[Hashable], int]) -> list[int]:
     """The numbers of the pictures that take the next step together, the one that leads and pays first.
 
     They are of one bucket, and within its budget unless it is a single one."""

@@ -58,8 +58,8 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serve(engine: Engine, *, waiting: int = 16) -> AsyncGenerator[Served]:
-    worker = Worker(engine, waiting=waiting)
+async def serve(engine: Engine, *, waiting: int = 16, key: str | None = None) -> AsyncGenerator[Served]:
+    worker = Worker(engine, waiting=waiting, key=key)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         server = uvicorn.Server(uvicorn.Config(worker.app, log_config=None, lifespan="on"))

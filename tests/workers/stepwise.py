@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from workers.engine import Drawing, Memory, Model, OutOfMemory, Pace, Resources, Told
+from workers.engine import DeviceLost, Drawing, Memory, Model, OutOfMemory, Pace, Resources, Told
 
 STEPWISE = Model(
     id="stepwise",
@@ -56,8 +56,9 @@ class Stepwise:
     """Stands still in its first step until `allow` or `allowed`. `seen` tells what it was called for: `begin a`,
     `step a+b`, `finish a`, `drop a`, where a and b are prompts.
 
-    Prompts that it knows: `poison` fails alone, `spoils` fails every group that it is in, `heavy` needs more room than
-    there is. `room` is how many tokens fit, in a forward; each of `rungs` doubles it."""
+    Prompts that it knows: `poison` fails alone, `spoils` fails every group that it is in, `lost` loses the device.
+    `room` is how many tokens fit in a forward; each of `rungs` doubles it. No more than `most_begun` pictures fit at
+    once, and `crammed` times there is no room to finish one. `time` passes by a second for each token of a forward."""
 
     name: str = "stepwise"
     placeholder: bool = True
@@ -67,6 +68,9 @@ class Stepwise:
     most_under_way: int = 1
     room: int | None = None
     rungs: list[str] = field(default_factory=list[str])
+    most_begun: int | None = None
+    crammed: int = 0
+    time: float = 0.0
     fails: bool = False
     fails_to_load: Exception | None = None
     asked: list[Drawing] = field(default_factory=list[Drawing])
@@ -75,6 +79,7 @@ class Stepwise:
     allowed: threading.Event = field(default_factory=threading.Event)
     finishes: threading.Event = field(default_factory=threading.Event)
     loads: threading.Event = field(default_factory=threading.Event)
+    _begun: int = 0
     _permits: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
     def __post_init__(self) -> None:
@@ -90,6 +95,10 @@ class Stepwise:
         for gate in (self.allowed, self.finishes, self.loads):
             gate.set()
 
+    def steps(self) -> list[str]:
+        """Who took each forward."""
+        return [each.removeprefix("step ") for each in self.seen if each.startswith("step ")]
+
     def load(self, told: Told) -> None:
         told("looking for the brush", 0.5)
         assert self.loads.wait(_PATIENCE)
@@ -101,16 +110,22 @@ class Stepwise:
         self.seen.append(f"begin {drawing.prompt}")
         if self.fails:
             raise RuntimeError("out of paint")
+        if self._begun == self.most_begun:
+            raise OutOfMemory
+        self._begun += 1
         return Walking(drawing)
 
     def step(self, together: Sequence[Walking]) -> None:
-        names = "+".join(picture.drawing.prompt for picture in together)
+        names = "+".join(sorted(picture.drawing.prompt for picture in together))
         self.seen.append(f"step {names}")
         self.steps_taken += 1
         while not self.allowed.is_set() and not self._permits.acquire(timeout=0.005):
             continue
+        self.time += sum(picture.tokens for picture in together)
         if self.room is not None and sum(picture.tokens for picture in together) > self.room:
             raise OutOfMemory
+        if "lost" in names:
+            raise DeviceLost
         if any(picture.drawing.prompt == "spoils" for picture in together):
             raise RuntimeError("spilt paint")
         for picture in together:
@@ -122,10 +137,14 @@ class Stepwise:
     def finish(self, picture: Walking) -> Image.Image:
         self.seen.append(f"finish {picture.drawing.prompt}")
         assert self.finishes.wait(_PATIENCE)
+        if self.crammed:
+            self.crammed -= 1
+            raise OutOfMemory
         return Image.new("RGB", (picture.drawing.width, picture.drawing.height), (picture.drawing.seed % 256, 0, 0))
 
     def drop(self, picture: Walking) -> None:
         self.seen.append(f"drop {picture.drawing.prompt}")
+        self._begun -= 1
 
     def relieve(self) -> str | None:
         if not self.rungs:
