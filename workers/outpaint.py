@@ -26,7 +26,7 @@ class Edges(NamedTuple):
 
 
 def edges(given: Json) -> Edges | None:
-    """From `{"top": 64, "left": 64}`; None if nothing is to be added. Raises `Refusal`."""
+    """From `{"top": 64, "left": 64}`; None if it was not asked for. Raises `Refusal`."""
     asked = given.get("outpaint")
     if asked is None:
         return None
@@ -35,7 +35,9 @@ def edges(given: Json) -> Edges | None:
         read = Edges(*(integer(told, side, 0, MOST_ADDED, default=0) or 0 for side in _SIDES))
     except Refusal as wrong:
         raise Refusal(str(wrong), param="outpaint") from None
-    return read if any(read) else None
+    if not any(read):
+        raise Refusal("'outpaint' has to add something on one side at least.", param="outpaint")
+    return read
 
 
 def extended(image: Image.Image, mask: Image.Image | None, by: Edges) -> tuple[Image.Image, Image.Image]:

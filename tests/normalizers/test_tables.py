@@ -108,6 +108,35 @@ def test_models_facts() -> None:
     assert len(MODELS["qwen-image"].sizes) == 7
 
 
+def test_groups_are_laid_over_each_other_and_the_offer_over_them_all() -> None:
+    text = """
+        [group.first.params]
+        style = { how = "dropped", because = "first" }
+        quality = { how = "dropped", because = "first" }
+        user = { how = "dropped", because = "first" }
+        [group.second.params]
+        quality = { how = "dropped", because = "second" }
+        user = { how = "dropped", because = "second" }
+        [[offer]]
+        model = "fox"
+        upstream = "den/fox"
+        source = "https://example.com"
+        checked = 2026-11-21
+        canvas = { kind = "free" }
+        groups = ["first", "second"]
+        [offer.params]
+        user = { how = "dropped", because = "own" }
+    """
+    shared = "[common.params]\n" + "\n".join(f'{name} = {{ how = "passthrough" }}' for name in NEEDS_ROW - STRUCTURED)
+    (offer,) = read_offers(f"{shared}\n{text}".encode(), "den.toml", "den", {})
+    assert [offer.rules[name].because for name in ("style", "quality", "user", "seed")] == [
+        "first",
+        "second",
+        "own",
+        "",
+    ]
+
+
 def test_an_offers_row_replaces_the_common_one_of_its_name() -> None:
     merged = merge(
         {"unknown": "open", "params": {"seed": {"how": "passthrough"}, "user": {"how": "passthrough"}}},
