@@ -1,7 +1,8 @@
-"""Models of a few hundred thousand random numbers, in the folders that real ones come in, and engines that draw with them."""
+"""Models of a few random numbers in the folders that real ones come in, and engines that draw with them."""
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,14 @@ import torch
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from workers.diffusion.engine import Diffusers
+from workers.tiny import config
 from workers.tiny.parts import make_controlnet
 from workers.tiny.pipeline import build, save
 
+_TINY = config.read()
+SMALL = replace(
+    _TINY, vae=replace(_TINY.vae, base_dim=8, z_dim=4), transformer=replace(_TINY.transformer, layers=3, heads=2)
+)
 FACTS = """\
 title = "Tiny"
 default_size = [64, 64]
@@ -33,7 +39,7 @@ def _one_thread() -> Iterator[None]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A text-to-image model with a control net beside it."""
     folder = tmp_path_factory.mktemp("tiny")
-    pipeline = build(1)
+    pipeline = build(1, SMALL)
     save(pipeline, folder)
     net = make_controlnet(pipeline.transformer)
     for number, parameter in enumerate(net.parameters()):
@@ -48,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def editing_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same as a checkpoint that edits, with several references."""
     folder = tmp_path_factory.mktemp("tiny-edit")
-    save(build(2), folder)
+    save(build(2, SMALL), folder)
     index = json.loads((folder / "model_index.json").read_text())
     index |= {"_class_name": "QwenImageEditPlusPipeline", "processor": ["transformers", "Qwen2VLProcessor"]}
     (folder / "model_index.json").write_text(json.dumps(index))
@@ -67,7 +73,7 @@ def editor(editing_folder: Path) -> Diffusers:
     return loaded(editing_folder)
 
 
-def loaded(folder: Path) -> Diffusers:
-    engine = Diffusers(str(folder), device="cpu", name="tiny")
+def loaded(folder: Path, *, most_bytes_of_loras: int = 2**30) -> Diffusers:
+    engine = Diffusers(str(folder), device="cpu", name="tiny", most_bytes_of_loras=most_bytes_of_loras)
     engine.load(lambda _what, _share: None)
     return engine

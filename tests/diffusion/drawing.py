@@ -50,6 +50,7 @@ def draw_together(engine: Diffusers, drawings: Sequence[Drawing], apart: int = 0
     while waiting or not all(picture.denoised for picture in begun):
         if waiting and forwards >= apart * len(begun):
             begun.append(engine.begin(waiting.pop(0)))
+            assert begun[-1].bucket == begun[0].bucket
         if under_way := [picture for picture in begun if not picture.denoised]:
             engine.step(under_way)
         forwards += 1

@@ -80,10 +80,6 @@ def alone(engine: Diffusers, drawing: Drawing) -> None:
 
 
 def together(engine: Diffusers, first: Drawing, second: Drawing) -> None:
-    begun = [engine.begin(first), engine.begin(second)]
-    assert begun[0].bucket == begun[1].bucket
-    for picture in begun:
-        engine.drop(picture)
     drawn = draw_together(engine, [first, second], apart=3)
     assert difference(drawn[0], engine.plainly(first)) <= 1
     assert difference(drawn[1], engine.plainly(second)) <= 1

@@ -22,6 +22,8 @@ class Decoder:
         self._stream: torch.cuda.Stream | None = torch.cuda.Stream(device) if device.type == "cuda" else None
 
     def decode(self, picture: Picture) -> Image.Image:
+        if picture.recipe.kept is not None:
+            return picture.recipe.kept
         with torch.no_grad(), torch.cuda.stream(self._stream) if self._stream else torch.no_grad():
             return self._decode(picture)
 
@@ -37,13 +39,5 @@ class Decoder:
         if decoded.ndim == 5:  # an autoencoder for videos, of one frame
             decoded = decoded[:, :, 0]
         image: Image.Image = picture.pipeline.image_processor.postprocess(decoded, output_type="pil")[0]
-        restored = picture.recipe.restored
-        if restored is None or restored.mask is None:
-            return image.convert("RGB")
-        return _pasted(image.convert("RGB"), restored.images[0], restored.mask)
-
-
-def _pasted(drawn: Image.Image, before: Image.Image, mask: Image.Image) -> Image.Image:
-    """What was drawn, within the mask; around it the picture as it was."""
-    around = before.convert("RGB").resize(drawn.size, Image.Resampling.LANCZOS)
-    return Image.composite(drawn, around, mask.convert("L").resize(drawn.size, Image.Resampling.BILINEAR))
+        drawn, mended = image.convert("RGB"), picture.recipe.mended
+        return drawn if mended is None else mended.around(drawn)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import torch
 from PIL import Image
+from torch import nn
 
 from workers.diffusion.adapters import Adapters, lora_set
 from workers.diffusion.caching import LEVELS, Memory
@@ -98,7 +99,8 @@ class Diffusers:
             picture = self._picture(drawing, how)
             with device_errors(), of_size(how.pipeline, self._family.reference_pixels):
                 self._adapters.switch_to(picture.loras)
-                picture.course.go_on()
+                if how.kept is None:
+                    picture.course.go_on()
         except BaseException:
             self._adapters.let_go(drawing.loras)
             raise
@@ -137,17 +139,24 @@ class Diffusers:
     def resources(self) -> Resources:
         return Resources(str(self._place.device), self._place.memory(), self._adapters.resident, self._expense.known)
 
+    @property
+    def denoiser(self) -> nn.Module:
+        """The real one, for tests and measurements."""
+        return self._loaded.denoiser
+
     def plainly(self, drawing: Drawing) -> Image.Image:
         """The same picture, drawn by the stock pipeline from beginning to end: what this engine is compared with.
         Without acceleration. On the device thread."""
         how = recipe(self._family, drawing, distilled=self._distilled)
         own_scheduler = scheduler(drawing.scheduler, self._loaded.parts["scheduler"], self._family.prediction)
+        Steps(own_scheduler, self._family.prediction, how.generator)
         pipeline = self._pipelines.whole(how.pipeline, own_scheduler, [each.model for each in drawing.controls])
         self._adapters.hold(drawing.loras)
         try:
             self._adapters.switch_to(lora_set(drawing.loras))
             with of_size(how.pipeline, self._family.reference_pixels):
-                return pipeline(**how.arguments).images[0].convert("RGB")
+                drawn: Image.Image = pipeline(**how.arguments).images[0]
+                return drawn.convert("RGB") if how.mended is None else how.mended.around(drawn.convert("RGB"))
         finally:
             self._adapters.let_go(drawing.loras)
 

@@ -39,7 +39,7 @@ class Picture:
 
     @property
     def steps(self) -> int:
-        return int(self.pipeline.num_timesteps)
+        return 0 if self.recipe.kept is not None else int(self.pipeline.num_timesteps)
 
     @property
     def steps_done(self) -> int:
@@ -52,7 +52,7 @@ class Picture:
 
     @property
     def denoised(self) -> bool:
-        return self.course.latents is not None
+        return self.course.latents is not None or self.recipe.kept is not None
 
     @property
     def waits_for(self) -> Call | None:

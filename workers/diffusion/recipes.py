@@ -12,12 +12,27 @@ from workers.engine import Drawing, Source, Unsupported
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """`restored` is pasted back around the mask at the end, where the pipeline itself knows no mask."""
+    """`mended`: what is around the mask comes back in the end, where the pipeline itself knows no mask. `kept` is the
+    picture itself, if nothing of it is to be drawn anew."""
 
     pipeline: str
     arguments: dict[str, Any]
     generator: torch.Generator
-    restored: Source | None = None
+    mended: "Mended | None" = None
+    kept: Image.Image | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """The picture that was to be edited in parts, and the mask of these."""
+
+    before: Image.Image
+    mask: Image.Image
+
+    def around(self, drawn: Image.Image) -> Image.Image:
+        """What was drawn, within the mask; around it the picture as it was."""
+        before = self.before.convert("RGB").resize(drawn.size, Image.Resampling.LANCZOS)
+        return Image.composite(drawn, before, self.mask.convert("L").resize(drawn.size, Image.Resampling.BILINEAR))
 
 
 def recipe(family: Family, drawing: Drawing, *, distilled: bool) -> Recipe:
@@ -42,8 +57,11 @@ def recipe(family: Family, drawing: Drawing, *, distilled: bool) -> Recipe:
     if source is None:
         return Recipe(family.pipelines.text, arguments, generator)
     pipeline, from_pictures = _from_pictures(family, source)
-    restored = source if source.mask is not None and pipeline == family.pipelines.references else None
-    return Recipe(pipeline, arguments | from_pictures, generator, restored)
+    if pipeline == family.pipelines.references:
+        mended = None if source.mask is None else Mended(source.images[0], source.mask)
+        return Recipe(pipeline, arguments | from_pictures, generator, mended)
+    kept = None if _draws(family, drawing.steps, from_pictures["strength"]) else _fitted(source.images[0], drawing)
+    return Recipe(pipeline, arguments | from_pictures, generator, kept=kept)
 
 
 def _guidance(family: Family, drawing: Drawing, *, distilled: bool) -> dict[str, Any]:
@@ -72,6 +90,15 @@ def _from_pictures(family: Family, source: Source) -> tuple[str, dict[str, Any]]
 def _strength(family: Family, source: Source) -> float:
     default = 1.0 if family.strength is None else family.strength
     return default if source.strength is None else source.strength
+
+
+def _draws(family: Family, steps: int, strength: float) -> bool:
+    """Whether any step is left; the pipelines count them so, and refuse to take none."""
+    return strength > 0 if family.prediction == "flow" else int(steps * strength) > 0
+
+
+def _fitted(image: Image.Image, drawing: Drawing) -> Image.Image:
+    return image.convert("RGB").resize((drawing.width, drawing.height), Image.Resampling.LANCZOS)
 
 
 def _controls(family: Family, drawing: Drawing) -> dict[str, Any]:
