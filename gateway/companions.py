@@ -1,5 +1,6 @@
 """A worker that accompanies a gateway: a process, kept running at one address."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -21,6 +22,12 @@ READY = "listening on "
 def say_on_stderr(line: str) -> None:
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
+
+
+def _without_key() -> dict[str, str]:
+    """It listens on this machine alone, and the gateway that asks it has no key for it."""
+    everything = os.environ.items()  # noqa: TID251 - what a child is to have, not a setting
+    return {name: value for name, value in everything if name != "EASEL_WORKER_KEY"}
 
 
 class CompanionWorker:
@@ -116,6 +123,7 @@ class CompanionWorker:
                 text=True,
                 errors="replace",
                 start_new_session=True,
+                env=_without_key(),
             )
             return self._process
 

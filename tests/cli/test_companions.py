@@ -5,17 +5,20 @@ import queue
 import signal
 
 import httpx
+import pytest
 
 from gateway.companions import CompanionWorker
 
 
-def test_it_comes_back_at_the_same_address_and_goes_at_the_end() -> None:
+def test_it_comes_back_at_the_same_address_and_goes_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EASEL_WORKER_KEY", "of other workers")
     said: queue.Queue[str] = queue.Queue()
     with CompanionWorker(say=said.put) as worker:
         address = worker.address()
         first = worker.pid
         assert address is not None and first is not None
         assert address.startswith("http://127.0.0.1:")
+        assert httpx.get(f"{address}/v1/status", trust_env=False).status_code == 200
         os.kill(first, signal.SIGKILL)
         assert said.get(timeout=30) == "worker: ended with status -9; the next one starts in 0.1 s"
         assert answers(address)
