@@ -10,7 +10,7 @@ OFFLINE := HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak worker test-worker lint format serve docs bench image clean lock
+.PHONY: help demo test soak worker test-worker test-ray lint format serve docs bench image clean lock
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -26,6 +26,10 @@ worker: .venv/.worker ## what draws with real models: torch, diffusers; `make de
 test-worker: .venv/.dev .venv/.worker ## real denoising on the CPU, from the engine to the gateway; what CI runs too
 	$(BIN)/basedpyright -p pyrightconfig.worker.json
 	$(OFFLINE) $(BIN)/python -m pytest -q tests/diffusion tests/tiny tests/worker_gateway
+
+test-ray: .venv/.dev .venv-ray/.ready ## two workers as replicas of Ray Serve behind a gateway; Ray is 470 MB
+	$(BIN)/basedpyright -p pyrightconfig.ray.json
+	$(BIN)/python -m pytest -q tests/ray
 
 soak: .venv/.dev ## races and kills again and again, for a quarter of an hour
 	$(BIN)/python -m pytest -q -m soak
@@ -54,7 +58,7 @@ image: ## build the container image by its real steps and start it, without Dock
 	scripts/check_image.sh
 
 clean: ## remove what these commands made here
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache demo-output docs-output bench-output dist
+	rm -rf .venv .venv-ray .pytest_cache .ruff_cache .hypothesis .import_linter_cache demo-output docs-output bench-output dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lock: .venv/.dev ## resolve the requirement locks again
@@ -63,6 +67,7 @@ lock: .venv/.dev ## resolve the requirement locks again
 	$(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml --group demo -o requirements/demo.txt
 	$(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml --group dev -o requirements/dev.txt
 	$(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml --extra worker -c requirements/dev.txt --overrides requirements/torch-elsewhere.txt -o requirements/worker.txt
+	$(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml --extra ray -c requirements/base.txt -o requirements/ray.txt
 
 .venv/.uv: requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Easel needs Python 3.11 or newer; name one: make PYTHON=python3.12 …"; exit 1; }
@@ -86,4 +91,11 @@ lock: .venv/.dev ## resolve the requirement locks again
 .venv/.worker: .venv/.demo requirements/torch.txt requirements/worker.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/torch.txt
 	$(UV) pip install -q --python $(BIN)/python --no-deps --require-hashes -r requirements/worker.txt
+	@touch $@
+
+# An environment of its own: what Ray brings along is nobody else's business.
+.venv-ray/.ready: .venv/.uv requirements/ray.txt requirements/demo.txt pyproject.toml
+	$(UV) venv -q --clear --python $(BIN)/python .venv-ray
+	$(UV) pip install -q --python .venv-ray/bin/python --require-hashes -r requirements/ray.txt
+	$(UV) pip install -q --python .venv-ray/bin/python --no-deps --build-constraints requirements/demo.txt -e .
 	@touch $@
