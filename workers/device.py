@@ -20,6 +20,7 @@ from workers.job import Job
 from workers.meters import Meters
 from workers.piece import Piece
 from workers.step_loop import StepLoop
+from workers.telling import Telling
 
 log = logging.getLogger("easel.worker")
 
@@ -88,12 +89,12 @@ class Device:
         def told(what: str, share: float | None) -> None:
             if self._steps.ended:
                 raise _Ended
-            before, self.loading = self.loading, (what, share)
-            if before is None or before[0] != what:
-                log.info("%s", what)
+            self.loading = (what, share)
+            shown(what, share)
 
         try:
-            self.engine.load(told)
+            with Telling() as shown:
+                self.engine.load(told)
         except Exception as error:  # whatever it is, nothing can be drawn
             self._on_loop(partial(_settle, done, error))
         else:

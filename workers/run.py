@@ -16,7 +16,7 @@ from workers.announce import Announcement
 from workers.engine import Engine
 from workers.loras.resolver import Loras
 from workers.loras.sources import Allowed
-from workers.options import WorkerOptions
+from workers.options import CANNOT_LOAD, WorkerOptions
 from workers.parent import parent_gone
 from workers.server import Worker
 
@@ -29,9 +29,9 @@ def run(options: WorkerOptions) -> int:
     """Serves until SIGTERM or SIGINT, then finishes what it has begun; a second signal ends it at once.
 
     Prints `listening on http://H:P` on stderr once it can serve; port 0 takes a free one. With `follow_parent` it ends
-    when the process that started it does. Returns the exit status: 0, or 1 if the engine could not be loaded.
-    Raises `UnknownEngine`, `CannotLoad` before anything is loaded, ValueError for an address that cannot be announced,
-    and OSError if the listening one is taken."""
+    when the process that started it does. Returns the exit status: 0; 1 if the engine broke, `CANNOT_LOAD`
+    if it said why it cannot be loaded here. Raises `UnknownEngine`, `CannotLoad` before anything is loaded, ValueError
+    for an address that cannot be announced, and OSError if the listening one is taken."""
     parent = os.getppid()
     engine = engines.make(options)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -133,7 +133,7 @@ async def _serve(
         watch.cancel()
     if announcement is not None:
         await announcement.close()
-    return int(worker.broken.is_set())
+    return CANNOT_LOAD if worker.cannot_load else int(worker.broken.is_set())
 
 
 async def _end_if_broken(worker: Worker, server: _Server) -> None:

@@ -62,6 +62,7 @@ class Worker:
             memory=lambda: engine.resources().memory,
         )
         self.broken = asyncio.Event()  # set if the engine cannot draw, or not any more: there is no use in going on
+        self.cannot_load = False  # nor in starting it again
         self.app = Starlette(
             routes=[
                 Route("/v1/images/generations", self.generate, methods=["POST"]),
@@ -178,6 +179,7 @@ class Worker:
         try:
             await self.desk.open()
         except CannotLoad as error:
+            self.cannot_load = True
             log.error("%s", error)
         except Exception:
             log.exception("the engine %s could not be loaded", self.engine.name)

@@ -3,6 +3,8 @@
 import logging
 import sys
 import threading
+from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -13,7 +15,10 @@ _LOGGED_SHARE = 0.25  # a line each time so much more of the same is done
 
 
 class Telling:
-    """Called with what is being done and the share of it that is, 0 to 1; None: nobody knows. From any thread."""
+    """Called, from any thread, with what is being done and the share that is done, 0 to 1; None: nobody knows that.
+
+    `with Telling() as told:` leaves the terminal as it was, whatever happens.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -35,11 +40,16 @@ class Telling:
             elif new:
                 log.info("%s", what)
 
-    def done(self) -> None:
-        """The bars are finished and stay where they are."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         with self._lock:
             if self._bar is not None:
-                self._finish_row(self._bar)
+                if error is None:
+                    self._finish_row(self._bar)
                 self._bar.stop()
 
     def _draw(self, bar: Progress, share: float | None, *, new: bool) -> None:
