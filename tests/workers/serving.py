@@ -13,6 +13,7 @@ import uvicorn
 
 from tests.workers.stepwise import Stepwise
 from workers.engine import Engine
+from workers.loras.resolver import Loras
 from workers.server import Worker
 
 
@@ -58,8 +59,10 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serve(engine: Engine, *, waiting: int = 16, key: str | None = None) -> AsyncGenerator[Served]:
-    worker = Worker(engine, waiting=waiting, key=key)
+async def serve(
+    engine: Engine, *, waiting: int = 16, key: str | None = None, loras: Loras | None = None
+) -> AsyncGenerator[Served]:
+    worker = Worker(engine, waiting=waiting, key=key, loras=loras)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         server = uvicorn.Server(uvicorn.Config(worker.app, log_config=None, lifespan="on"))
