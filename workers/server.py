@@ -5,7 +5,7 @@ Nothing here knows how pictures are made: an `Engine` does (`workers/engine.py`)
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from workers.desk import Desk
 from workers.device import Device
-from workers.engine import CannotLoad, Engine
+from workers.engine import CannotLoad, Engine, Model
 from workers.errors import Refusal, busy, not_routed, refused, unforeseen
 from workers.form import form
 from workers.job import Job
@@ -88,7 +88,7 @@ class Worker:
             sent = await body(request, most=self._largest_body(), within=_BODY_WITHIN)
         except ClientDisconnect:
             return Response(status_code=499)
-        asked = (sent, self.engine.models, request.headers.get("x-request-id"))
+        asked = (sent, self._known_models(), request.headers.get("x-request-id"))
         # With pictures in it, reading it takes long.
         read = commission(*asked) if len(sent) <= LARGEST_BODY else await asyncio.to_thread(commission, *asked)
         return await self._answer(request, read)
@@ -102,8 +102,14 @@ class Worker:
         except ClientDisconnect:
             return Response(status_code=499)
         given = form(request.headers["content-type"], sent)
-        asked = await asyncio.to_thread(edit, given, self.engine.models, request.headers.get("x-request-id"))
+        asked = await asyncio.to_thread(edit, given, self._known_models(), request.headers.get("x-request-id"))
         return await self._answer(request, asked)
+
+    def _known_models(self) -> Sequence[Model]:
+        """Some engines know them when they are loaded."""
+        if not self.engine.models:
+            raise busy("The engine is being loaded.", retry_after=1)
+        return self.engine.models
 
     def _largest_body(self) -> int:
         return LARGEST_FORM if any(model.control_models for model in self.engine.models) else LARGEST_BODY
@@ -130,12 +136,8 @@ class Worker:
         return _json(_told(job))
 
     async def models(self, _request: Request) -> Response:
-        return _json(
-            {
-                "object": "list",
-                "data": [listed(model, placeholder=self.engine.placeholder) for model in self.engine.models],
-            }
-        )
+        each = [listed(model, placeholder=self.engine.placeholder) for model in self.engine.models]
+        return _json({"object": "list", "data": each})
 
     async def model(self, request: Request) -> Response:
         for model in self.engine.models:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from PIL import Image
 
 from tests.workers.serving import Served, serve
 from tests.workers.stepwise import STEPWISE, Stepwise, Walking
-from workers.engine import Drawing, Unsupported, WrongAdapter
+from workers.engine import Drawing, Told, Unsupported, WrongAdapter
 
 
 @pytest.fixture
@@ -147,6 +148,43 @@ async def test_an_engine_that_fails_at_tidying_up_is_used_on() -> None:
         assert (await served.post({"prompt": "large", "size": "64x64"}))[0] == 503
         assert (await served.post({"prompt": "small"}))[0] == 200
         assert (await served.post({"prompt": "small"}))[0] == 200
+
+
+class Blind(Stepwise):
+    """Knows its models when it is loaded; its pictures cannot be looked at before they are finished."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.models = ()
+
+    def load(self, told: Told) -> None:
+        super().load(told)
+        self.models = (STEPWISE,)
+
+    def begin(self, drawing: Drawing) -> Walking:
+        return Unseen(drawing)
+
+
+class Unseen(Walking):
+    def preview(self) -> Image.Image:
+        raise RuntimeError("dark in here")
+
+
+async def test_a_stream_whose_previews_fail_goes_without() -> None:
+    engine = Blind()
+    engine.allowed.set()
+    async with serve(engine) as served:
+        await served.until(lambda: served.worker.desk.ready)
+        told = await served.events({"prompt": "p", "num_inference_steps": 4, "partial_images": 3})
+    assert [name.partition(".")[2] for name, _ in told] == ["progress"] * 4 + ["completed"]
+
+
+async def test_before_its_models_are_known_nothing_is_taken() -> None:
+    engine = Blind()
+    engine.loads.clear()
+    async with serve(engine) as served:
+        status, answer = await served.post({"prompt": "p"})
+        assert (status, answer["error"]["code"]) == (503, "overloaded")
 
 
 class Muddled(Stepwise):

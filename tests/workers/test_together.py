@@ -106,6 +106,32 @@ async def test_who_is_cancelled_leaves_the_group_and_the_others_go_on(served: Se
     assert [each for each in engine.seen if each in {"drop b", "finish b"}] == ["drop b"]
 
 
+async def test_a_job_that_comes_later_need_not_wait_for_all_pictures_of_another(
+    served: Served, engine: Stepwise
+) -> None:
+    engine.most_under_way, engine.token_budget = 1, 1
+    first = await ask(served, engine, "a", n=3)
+    second = await ask(served, engine, "b", n=3)
+    engine.allowed.set()
+    assert [(await task)[0] for task in (first, second)] == [200, 200]
+    begun = [each for each in engine.seen if each.startswith("begin")]
+    assert begun[:2] == ["begin a", "begin b"]
+    assert Counter(begun) == {"begin a": 3, "begin b": 3}
+
+
+async def test_who_is_cancelled_while_decoded_is_let_go(served: Served, engine: Stepwise) -> None:
+    engine.finishes.clear()
+    engine.allowed.set()
+    asking = [await ask(served, engine, "a"), await ask(served, engine, "b")]
+    await served.until(lambda: engine.steps().count("a") + engine.steps().count("a+b") == 4)
+    await served.until(lambda: "finish a" in engine.seen)
+    await served.delete("a")
+    engine.finishes.set()
+    assert [(await task)[0] for task in asking] == [499, 200]
+    await served.until(lambda: engine.seen.count("drop a") == 1)
+    assert served.worker.desk.drawn == 1
+
+
 async def test_a_picture_is_decoded_beside_the_steps_of_the_next(served: Served, engine: Stepwise) -> None:
     engine.most_under_way = 1
     engine.finishes.clear()
