@@ -24,6 +24,7 @@ from gateway.api.teams import Team, Teams
 from gateway.api.tracing import TracedRequests
 from gateway.api.waiting import Waiting
 from gateway.api.webhook_secrets import OneWebhookSecret, WebhookSecrets
+from gateway.api.workers import Workers
 from gateway.flow.adapters import Adapters
 from gateway.flow.admission import Admission
 from gateway.flow.announced import Listening, Listens
@@ -230,6 +231,7 @@ def routes(at: Deps, side: JobSide, redis: RedisConnection, keys: Keys) -> list[
         ("/hooks/{provider}/{token}", ProviderHook(at, side.hooks), ["POST"]),
         ("/admin/teams", Teams(side.database, keys), ["GET", "POST"]),
         *spending_routes(side.database, keys),
+        ("/admin/workers", Workers(side.database, keys, at.adapters), ["GET"]),
         ("/admin/teams/{id}", Team(side.database, keys), ["GET", "PATCH"]),
         ("/admin/keys", KeyList(side.database, keys), ["GET", "POST"]),
         ("/admin/keys/{id}", OneKey(side.database, keys), ["GET", "PATCH", "DELETE"]),

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from gateway.several import Several
 from gateway.shared_metrics import count_in_files, counted_by_all
 from gateway.tracing import OFF, Tracing
+from providers.base import LineStanding
 
 log = structlog.stdlib.get_logger()
 
@@ -125,6 +126,22 @@ class Telemetry:
         self._deletions_failed = Counter(
             "easel_deletions_failed", "Deletions that are tried again later", ["where"], registry=registry
         )
+        self._workers = Gauge(
+            "easel_workers", "Workers of our own", ["state"], registry=registry, multiprocess_mode="livemax"
+        )
+        self._worker_line = Gauge(
+            "easel_worker_line", "Calls that wait for one", ["kind"], registry=registry, multiprocess_mode="livesum"
+        )
+        self._worker_wait = Gauge(
+            "easel_worker_wait_seconds",
+            "Predicted wait for one of a call that comes now",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self._worker_losses = Counter(
+            "easel_worker_losses", "Calls whose worker went away under them", registry=registry
+        )
+        self._losses_seen = 0
         self._children: dict[tuple[Any, ...], Any] = {}
         self.tracing: Tracing = OFF
 
@@ -244,6 +261,15 @@ class Telemetry:
         self._redis_up.set(redis_up)
         for provider, model, state in breakers:
             self.child(self._breakers, provider, model).set(BREAKER_STATES.index(state))
+
+    def observe_workers(self, line: LineStanding) -> None:
+        for state, count in line.workers.items():
+            self.child(self._workers, state).set(count)
+        for kind, count in line.waiting.items():
+            self.child(self._worker_line, kind).set(count)
+        self._worker_wait.set(line.wait if line.wait is not None else float("inf"))
+        self._worker_losses.inc(line.losses - self._losses_seen)
+        self._losses_seen = line.losses
 
     def exposition(self) -> bytes:
         """Prometheus's text format."""

@@ -217,9 +217,27 @@ class Declined(NamedTuple):
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class LineStanding:
+    """How a line stands: workers by their state, calls that wait (`interactive`, `background`), the predicted seconds
+    until one that came now would be begun (None without a worker), and how many calls were lost with their workers.
+    """
+
+    workers: Mapping[str, int]
+    waiting: Mapping[str, int]
+    wait: float | None
+    losses: int
+
+
 @runtime_checkable
 class Queues(Protocol):
     """An adapter before whose workers calls wait in a line of ours."""
+
+    def standing(self) -> LineStanding: ...
+
+    def rows(self) -> list[Json]:
+        """Each of the workers, for an admin."""
+        ...
 
     def lacks(self, upstream: str) -> str | None:
         """Why nobody there can draw this model; None where somebody can."""

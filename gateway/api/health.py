@@ -91,6 +91,8 @@ class Metrics:
     def observe(self) -> None:
         breakers = self.at.routing.health.states()
         self.at.telemetry.observe(redis_up=self.redis.up, breakers=breakers, running=len(self.jobs.running))
+        if (local := self.at.adapters.local) is not None:
+            self.at.telemetry.observe_workers(local.standing())
 
     async def keep_observing(self) -> None:
         """For another process, which may be the one that is asked."""

@@ -14,6 +14,7 @@ from gateway.flow.retries import RetryBudget
 from gateway.flow.routing import Routing, places_of
 from gateway.store.database_errors import DatabaseError
 from gateway.tenancy.own_keys import OwnKey, OwnKeys
+from providers.base import Queues
 from providers.registry import ProviderSettings, build_adapter
 
 MOST_TEAMS = 256  # whose adapters are kept open
@@ -48,6 +49,12 @@ class Adapters:
         self.everyone = Reach("", self.ours, {})
         for access in self.ours.values():
             _ = access.adapter, access.downloads  # now: a bad address stops the start
+
+    @property
+    def local(self) -> Queues | None:
+        """Our own workers, where there are any."""
+        access = self.ours.get("local")
+        return access and access.line
 
     async def of(self, team: str) -> Reach:
         """As the team's keys are now. Raises Overloaded while nobody can say."""

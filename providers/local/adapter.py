@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from providers.account import Account
-from providers.base import Answer, Call, Declined, Watch
+from providers.base import Answer, Call, Declined, Json, LineStanding, Watch
 from providers.errors import Kind, ProviderError
+from providers.local import shown
 from providers.local.dispatch import MOST_WAITING, PATIENCE, Dispatch, Waiting
 from providers.local.foreign import Foreign
 from providers.local.foreign_peer import ForeignPeer
@@ -104,6 +105,12 @@ class Local:
             return None
         told = f"the predicted wait for a worker is {wait:.0f} s, longer than spill_after = {self.spill_after:g}"
         return Declined("spilled", told)
+
+    def standing(self) -> LineStanding:
+        return shown.standing(self.dispatch)
+
+    def rows(self) -> list[Json]:
+        return shown.rows(self.dispatch)
 
     async def close(self) -> None:
         await self.dispatch.close()

@@ -130,9 +130,17 @@ class Worker:
             seconds=seconds_of(work, told, self._pace.get(call.upstream)),
             loading=loading_seconds(loras_missing=missing, model_missing=swaps),
             room=self.room(now),
-            idle=len(self.sent) + self._others < self.told.together,
+            idle=self._idle,
             turns=self.turns,
         )
+
+    def prospect(self, now: float) -> Chance:
+        """As of any call."""
+        return Chance(self.url, busy=self.busy(now), seconds=0.0, room=self.room(now), idle=self._idle)
+
+    @property
+    def _idle(self) -> bool:
+        return len(self.sent) + self._others < self.told.together
 
     def begin(self, call: Call, work: Work, seconds: float, now: float) -> Sent:
         """The call is its own from now on, until `end`."""
