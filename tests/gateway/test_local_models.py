@@ -13,48 +13,15 @@ from gateway.settings import read_settings
 from tests.gateway.photos import data_uri, mask, photo
 from tests.gateway.running import ADMIN_KEY, RunningGateway
 from tests.workers.loras.files import lora
+from tests.workers.qwen_models import EDIT, QWEN
 from tests.workers.serving import serve
 from tests.workers.stepwise import Stepwise
-from workers.engine import Drawing, Model
+from workers.engine import Drawing
 from workers.loras.resolver import Loras
 from workers.loras.sources import Allowed
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-QWEN = Model(
-    id="qwen-image",
-    title="Qwen-Image",
-    parameters=frozenset(
-        {"seed", "num_inference_steps", "negative_prompt", "cfg_scale", "strength"}
-        | {"scheduler", "acceleration", "loras", "control_nets"}
-    ),
-    shortest_side=64,
-    longest_side=3072,
-    default_size=(1024, 1024),
-    default_steps=50,
-    most_steps=100,
-    most_images=1,
-    masks=True,
-    multiple_of=16,
-    most_pixels=4_194_304,
-    schedulers=("euler", "euler_karras"),
-    accelerations=("none", "regular", "high"),
-    most_loras=3,
-    control_models=("canny",),
-)
-EDIT = Model(
-    id="qwen-image-edit-2511",
-    title="Qwen-Image-Edit-2511",
-    parameters=frozenset({"seed", "num_inference_steps", "negative_prompt", "cfg_scale", "scheduler"}),
-    shortest_side=64,
-    longest_side=3072,
-    default_size=(1024, 1024),
-    default_steps=40,
-    most_steps=100,
-    most_images=3,
-    multiple_of=16,
-    schedulers=("euler",),
-)
 SMALL: dict[str, Any] = {"model": "qwen-image", "prompt": "a fox", "size": "64x96", "num_inference_steps": 2}
 
 

@@ -14,7 +14,7 @@ def ids(model: str) -> list[str]:
 
 def test_a_public_id_has_all_its_offers_in_the_order_of_the_providers() -> None:
     found = CATALOG.find("qwen-image", "generate")
-    assert [offer.provider for offer in found.offers][:2] == ["fal", "lumenfall"]
+    assert [offer.provider for offer in found.offers][:3] == ["local", "fal", "lumenfall"]
     assert not found.forced
     assert found.entry.facts.title == "Qwen-Image"
 
