@@ -23,7 +23,7 @@ FAMILY_OF = {
     "qwen-image-edit": "qwen-image-edit",
     "qwen-image-edit-plus": "qwen-image-edit-plus",
     "qwen-image-edit-2511": "qwen-image-edit-plus",
-    "qwen-image-2.1": "qwen-image-21",
+    "qwen-image-2.1": "qwen-image-2.1",
     "flux-dev": "flux",
     "sdxl": "sdxl",
 }
