@@ -16,16 +16,30 @@ from contextlib import ExitStack
 from http.client import HTTPException
 from pathlib import Path
 
-from bench import jobs, plan, profiled, protocols, report, scenarios, tenants
+from bench import jobs, plan, profiled, protocols, report, scenarios, tenants, worker
 from bench.measure import Bench, WrongAnswer
 from bench.proc import pinned, two_cores
 from bench.scenarios import B64, QUICK, SMALL, Figures, Pace
 from bench.servers import DidNotStart, Server, gateway, proxy, upstream
+from workers.engines import lacking
 
 OUTPUT = Path("bench-output")
 ROOM = 8_000_000_000  # bytes; kept pictures are deleted after each window
 APART = ("tenants", "processes", "traces")
-SCENARIOS = ("plan", "protocols", "small", "b64", "hit", "memory", "fanout", "keep", "jobs", "streams", *APART)
+SCENARIOS = (
+    "plan",
+    "worker",
+    "protocols",
+    "small",
+    "b64",
+    "hit",
+    "memory",
+    "fanout",
+    "keep",
+    "jobs",
+    "streams",
+    *APART,
+)
 
 
 class Run:
@@ -46,6 +60,9 @@ class Run:
         if "plan" in self.wanted:
             with pinned(self.server_core):
                 self.results["plan"] = plan.measure(self.pace.repeats)
+        if "worker" in self.wanted:
+            with pinned(self.server_core):
+                self.take("worker", lambda: worker.measure(4 if self.pace is QUICK else 15))
         if "protocols" in self.wanted:
             self.take("protocols", self.protocols)
         for keep in (False, True):
@@ -170,6 +187,11 @@ class Run:
             self.faults.append(f"{name}: {why!r}")
 
 
+def usual() -> list[str]:
+    """All that can be measured here."""
+    return [name for name in SCENARIOS if name != "worker" or not lacking()]
+
+
 def fast_storage() -> str | None:
     """A folder in memory where there is one with room: a disk's own moods are nothing that a server could help."""
     memory = Path("/dev/shm")  # noqa: S108 - folders in it are made by tempfile, private
@@ -179,7 +201,7 @@ def fast_storage() -> str | None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description="what the gateway costs, beside bare proxies")
     parser.add_argument("--quick", action="store_true", help="a look within 90 seconds; figures are rougher")
-    parser.add_argument("--only", default=",".join(SCENARIOS), help="of " + ",".join(SCENARIOS))
+    parser.add_argument("--only", default=",".join(usual()), help="of " + ",".join(SCENARIOS))
     parser.add_argument("--profile", action="store_true", help="run the gateway under cProfile and print its top lines")
     parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="its gateway is measured beside this one's")
     told = parser.parse_args()

@@ -9,12 +9,13 @@ from typing import Literal
 from bench.protocols import MODELS
 from bench.scenarios import Figures
 
-COLUMNS = ("direct", "S", "F", "hit", "before", "off", "one", "gateway")
+COLUMNS = ("direct", "S", "F", "hit", "before", "off", "one", "gateway", "plain", "loop", "shipped")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The gateway's `figure` is to be at most `limit` times that of `against`; `limit` itself where that is empty.
+    """The `figure`, the gateway's or another's, is to be at most `limit` times that of `against`; `limit` itself where
+    that is empty.
 
     `how`: it may be `more` than that of `against` by `limit`; or it is to be `least` what `limit` says.
     """
@@ -23,6 +24,7 @@ class Target:
     figure: str
     limit: float
     against: str = ""
+    of: str = "gateway"
     how: Literal["times", "more", "least"] = "times"
 
 
@@ -48,6 +50,11 @@ TARGETS = (
     Target("jobs", "accepted a second, of 100 sent", 99.0, how="least"),
     Target("streams", "KB of memory per stream", 40.0),
     Target("streams", "/healthz p99 ms", 50.0),
+    Target("worker", "ms per picture", 1.03, "plain", of="loop"),
+    Target("worker", "largest difference of a channel", 0, of="loop"),
+    Target("worker", "largest difference, batched", 1, of="loop"),
+    Target("worker", "two at once / one", 1.3, of="loop"),
+    Target("worker", "steps taken after a cancel, the most", 1, of="loop"),
     Target("tenants", CPU, 1.0, "S"),
     Target("tenants", CPU, 1.4, "off"),
     Target("processes", CPU, 1.1, "one"),
@@ -87,19 +94,20 @@ def verdicts(scenario: str, figures: Figures) -> list[Verdict]:
 
 def _value(target: Target, figures: Figures) -> float:
     row = figures.rows.get(target.figure, {})
-    mine, other = row.get("gateway", math.nan), row.get(target.against, math.nan) if target.against else 1.0
+    mine, other = row.get(target.of, math.nan), row.get(target.against, math.nan) if target.against else 1.0
     if target.how == "more":
         return mine - other
     return mine / other if other else math.nan
 
 
 def table(results: dict[str, Figures]) -> str:
-    lines = [f"{'':38}" + "".join(f"{column:>10}" for column in COLUMNS)]
+    columns = [name for name in COLUMNS if any(name in row for each in results.values() for row in each.rows.values())]
+    lines = [f"{'':38}" + "".join(f"{column:>10}" for column in columns)]
     for scenario, figures in results.items():
         lines += ["", figures.title]
         judged = verdicts(scenario, figures)
         for figure, row in figures.rows.items():
-            cells = "".join(f"{_number(row.get(column)):>10}" for column in COLUMNS)
+            cells = "".join(f"{_number(row.get(column)):>10}" for column in columns)
             notes = "   ".join(str(verdict) for verdict in judged if verdict.target.figure == figure)
             lines.append(f"  {figure:36}{cells}   {notes}".rstrip())
         lines += [f"  FAULT {fault}" for fault in figures.faults]
