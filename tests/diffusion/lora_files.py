@@ -28,14 +28,18 @@ def lora(
     chance = torch.Generator().manual_seed(seed)
     modules = dict(transformer.named_modules())
     tensors: dict[str, torch.Tensor] = {}
-    for block in range(blocks or len(modules["transformer_blocks"])):  # pyright: ignore[reportArgumentType]  # a ModuleList
+    for block in range(blocks or len(list(modules["transformer_blocks"].children()))):
         for layer in layers:
-            linear = modules[f"transformer_blocks.0.{layer}"]
-            assert isinstance(linear, nn.Linear)
+            wide_in, wide_out = _widths(modules[f"transformer_blocks.0.{layer}"])
             name = f"transformer.transformer_blocks.{block}.{layer}"
-            down = torch.randn(rank, width or linear.in_features, generator=chance)
-            up = torch.randn(width or linear.out_features, rank, generator=chance)
+            down = torch.randn(rank, width or wide_in, generator=chance)
+            up = torch.randn(width or wide_out, rank, generator=chance)
             tensors |= {f"{name}.lora_A.weight": down.to(dtype), f"{name}.lora_B.weight": up.mul(0.2).to(dtype)}
     file = folder / f"{seed}.safetensors"
     save_file(tensors, file)
     return Lora(f"lora {seed}", file, f"{seed:064x}", weight)
+
+
+def _widths(linear: nn.Module) -> tuple[int, int]:
+    """Also of one that has an adapter already."""
+    return int(linear.in_features), int(linear.out_features)

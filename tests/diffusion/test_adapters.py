@@ -96,7 +96,7 @@ def test_what_is_no_lora_is_refused(drawing_engine: Diffusers, tmp_path: Path) -
 
 
 def test_the_least_lately_used_goes_when_there_are_too_many(folder: Path, tmp_path: Path) -> None:
-    engine = loaded(folder, most_bytes_of_loras=60_000)
+    engine = loaded(folder, most_bytes_of_loras=40_000)
     first, second, third = (lora(tmp_path, engine.denoiser, seed) for seed in (1, 2, 3))
     expected = draw(engine, changed(CIRCLE, loras=(first,)))
     held = engine.begin(changed(CIRCLE, loras=(first,)))

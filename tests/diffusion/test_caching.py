@@ -7,6 +7,7 @@ import torch
 from diffusers import FirstBlockCacheConfig
 
 from tests.diffusion.drawing import CIRCLE, SQUARES, changed, control, difference, draw
+from tests.diffusion.lora_files import lora
 from workers.diffusion import caching
 from workers.diffusion.caching import Level
 from workers.diffusion.engine import Diffusers
@@ -63,9 +64,10 @@ def test_each_picture_remembers_its_own(engine: Diffusers, monkeypatch: pytest.M
     assert difference(alone[2], engine.plainly(plain)) == 0
 
 
-def test_the_levels_differ_from_none(engine: Diffusers) -> None:
-    drawn = {level: draw(engine, changed(CIRCLE, steps=16, acceleration=level)) for level in ("none", "high")}
-    assert difference(drawn["none"], drawn["high"]) > 0
+def test_the_levels_are_bold_in_order() -> None:
+    regular, high = caching.LEVELS["regular"], caching.LEVELS["high"]
+    assert 0 < regular.threshold < high.threshold < 0.5
+    assert 1 <= regular.in_a_row < high.in_a_row <= 5
 
 
 def test_it_is_not_combined_with_control(engine: Diffusers) -> None:
@@ -75,8 +77,6 @@ def test_it_is_not_combined_with_control(engine: Diffusers) -> None:
 
 def test_lora_layers_are_those_of_the_real_one(engine: Diffusers, tmp_path: Path) -> None:
     """Adapters put layers in the place of the transformer's own, after the twin was made."""
-    from tests.diffusion.lora_files import lora
-
     one = lora(tmp_path, engine.denoiser, 5, layers=("attn.to_q", "img_mod.1"))
     plain = changed(CIRCLE, loras=(one,))
     exact = changed(plain, acceleration="regular", steps=3)

@@ -1,4 +1,4 @@
-"""The engine draws what the stock pipelines draw: alone the very same, together with others the same but for rounding."""
+"""The engine draws what the stock pipelines draw: alone the very same, with others the same but for rounding."""
 
 import pytest
 

@@ -1,7 +1,9 @@
 """LoRAs on the device: beside the model, switched on for the pictures that want them; the least used go first."""
 
+import warnings
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,7 +95,7 @@ class Adapters:
         wanted = _count(lora)
         self._on = None  # a new adapter is on as soon as it is loaded
         try:
-            with device_errors():
+            with device_errors(), _quietly():
                 self._pipeline.load_lora_weights(
                     str(lora.file.parent),
                     weight_name=lora.file.name,
@@ -118,7 +120,7 @@ class Adapters:
         mark = f".{_id(digest)}."
         layers = size = 0
         for module in self._modules():
-            layers += sum(_id(digest) in each.scaling for each in module.modules() if _is_adapted(each))
+            layers += sum(_id(digest) in scaling for each in module.modules() if (scaling := _scaling(each)))
             for name, parameter in module.named_parameters():
                 if mark in name:
                     parameter.data = parameter.data.to(self._dtype)
@@ -140,14 +142,24 @@ class Adapters:
         self._on = None
         adapters: dict[str, list[str]] = self._pipeline.get_list_adapters()
         if any(_id(digest) in names for names in adapters.values()):
-            self._pipeline.delete_adapters(_id(digest))
+            with _quietly():
+                self._pipeline.delete_adapters(_id(digest))
 
     def _modules(self) -> list[nn.Module]:
         return [part for part in self._pipeline.components.values() if isinstance(part, nn.Module)]
 
 
-def _is_adapted(module: nn.Module) -> bool:
-    return isinstance(module, BaseTunerLayer) and hasattr(module, "scaling")
+@contextmanager
+def _quietly() -> Generator[None]:
+    """peft warns that there are several, or that another is on where one goes; `switch_to` sees to that."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _scaling(module: nn.Module) -> Mapping[str, float]:
+    """By the names of a layer's adapters."""
+    return getattr(module, "scaling", {}) if isinstance(module, BaseTunerLayer) else {}
 
 
 def _count(lora: Lora) -> int:

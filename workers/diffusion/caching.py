@@ -67,7 +67,7 @@ class Cached:
         blocks = [(name, block) for name in lists for block in getattr(transformer, name)]
         wrapped: dict[str, list[nn.Module]] = {name: [] for name in lists}
         for place, (name, block) in enumerate(blocks):
-            kind = _First if place == 0 else _Last if place == len(blocks) - 1 else _Between
+            kind: type[_Block] = _First if place == 0 else _Last if place == len(blocks) - 1 else _Between
             wrapped[name].append(kind(block, self._now))
         self._lists = {name: nn.ModuleList(modules) for name, modules in wrapped.items()}
 

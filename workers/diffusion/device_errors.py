@@ -1,6 +1,6 @@
 """What the device says when something goes wrong, in the worker's words."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import torch
@@ -9,7 +9,7 @@ from workers.engine import DeviceLost, OutOfMemory
 
 
 @contextmanager
-def device_errors() -> Iterator[None]:
+def device_errors() -> Generator[None]:
     """Turns torch's errors into `OutOfMemory` and `DeviceLost`."""
     try:
         yield

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from PIL import Image
-from torch import nn
 
 from workers.diffusion.adapters import Adapters, lora_set
 from workers.diffusion.caching import LEVELS, Memory
@@ -69,7 +69,8 @@ class Diffusers:
         if self._still_vae:
             make_fast(vae)
         if self._compile:
-            loaded.denoiser.compile_repeated_blocks()
+            compilable: Any = loaded.denoiser
+            compilable.compile_repeated_blocks()
         self._loaded, self._family = loaded, family
         self._distilled = bool(getattr(loaded.denoiser.config, "guidance_embeds", False))
         model = family.model(self._name or family.name, distilled=self._distilled)
@@ -140,15 +141,20 @@ class Diffusers:
         return Resources(str(self._place.device), self._place.memory(), self._adapters.resident, self._expense.known)
 
     @property
-    def denoiser(self) -> nn.Module:
+    def denoiser(self) -> Any:
         """The real one, for tests and measurements."""
         return self._loaded.denoiser
+
+    @property
+    def scheduler(self) -> Any:
+        """The model's own, of which every picture's is made."""
+        return self._loaded.parts["scheduler"]
 
     def plainly(self, drawing: Drawing) -> Image.Image:
         """The same picture, drawn by the stock pipeline from beginning to end: what this engine is compared with.
         Without acceleration. On the device thread."""
         how = recipe(self._family, drawing, distilled=self._distilled)
-        own_scheduler = scheduler(drawing.scheduler, self._loaded.parts["scheduler"], self._family.prediction)
+        own_scheduler = scheduler(drawing.scheduler, self.scheduler, self._family.prediction)
         Steps(own_scheduler, self._family.prediction, how.generator)
         pipeline = self._pipelines.whole(how.pipeline, own_scheduler, [each.model for each in drawing.controls])
         self._adapters.hold(drawing.loras)
@@ -162,7 +168,7 @@ class Diffusers:
 
     def _picture(self, drawing: Drawing, how: Recipe) -> Picture:
         family = self._family
-        own_scheduler = scheduler(drawing.scheduler, self._loaded.parts["scheduler"], family.prediction)
+        own_scheduler = scheduler(drawing.scheduler, self.scheduler, family.prediction)
         pipeline = self._pipelines.under_way(how.pipeline, own_scheduler, [each.model for each in drawing.controls])
         loras = lora_set(drawing.loras)
         self._prompts.remember(pipeline, besides=repr(loras), encoding=self._ladder.encoding)

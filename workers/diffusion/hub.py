@@ -7,7 +7,7 @@ but the forward passes, and those can be one for several pictures, interrupted, 
 All greenlets of an engine belong to the device thread.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Never
@@ -52,7 +52,7 @@ class StandIn:
         return _runner().switch(Call(self._module, args, kwargs, self._context))
 
     @contextmanager
-    def cache_context(self, name: str, **_told: object) -> Iterator[None]:
+    def cache_context(self, name: str, **_told: object) -> Generator[None]:
         self._context = name
         try:
             yield

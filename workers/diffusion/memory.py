@@ -1,7 +1,7 @@
 """What can be done when the device is full, a rung at a time, each costing more than the one before."""
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -47,7 +47,7 @@ class Ladder:
         return None
 
     @contextmanager
-    def encoding(self) -> Iterator[None]:
+    def encoding(self) -> Generator[None]:
         """The text encoders are on the device meanwhile."""
         if not self._encoders_wait_outside:
             yield

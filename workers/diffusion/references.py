@@ -1,7 +1,7 @@
 """How large reference pictures are looked at: pipelines have it in their code, about a megapixel each."""
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,7 +9,7 @@ import diffusers
 
 
 @contextmanager
-def of_size(pipeline: str, pixels: int | None) -> Iterator[None]:
+def of_size(pipeline: str, pixels: int | None) -> Generator[None]:
     """While the pipeline takes in its pictures, and before it first stops: they are scaled to so many pixels, which
     suits a small model. None: as the pipeline likes it."""
     module: Any = importlib.import_module(getattr(diffusers, pipeline).__module__)

@@ -36,12 +36,7 @@ _NOISE: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 class _ScalesNoise:
     """What pipelines that begin from a picture ask of a scheduler, for those that were made without it."""
 
-    sigmas: Any
-    timesteps: Any
-    step_index: Any
-    begin_index: Any
-
-    def scale_noise(self, sample: Tensor, timestep: Tensor, noise: Tensor) -> Tensor:
+    def scale_noise(self: Any, sample: Tensor, timestep: Tensor, noise: Tensor) -> Tensor:
         """The picture under as much noise as there is at that step."""
         if self.step_index is not None:
             place = self.step_index
@@ -67,8 +62,9 @@ class FlowDpm(_ScalesNoise, diffusers.DPMSolverMultistepScheduler):
         sigmas: Any = None,
         mu: float | None = None,
     ) -> None:
-        steps = num_inference_steps if sigmas is None else len(sigmas)
-        super().set_timesteps(steps, device, mu=mu)
+        if sigmas is not None:
+            num_inference_steps = len(sigmas)
+        super().set_timesteps(num_inference_steps or 1, device, mu=mu)
 
 
 def scheduler(name: str | None, base: Any, prediction: Prediction) -> Any:
