@@ -79,6 +79,7 @@ class Job:
         self.tell({"type": f"{self.asked.kind}.progress", "step": step, "steps": steps, "image_index": index})
 
     def add(self, picture: Picture) -> None:
+        self._shares_left[picture.index] = 0.0
         self.pictures.append(picture)
         self.tell(self._event(f"{self.asked.kind}.completed", picture.base64, picture.index, picture.seed))
 
