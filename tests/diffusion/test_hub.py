@@ -102,7 +102,7 @@ def test_a_picture_may_fail_alone(engine: Diffusers) -> None:
         engine.drop(picture)
 
 
-class failing:  # noqa: N801 - reads as what it does
+class failing:
     """The denoiser fails, as a device does: in the middle of its forward."""
 
     def __init__(self, engine: Diffusers, error: Exception) -> None:

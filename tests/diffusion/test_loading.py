@@ -114,7 +114,7 @@ def test_devices() -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_no_gpu() -> None:
-    with pytest.raises(CannotLoad, match="no GPU: .*--device cpu"):
+    with pytest.raises(CannotLoad, match=r"no GPU: .*--device cpu"):
         Diffusers("anything", device="cuda")
 
 
