@@ -67,7 +67,7 @@ lock: .venv/.dev ## resolve the requirement locks again
 	$(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml --group demo -o requirements/demo.txt
 	$(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml --group dev -o requirements/dev.txt
 	$(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml --extra worker -c requirements/dev.txt --overrides requirements/torch-elsewhere.txt -o requirements/worker.txt
-	$(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml --extra ray -c requirements/base.txt -o requirements/ray.txt
+	$(UV) pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml --extra ray -c requirements/worker.txt -o requirements/ray.txt
 
 .venv/.uv: requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Easel needs Python 3.11 or newer; name one: make PYTHON=python3.12 …"; exit 1; }

@@ -48,7 +48,12 @@ def command(
     lora_hosts: LoraHosts = "",
     announce: Annotated[
         str | None,
-        typer.Option("--announce", help="Redis of the gateways that are to find this worker.", show_default=False),
+        typer.Option(
+            "--announce",
+            envvar="EASEL_WORKER_ANNOUNCE",  # it may have a password, which options show to everybody
+            help="Redis of the gateways that are to find this worker.",
+            show_default=False,
+        ),
     ] = None,
     url: Annotated[
         str | None, typer.Option("--url", help="Where those gateways reach it.", show_default="where it listens")

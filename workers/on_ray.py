@@ -4,7 +4,10 @@
 """
 
 import asyncio
+import logging
 import os
+import time
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ from typing import Any
 import orjson
 from ray import serve
 from ray.serve import Application
-from ray.serve.exceptions import DeploymentUnavailableError
+from ray.serve.handle import DeploymentHandle
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,9 +27,13 @@ from workers.run import make_worker
 from workers.server import Worker
 from workers.status import status as status_of
 
-REPLICA = "Replica"
-ANSWER_SECONDS = 1.0  # a replica that does not tell how it is within them is left out
-FRESH_SECONDS = 0.5  # so long one answer is good for every gateway that asks
+log = logging.getLogger("easel.worker")
+
+STATUS_APPLICATION = "easel-status"
+STATUS = "Status"
+TELL_SECONDS = 0.5  # between two words of a replica on how it is
+SILENT_SECONDS = 5.0  # one that is silent for so long is gone
+FIRST_SECONDS = 2.0  # so long a status that has just started waits for the first word
 _LOOK_SECONDS = 0.1
 # Where it listens, and who is told of that, is Serve's to decide.
 _NOT_HERE = frozenset({"host", "port", "announce", "url", "follow_parent", "drain_seconds"})
@@ -36,7 +43,7 @@ class NotLoaded(RuntimeError):
     """The engine cannot draw; the replica's log says why."""
 
 
-@serve.deployment(name=REPLICA)
+@serve.deployment(name="Replica")
 @serve.ingress()
 class Replica:
     """One worker. Serve sends it requests once its engine is loaded, and puts another in its place when that fails."""
@@ -47,44 +54,40 @@ class Replica:
     def __serve_build_asgi_app__(self) -> ASGIApp:
         return _loaded_first(self.worker)
 
-    async def tell(self) -> bytes:
-        """What this replica answers to `/v1/status`, as JSON."""
-        return orjson.dumps(status_of(self.worker.engine, self.worker.desk))
-
     def check_health(self) -> None:
         """Raises for a replica that can draw no more."""
         if self.worker.broken.is_set():
             raise NotLoaded
 
 
-@serve.deployment(name="Status", max_ongoing_requests=100, ray_actor_options={"num_cpus": 0})
+@serve.deployment(name=STATUS, max_ongoing_requests=1000, ray_actor_options={"num_cpus": 0})
 class Status:
-    """Answers `/v1/status` for all replicas of an application, past the limits that pictures wait for."""
+    """Answers `/v1/status` for all replicas, from what each of them keeps telling.
 
-    def __init__(self, application: str) -> None:
-        self.replicas = serve.get_deployment_handle(REPLICA, app_name=application)
+    They are not asked: a question would wait behind the pictures of a replica that has all it takes at once.
+    """
+
+    def __init__(self) -> None:
         self.key = os.environ.get("EASEL_WORKER_KEY")  # noqa: TID251 - as workers/run.py reads it
-        self.asking: asyncio.Task[list[dict[str, Any]]] | None = None
+        self.heard: dict[str, tuple[float, dict[str, Any]]] = {}
+        self.first = asyncio.Event()
+
+    async def hear(self, replica: str, told: bytes) -> None:
+        """`told` is what the replica itself would answer; empty when it ends."""
+        self.heard.pop(replica, None)
+        if told:
+            self.heard[replica] = time.monotonic(), orjson.loads(told)
+            self.first.set()
 
     async def __call__(self, request: Request) -> Response:
         if self.key and not shows(request.headers, self.key):
             return refusal().response()
-        if self.asking is None:
-            self.asking = asyncio.create_task(self._ask())
-        told = await asyncio.shield(self.asking)
-        return Response(orjson.dumps(summed(told)), media_type="application/json")
-
-    async def _ask(self) -> list[dict[str, Any]]:
-        try:
-            asked = self.replicas.broadcast("tell")
-            told = await asked.results_async(timeout_s=ANSWER_SECONDS, return_exceptions=True)
-        except (DeploymentUnavailableError, TimeoutError):
-            told = []
-        asyncio.get_running_loop().call_later(FRESH_SECONDS, self._forget)
-        return [orjson.loads(each) for each in told if isinstance(each, bytes)]
-
-    def _forget(self) -> None:
-        self.asking = None
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.first.wait(), FIRST_SECONDS)
+        now = time.monotonic()
+        self.heard = {name: word for name, word in self.heard.items() if now - word[0] < SILENT_SECONDS}
+        told = summed([told for _moment, told in self.heard.values()])
+        return Response(orjson.dumps(told), media_type="application/json")
 
 
 def drawing(arguments: dict[str, Any]) -> Application:
@@ -92,9 +95,9 @@ def drawing(arguments: dict[str, Any]) -> Application:
     return Replica.bind(_options(arguments))
 
 
-def status(arguments: dict[str, Any]) -> Application:
-    """The application beside it; `{"application": "easel"}` is the name of the one that draws."""
-    return Status.bind(arguments["application"])
+def status(_arguments: dict[str, Any]) -> Application:
+    """The application beside it, which has to be called `easel-status`."""
+    return Status.bind()
 
 
 def _options(arguments: dict[str, Any]) -> WorkerOptions:
@@ -111,11 +114,17 @@ def _options(arguments: dict[str, Any]) -> WorkerOptions:
 
 def _loaded_first(worker: Worker) -> ASGIApp:
     """The worker's app, whose start is over when its engine is loaded: before that Serve sends nothing."""
+    telling: list[asyncio.Task[None]] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         async def held(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
                 await _loaded(worker)
+                telling.append(asyncio.create_task(_keep_telling(worker)))
+            elif message["type"] == "lifespan.shutdown.complete":
+                for task in telling:
+                    task.cancel()
+                await asyncio.wait(telling)
             await send(message)
 
         await worker.app(scope, receive, held if scope["type"] == "lifespan" else send)
@@ -131,3 +140,22 @@ async def _loaded(worker: Worker) -> None:
         except TimeoutError:
             continue
         raise NotLoaded
+
+
+async def _keep_telling(worker: Worker) -> None:
+    """Until cancelled. The status may be away for as long as it likes: it is told again."""
+    replica = serve.get_replica_context().replica_id.unique_id
+    status = serve.get_deployment_handle(STATUS, app_name=STATUS_APPLICATION)
+    try:
+        while True:
+            await _tell(status, replica, orjson.dumps(status_of(worker.engine, worker.desk)))
+            await asyncio.sleep(TELL_SECONDS)
+    finally:
+        await _tell(status, replica, b"")
+
+
+async def _tell(status: DeploymentHandle[Any], replica: str, told: bytes) -> None:
+    try:
+        await asyncio.wait_for(status.hear.remote(replica, told), SILENT_SECONDS)
+    except Exception as error:  # whatever Ray raises for a deployment that is not there, or dies
+        log.debug("the status does not hear: %s", type(error).__name__)

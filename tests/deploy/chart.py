@@ -79,5 +79,6 @@ def pod_specs(manifests: list[Manifest]) -> list[dict[str, Any]]:
 
 def container(manifests: list[Manifest]) -> dict[str, Any]:
     """The gateway's."""
-    (gateway,) = one(manifests, "Deployment")["spec"]["template"]["spec"]["containers"]
+    deployments = [manifest["spec"]["template"]["spec"] for manifest in manifests if manifest["kind"] == "Deployment"]
+    (gateway,) = (each for pod in deployments for each in pod["containers"] if each["name"] == "gateway")
     return cast("dict[str, Any]", gateway)

@@ -1,4 +1,4 @@
-"""deploy/Dockerfile: it is sound, and what it is given to build from is all that it needs and nothing else."""
+"""The images: they are sound, and what they are given to build from is all that they need and nothing else."""
 
 import re
 import shutil
@@ -8,24 +8,36 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import pytest
+
 from tests.deploy.programs import DEPLOY, ROOT, passes
 
-
-def test_the_dockerfile_is_sound() -> None:
-    passes("hadolint", "--failure-threshold", "style", DEPLOY / "Dockerfile")
+DOCKERFILES = {"Dockerfile": 1, "Dockerfile.worker": 2}  # how many of their stages are images to run
 
 
-def test_it_runs_as_a_user_that_has_a_number_and_is_not_root() -> None:
-    last = (DEPLOY / "Dockerfile").read_text().rpartition("\nFROM ")[2]
-    user = re.search(r"^USER (\d+):(\d+)$", last, re.MULTILINE)
-    assert user is not None
-    assert all(int(number) > 0 for number in user.groups())
-    assert "pip install" not in last, "what builds stays in the first stage"
+@pytest.mark.parametrize("name", DOCKERFILES)
+def test_the_dockerfile_is_sound(name: str) -> None:
+    passes("hadolint", "--failure-threshold", "style", DEPLOY / name)
+
+
+@pytest.mark.parametrize("name", DOCKERFILES)
+def test_it_runs_as_a_user_that_has_a_number_and_is_not_root(name: str) -> None:
+    for stage in (DEPLOY / name).read_text().split("\nFROM ")[-DOCKERFILES[name] :]:
+        user = re.search(r"^USER (\d+):(\d+)$", stage, re.MULTILINE)
+        assert user is not None
+        assert all(int(number) > 0 for number in user.groups())
+        assert "pip install" not in stage, "what builds stays in the first stage"
+
+
+@pytest.mark.parametrize("name", DOCKERFILES)
+def test_every_lock_that_it_installs_is_there(name: str) -> None:
+    for lock in re.findall(r"requirements/[a-z]+\.txt", (DEPLOY / name).read_text()):
+        assert (ROOT / lock).is_file(), lock
 
 
 def test_every_lock_that_it_may_install_is_one_that_make_lock_makes() -> None:
     made = (ROOT / "Makefile").read_text()
-    for lock in ("base", "otel"):
+    for lock in ("base", "otel", "worker", "ray"):
         assert f"-o requirements/{lock}.txt" in made
         assert (ROOT / "requirements" / f"{lock}.txt").is_file()
 

@@ -8,8 +8,22 @@ import sys
 import ray
 from ray.serve.scripts import run
 
+STARTS = 3  # Ray gives its processes 30 seconds to find each other, which a busy machine does not always keep
+
 
 def main(config: str, scratch: str) -> None:
+    for left in reversed(range(STARTS)):
+        try:
+            start(scratch)
+            break
+        except Exception:
+            ray.shutdown()
+            if not left:
+                raise
+    run.main([config], standalone_mode=False)  # what `serve run CONFIG` does
+
+
+def start(scratch: str) -> None:
     ray.init(
         namespace="serve",
         num_cpus=4,
@@ -18,7 +32,6 @@ def main(config: str, scratch: str) -> None:
         log_to_driver=False,
         _temp_dir=scratch,
     )
-    run.main([config], standalone_mode=False)  # what `serve run CONFIG` does
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-ray" / "bin" / "python"
 CONFIG = ROOT / "deploy" / "ray" / "serve.yaml"
 REPLICAS = 2
-START_SECONDS = 240.0  # Ray starts a dozen processes
+START_SECONDS = 400.0  # Ray starts a dozen processes
 
 
 class Cluster:
@@ -43,6 +43,7 @@ class Cluster:
                 "HOME": str(self._scratch),  # Ray keeps a token there
                 "RAY_USAGE_STATS_ENABLED": "0",
                 "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+                "RAY_gcs_server_request_timeout_seconds": "200",  # on a busy machine
             },
             stdout=self._log,
             stderr=subprocess.STDOUT,

@@ -73,7 +73,7 @@ def test_who_hangs_up_stops_the_replica(ray: Cluster) -> None:
     body = {**LONGER, "n": 10, "stream": True}
     with httpx.stream("POST", f"{ray.url}/v1/images/generations", json=body, timeout=60) as stream:
         next(stream.iter_lines())
-        assert ray.status()["running"] == 1
+        until(lambda: ray.status()["running"] == 1)
     until(lambda: ray.status()["running"] == 0)
     assert ray.status()["drawn"] < before + 10
 

@@ -60,6 +60,11 @@
 {{- $problems = append $problems (printf "config.%s: a secret has no place in values; it is %s in the Secret" $path $variable) -}}
 {{- end -}}
 {{- end -}}
+{{- range dig "providers" "local" "workers" list $config -}}
+{{- if and (kindIs "map" .) (hasKey . "api_key") -}}
+{{- $problems = append $problems "config.providers.local.workers: a secret has no place in values; put all of EASEL_PROVIDERS__LOCAL__WORKERS into the Secret and its name into secret.variables" -}}
+{{- end -}}
+{{- end -}}
 {{- range $name, $provider := get $config "providers" | default dict -}}
 {{- if hasKey $provider "api_key" -}}
 {{- $problems = append $problems (printf "config.providers.%s.api_key: a secret has no place in values; put its variable into the Secret and into secret.variables" $name) -}}
@@ -78,6 +83,15 @@
 {{- $problems := list -}}
 {{- if and .Values.ingress.enabled (not .Values.ingress.host) -}}
 {{- $problems = append $problems "ingress.host: is empty; name the host under which callers reach the gateway" -}}
+{{- end -}}
+{{- if and .Values.worker.enabled (ne .Values.stores.redis "external") -}}
+{{- $problems = append $problems "worker: is found through Redis; set stores.redis to external, and EASEL_REDIS__URL of the Secret" -}}
+{{- end -}}
+{{- if and (include "easel.draws" .) (not (include "easel.secret" .)) -}}
+{{- $problems = append $problems "secret.name: is empty; workers want to be shown a key, which is EASEL_PROVIDERS__LOCAL__API_KEY of a Secret" -}}
+{{- end -}}
+{{- if gt (int .Values.rayService.replicas.min) (int .Values.rayService.replicas.max) -}}
+{{- $problems = append $problems "rayService.replicas: min is more than max" -}}
 {{- end -}}
 {{- if and .Values.autoscaling.enabled (gt (int .Values.autoscaling.min) (int .Values.autoscaling.max)) -}}
 {{- $problems = append $problems "autoscaling: min is more than max" -}}

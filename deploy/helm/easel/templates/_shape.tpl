@@ -45,5 +45,6 @@
 {{- $names := list "EASEL_AUTH__ADMIN_KEY" "EASEL_SECRETS__KEY" "EASEL_STORAGE__SIGNING_KEYS" -}}
 {{- if eq .Values.stores.database "external" -}}{{- $names = append $names "EASEL_DATABASE__URL" -}}{{- end -}}
 {{- if eq .Values.stores.redis "external" -}}{{- $names = append $names "EASEL_REDIS__URL" -}}{{- end -}}
+{{- if include "easel.draws" . -}}{{- $names = append $names "EASEL_PROVIDERS__LOCAL__API_KEY" -}}{{- end -}}
 {{- concat $names .Values.secret.variables | uniq | toJson -}}
 {{- end -}}
