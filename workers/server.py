@@ -59,7 +59,7 @@ class Worker:
         self.meters.watch(
             jobs=lambda state: len(desk.running) if state == "running" else desk.waiting,
             queue_seconds=lambda: desk.queue_seconds,
-            memory=lambda: engine.resources().memory,
+            memory=lambda: desk.resources.memory,
         )
         self.broken = asyncio.Event()  # set if the engine cannot draw, or not any more: there is no use in going on
         self.cannot_load = False  # nor in starting it again
@@ -85,12 +85,13 @@ class Worker:
             message = "Send JSON: content-type application/json."
             raise Refusal(message, status=415, code="unsupported_media_type")
         try:
-            sent = await body(request, most=self._largest_body(), within=_BODY_WITHIN)
+            most = LARGEST_FORM if self._looks_at_pictures else LARGEST_BODY
+            sent = await body(request, most=most, within=_BODY_WITHIN)
         except ClientDisconnect:
             return Response(status_code=499)
         asked = (sent, self._known_models(), request.headers.get("x-request-id"))
-        # With pictures in it, reading it takes long.
-        read = commission(*asked) if len(sent) <= LARGEST_BODY else await asyncio.to_thread(commission, *asked)
+        # Pictures take long to decode, and a small file may be a large one.
+        read = await asyncio.to_thread(commission, *asked) if self._looks_at_pictures else commission(*asked)
         return await self._answer(request, read)
 
     async def edit(self, request: Request) -> Response | EventStream:
@@ -111,8 +112,10 @@ class Worker:
             raise busy("The engine is being loaded.", retry_after=1)
         return self.engine.models
 
-    def _largest_body(self) -> int:
-        return LARGEST_FORM if any(model.control_models for model in self.engine.models) else LARGEST_BODY
+    @property
+    def _looks_at_pictures(self) -> bool:
+        """Some of its generations do: they may have ControlNets."""
+        return any(model.control_models for model in self.engine.models)
 
     async def _answer(self, request: Request, asked: Commission) -> Response | EventStream:
         until = deadline(request)

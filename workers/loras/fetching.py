@@ -7,6 +7,7 @@ connection goes to one of those that were looked at. Redirects are followed by h
 import asyncio
 import hashlib
 import ipaddress
+import logging
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -20,6 +21,8 @@ from yarl import URL
 from workers.errors import Refusal
 from workers.loras.addresses import Address, is_public
 from workers.loras.sources import Allowed, OnWeb, not_allowed
+
+log = logging.getLogger("easel.worker")
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 
@@ -95,13 +98,16 @@ class Fetcher:
 
     async def _write(self, answer: aiohttp.ClientResponse, into: Path) -> str:
         digest, size = hashlib.sha256(), 0
-        with into.open("wb") as file:
-            async for chunk in answer.content.iter_chunked(_CHUNK):
-                size += len(chunk)
-                if size > self._most_bytes:
-                    raise self._too_large()
-                await asyncio.to_thread(file.write, chunk)
-                digest.update(chunk)
+        async for chunk in answer.content.iter_chunked(_CHUNK):
+            size += len(chunk)
+            if size > self._most_bytes:
+                raise self._too_large()
+            try:
+                await asyncio.to_thread(_append, into, chunk)
+            except OSError as error:
+                log.error("a LoRA cannot be kept in %s: %s", into.parent, error.strerror)
+                raise _away("cannot be kept: the worker's folder for them takes no more") from None
+            digest.update(chunk)
         return digest.hexdigest()
 
     def _too_large(self) -> Refusal:
@@ -157,6 +163,11 @@ class _Checked(AbstractResolver):
 
     async def close(self) -> None:
         return
+
+
+def _append(file: Path, chunk: bytes) -> None:
+    with file.open("ab") as open_file:
+        open_file.write(chunk)
 
 
 def _is_address(url: URL) -> bool:

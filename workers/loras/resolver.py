@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -100,7 +100,8 @@ class Loras:
                 digest = await self._fetcher.fetch(source, part)
                 return await asyncio.to_thread(self._checked, source, part, digest)
             finally:
-                part.unlink(missing_ok=True)
+                with suppress(OSError):
+                    part.unlink(missing_ok=True)
 
     def _checked(self, source: OnWeb, part: Path, digest: str) -> tuple[Path, str]:
         with _naming(source):

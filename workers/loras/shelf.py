@@ -3,6 +3,7 @@
 import hashlib
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,20 +45,23 @@ class Shelf:
         return file, digest
 
     def new(self) -> Path:
-        """Where a file may be written before it is put here."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Where a file may be written before it is put here; whether it can be shows when it is."""
+        with suppress(OSError):
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self._folder / f"{os.urandom(16).hex()}.part"
 
     def put(self, source: str, written: Path, digest: str) -> Path:
         """The file under its sha256, and the URL that it came from remembered.
 
         Raises `Refusal` (503) where there is no room beside what pictures under way may need."""
-        self._make_room(written.stat().st_size)
-        file = self._file(digest)
-        written.replace(file)
-        note = self.new()
-        note.write_text(digest, "ascii")
-        note.replace(self._note(source))
+        file, note = self._file(digest), self.new()
+        try:
+            self._make_room(written.stat().st_size)
+            written.replace(file)
+            note.write_text(digest, "ascii")
+            note.replace(self._note(source))
+        except OSError:
+            raise busy("The LoRA cannot be kept here now.", retry_after=30) from None
         return file
 
     def _make_room(self, size: int) -> None:

@@ -192,3 +192,11 @@ async def test_another_hosts_certificate_is_none(store: Store) -> None:
     finally:
         del NAMES["unproven.example"]
     assert store.upstream.asked == []
+
+
+async def test_a_folder_that_cannot_be_written_is_told_and_kept_out_of_the_answer(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    store.upstream.script = lambda _asked: Reply(200, CONTENT)
+    wrong = await refusal(store.loras(), store.url())
+    assert (wrong.status, wrong.code) == (503, "lora_unavailable")
+    assert str(tmp_path) not in str(wrong)
