@@ -9,7 +9,7 @@ from math import ceil
 
 from workers.device import Device
 from workers.encoding import Picture
-from workers.engine import SEEDS
+from workers.engine import SEEDS, Resources
 from workers.errors import Refusal, busy, draining, explained
 from workers.job import Job
 from workers.meters import Meters
@@ -40,9 +40,16 @@ class Desk:
 
     @property
     def queue_seconds(self) -> float:
-        """What the device has to do for all that was taken and is not finished, as far as one can tell."""
+        """What the device has to do for all that was taken and is not finished, as far as one can tell; before it is
+        ready one cannot."""
+        if not self.ready:
+            return 0.0
         seconds = self.device.engine.seconds
         return sum(job.share_left() * seconds(job.asked.drawing) for job in (*self.running, *self._line))
+
+    @property
+    def resources(self) -> Resources:
+        return self.device.engine.resources() if self.ready else Resources("")
 
     async def open(self) -> None:
         """Loads the engine, then draws. Raises what loading raises."""

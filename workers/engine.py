@@ -215,7 +215,7 @@ Told = Callable[[str, float | None], None]
 
 class EngineOf(Protocol[Begun]):
     """Draws pictures of its own kind of `Unfinished`. One and the same thread, the device thread, calls it; `finish`,
-    `seconds` and `resources` are called from others too, while the device thread is in a step."""
+    `seconds` and `resources` are called from others too, while the device thread is in a step, once it is loaded."""
 
     @property
     def name(self) -> str: ...

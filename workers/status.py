@@ -9,12 +9,12 @@ from workers.engine import SEEDS, Engine, Model
 def status(engine: Engine, desk: Desk) -> dict[str, Any]:
     """`capacity` is how many jobs may be here at once, those that are drawn included; `queue_seconds` what the device
     has to do for them, as far as one can tell. `loading` is what is being done until the worker is ready."""
-    held = engine.resources()
+    held = desk.resources
     loading = desk.device.loading
     return {
         "engine": engine.name,
         "placeholder": engine.placeholder,
-        "device": held.device,
+        "device": held.device or None,
         "ready": desk.ready,
         "loading": loading and {"what": loading[0], "share": loading[1]},
         "draining": desk.draining,

@@ -32,6 +32,7 @@ async def test_while_it_loads_it_says_what_it_is_doing() -> None:
         await served.until(lambda: served.worker.desk.device.loading == ("looking for the brush", 0.5))
         _, status = await served.get("/v1/status")
         assert (status["ready"], status["loading"]) == (False, {"what": "looking for the brush", "share": 0.5})
+        assert (status["device"], status["memory"]["total"]) == (None, 0), "nobody knows what it will have"
         assert [(await served.get(path))[0] for path in ("/livez", "/readyz")] == [200, 503]
         waiting = asyncio.create_task(served.post({"prompt": "p"}))
         await served.until(lambda: served.worker.desk.waiting == 1)
