@@ -12,8 +12,8 @@ from tests.worker_gateway.processes import WorkerProcess, gateway, tiny_model, w
 
 
 @pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What `--model` is given."""
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the model."""
     return tiny_model(tmp_path_factory.mktemp("model"))
 
 
@@ -24,7 +24,7 @@ def lora_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def worker(model: str, lora_folder: Path) -> Iterator[WorkerProcess]:
+def worker(model: Path, lora_folder: Path) -> Iterator[WorkerProcess]:
     with workers(1, model, "--loras", str(lora_folder)) as [only]:
         yield only
 

@@ -1,23 +1,26 @@
 """LoRAs for the tiny model, made on the spot: files as anybody might name them in a request."""
 
+import json
 import pickle
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 
-RANK = 4
+RANK, SCALE = 4, 0.3
 
 
-def tiny_lora(file: Path, seed: int, *, width: int = 128, scale: float = 0.3) -> None:
-    """For the queries and keys of every block of the transformer, whose width is `width`."""
+def lora_for(model: Path, file: Path, seed: int, *, wider: int = 0) -> None:
+    """For the queries and keys of every block of the model's transformer; one that is `wider` than it does not fit."""
+    own = json.loads((model / "transformer" / "config.json").read_text())
+    width = own["num_attention_heads"] * own["attention_head_dim"] + wider
     dice = torch.Generator().manual_seed(seed)
     tensors: dict[str, torch.Tensor] = {}
-    for block in range(4):
+    for block in range(own["num_layers"]):
         for layer in ("to_q", "to_k"):
             name = f"transformer.transformer_blocks.{block}.attn.{layer}"
-            tensors[f"{name}.lora_A.weight"] = torch.randn(RANK, width, generator=dice) * scale
-            tensors[f"{name}.lora_B.weight"] = torch.randn(width, RANK, generator=dice) * scale
+            tensors[f"{name}.lora_A.weight"] = torch.randn(RANK, width, generator=dice) * SCALE
+            tensors[f"{name}.lora_B.weight"] = torch.randn(width, RANK, generator=dice) * SCALE
     save_file(tensors, file)
 
 

@@ -10,14 +10,13 @@ import pytest
 
 from tests.gateway.until import until
 from tests.worker_gateway.pictures import RED
-from tests.worker_gateway.processes import TINY, WorkerProcess, gateway, workers
+from tests.worker_gateway.processes import STEPS, TINY, WorkerProcess, gateway, workers
 
 ASKED = {"model": TINY, "prompt": RED, "size": "128x128", "num_inference_steps": 60, "cache": "off"}
-STEPS = "easel_worker_steps_total"
 
 
 @pytest.fixture
-def two(model: str) -> Iterator[list[WorkerProcess]]:
+def two(model: Path) -> Iterator[list[WorkerProcess]]:
     with workers(2, model, "--together", "1") as pair:
         yield pair
 

@@ -5,15 +5,19 @@ import pytest
 from PIL import Image
 
 from tests.worker_gateway.pictures import apart, drawn, left_half, png, source
+from tests.worker_gateway.processes import STEPS, WorkerProcess
 
 LEFT, RIGHT = (0, 0, 32, 64), (32, 0, 64, 64)
 
 
-def test_the_weaker_it_is_the_nearer_to_its_source(client: openai.OpenAI) -> None:
+def test_the_weaker_it_is_the_fewer_steps_it_takes(client: openai.OpenAI, worker: WorkerProcess) -> None:
+    before = worker.metric(STEPS)
     [weak] = drawn(client, {"strength": 0.2, "steps": 10}, image=png(source()))
+    assert worker.metric(STEPS) - before == 2
     [strong] = drawn(client, {"strength": 1.0, "steps": 10}, image=png(source()))
+    assert worker.metric(STEPS) - before == 2 + 10
     assert weak.size == strong.size == (64, 64)
-    assert mean_distance(weak) < mean_distance(strong)
+    assert apart(weak, strong) > 0
 
 
 def test_what_the_mask_keeps_is_kept(client: openai.OpenAI) -> None:

@@ -5,10 +5,9 @@ import pytest
 
 from tests.gateway.until import until
 from tests.worker_gateway.pictures import RED
-from tests.worker_gateway.processes import TINY, WorkerProcess
+from tests.worker_gateway.processes import STEPS, TINY, WorkerProcess
 
 LONG = {"prompt": RED, "size": "256x256", "num_inference_steps": 100}
-STEPS = "easel_worker_steps_total"
 
 
 def taken_in_vain(worker: WorkerProcess, before: float) -> float:

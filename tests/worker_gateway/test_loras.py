@@ -6,16 +6,16 @@ import httpx
 import openai
 import pytest
 
-from tests.worker_gateway.loras import pickled, tiny_lora
+from tests.worker_gateway.loras import lora_for, pickled
 from tests.worker_gateway.pictures import RED, apart, drawn
 from tests.worker_gateway.processes import TINY, WorkerProcess
 
 
 @pytest.fixture(scope="module", autouse=True)
-def loras(lora_folder: Path) -> None:
-    tiny_lora(lora_folder / "one.safetensors", 1)
-    tiny_lora(lora_folder / "two.safetensors", 2)
-    tiny_lora(lora_folder / "wide.safetensors", 3, width=96)
+def loras(lora_folder: Path, model: Path) -> None:
+    lora_for(model, lora_folder / "one.safetensors", 1)
+    lora_for(model, lora_folder / "two.safetensors", 2)
+    lora_for(model, lora_folder / "wide.safetensors", 3, wider=32)
     pickled(lora_folder / "evil.safetensors", lora_folder / "witness")
 
 
