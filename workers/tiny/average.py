@@ -1,6 +1,6 @@
 """The running average of a model's weights, which draws better than the last ones do."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import torch
@@ -28,7 +28,7 @@ class Average:
             weight.copy_(mean)
 
     @contextmanager
-    def applied(self) -> Iterator[None]:
+    def applied(self) -> Generator[None]:
         """The averaged weights, for as long as the block lasts."""
         kept = [weight.detach().clone() for weight in self._live]
         self.copy()

@@ -3,6 +3,7 @@
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 MODEL_FOLDER = HERE / "qwen-image-tiny"
@@ -51,8 +52,17 @@ class Scheduler:
 
 
 @dataclass(frozen=True)
+class Draw:
+    """How the model draws best, and how its score is measured."""
+
+    steps: int
+    true_cfg_scale: float
+    negative_prompt: str
+
+
+@dataclass(frozen=True)
 class TrainVae:
-    """A run of `train_vae`. `decay` is that of the averaged weights, per step; `kl_weight` is per latent number."""
+    """A run of `train_vae`, or one that sharpens. `kl_weight` is per latent number, `decay` per step."""
 
     steps: int
     batch: int
@@ -60,6 +70,7 @@ class TrainVae:
     learning_rate: float
     warm_up_steps: int
     kl_weight: float
+    disturbance: float
     decay: float
 
 
@@ -96,20 +107,27 @@ class Config:
     text_encoder: TextEncoder
     transformer: Transformer
     scheduler: Scheduler
+    draw: Draw
     train_vae: TrainVae
+    sharpen: TrainVae
     train: Train
 
 
 def read(path: Path = HERE / "config.toml") -> Config:
     """The configuration in that file; TypeError names what is missing or too many."""
-    table = tomllib.loads(path.read_text())
-    vae, transformer, train = table.pop("vae"), table.pop("transformer"), table.pop("train")
+    table: dict[str, Any] = tomllib.loads(path.read_text())
+    vae, transformer, train = (dict[str, Any](table.pop(name)) for name in ("vae", "transformer", "train"))
+    vae["dim_mult"] = tuple(vae["dim_mult"])
+    transformer["rope_axes"] = tuple(transformer["rope_axes"])
+    train["sizes"] = tuple(Size(**size) for size in train["sizes"])
     return Config(
-        vae=Vae(**{**vae, "dim_mult": tuple(vae["dim_mult"])}),
-        transformer=Transformer(**{**transformer, "rope_axes": tuple(transformer["rope_axes"])}),
+        vae=Vae(**vae),
+        transformer=Transformer(**transformer),
         text_encoder=TextEncoder(**table.pop("text_encoder")),
         scheduler=Scheduler(**table.pop("scheduler")),
+        draw=Draw(**table.pop("draw")),
         train_vae=TrainVae(**table.pop("train_vae")),
-        train=Train(**{**train, "sizes": tuple(Size(**size) for size in train["sizes"])}),
+        sharpen=TrainVae(**table.pop("sharpen")),
+        train=Train(**train),
         **table,
     )

@@ -38,7 +38,7 @@ def make_text_encoder(config: Config, tokenizer: Qwen2Tokenizer) -> Qwen2_5_VLFo
     """It knows the ids of this tokenizer; another one needs another encoder."""
     torch.manual_seed(config.seed + 1)
     width = config.text_encoder.hidden
-    ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in SPECIAL.items()}
+    ids = {name: tokenizer.get_vocab()[token] for name, token in SPECIAL.items()}
     text = {
         "vocab_size": 64 * -(-len(tokenizer) // 64),
         "hidden_size": width,
@@ -134,4 +134,5 @@ def _begin_in_two_dimensions(vae: AutoencoderKLQwenImage) -> None:
             assert module.bias is not None  # noqa: S101 - for the type checker
             module.bias.zero_()
     quant_bias = vae.quant_conv.bias
+    assert quant_bias is not None  # noqa: S101 - for the type checker
     quant_bias[quant_bias.shape[0] // 2 :] = -6.0  # a noise of 0.05 beside latents of about 1

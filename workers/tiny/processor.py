@@ -22,7 +22,7 @@ class Processor:
     def __init__(self, tokenizer: Qwen2Tokenizer) -> None:
         self.tokenizer = tokenizer
         self.image_processor = Qwen2VLImageProcessorPil(patch_size=14, temporal_patch_size=2, merge_size=2)
-        self.image_token_id = int(tokenizer.convert_tokens_to_ids(_IMAGE))
+        self.image_token_id = tokenizer.convert_tokens_to_ids(_IMAGE)
 
     def __call__(
         self,

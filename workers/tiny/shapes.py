@@ -70,7 +70,7 @@ def lay_out(scenes: Sequence[Scene], height: int, width: int) -> Layout:
     count = max((len(scene.things) for scene in scenes), default=0)
     shape = (len(scenes), count)
     made = Layout(
-        background=np.array([BACKGROUNDS[scene.background] for scene in scenes], np.float32) / 255,
+        background=(np.array([BACKGROUNDS[scene.background] for scene in scenes]) / 255).astype(np.float32),
         kind=np.full(shape, -1, np.int8),
         colour=np.zeros((*shape, 3), np.float32),
         x=np.zeros(shape, np.float32),

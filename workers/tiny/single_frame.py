@@ -5,7 +5,7 @@ picture meets only the last temporal slice of each kernel, and a two-dimensional
 that is left. Nothing here holds weights; gradients flow into the model's own.
 """
 
-from typing import cast
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKLQwenImage
@@ -18,7 +18,7 @@ _NEVER_ZERO = 1e-24
 
 def encode(vae: AutoencoderKLQwenImage, pictures: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and log variance of the latents of pictures in -1..1, n × 3 × height × width."""
-    encoder = vae.encoder
+    encoder: Any = vae.encoder
     hidden = _convolve(encoder.conv_in, pictures)
     for layer in encoder.down_blocks:
         hidden = _apply(layer, hidden)
@@ -29,7 +29,7 @@ def encode(vae: AutoencoderKLQwenImage, pictures: Tensor) -> tuple[Tensor, Tenso
 
 def decode(vae: AutoencoderKLQwenImage, latents: Tensor) -> Tensor:
     """Pictures of about -1..1, not yet clamped, from latents as `encode` gives them."""
-    decoder = vae.decoder
+    decoder: Any = vae.decoder
     hidden = _convolve(decoder.conv_in, _convolve(vae.post_quant_conv, latents))
     hidden = _middle(decoder.mid_block, hidden)
     for block in decoder.up_blocks:
@@ -48,20 +48,19 @@ def forget_the_past(vae: AutoencoderKLQwenImage) -> None:
                 module.weight[:, :, :-1].zero_()
 
 
-def _apply(layer: nn.Module, hidden: Tensor) -> Tensor:
+def _apply(layer: Any, hidden: Tensor) -> Tensor:
     return _resample(layer, hidden) if hasattr(layer, "resample") else _residual(layer, hidden)
 
 
-def _middle(block: nn.Module, hidden: Tensor) -> Tensor:
-    resnets = cast("nn.ModuleList", block.resnets)
-    hidden = _residual(resnets[0], hidden)
-    for attention, residual in zip(cast("nn.ModuleList", block.attentions), list(resnets)[1:], strict=True):
+def _middle(block: Any, hidden: Tensor) -> Tensor:
+    hidden = _residual(block.resnets[0], hidden)
+    for attention, residual in zip(block.attentions, block.resnets[1:], strict=True):
         # Attention is two-dimensional already: it only wants a time axis to fold away.
         hidden = _residual(residual, attention(hidden[:, :, None])[:, :, 0])
     return hidden
 
 
-def _residual(block: nn.Module, hidden: Tensor) -> Tensor:
+def _residual(block: Any, hidden: Tensor) -> Tensor:
     shortcut = block.conv_shortcut
     kept = _convolve(shortcut, hidden) if isinstance(shortcut, nn.Conv3d) else hidden
     hidden = _convolve(block.conv1, functional.silu(_normalise(block.norm1, hidden)))
@@ -69,19 +68,19 @@ def _residual(block: nn.Module, hidden: Tensor) -> Tensor:
     return hidden + kept
 
 
-def _resample(layer: nn.Module, hidden: Tensor) -> Tensor:
-    return cast("nn.Module", layer.resample)(hidden)
+def _resample(layer: Any, hidden: Tensor) -> Tensor:
+    return layer.resample(hidden)
 
 
-def _head(model: nn.Module, hidden: Tensor) -> Tensor:
+def _head(model: Any, hidden: Tensor) -> Tensor:
     return _convolve(model.conv_out, functional.silu(_normalise(model.norm_out, hidden)))
 
 
-def _normalise(norm: nn.Module, hidden: Tensor) -> Tensor:
+def _normalise(norm: Any, hidden: Tensor) -> Tensor:
     """Written out, which is a quarter faster to train through than `functional.normalize`."""
-    gamma = cast("Tensor", norm.gamma).view(1, -1, 1, 1)
+    gamma = norm.gamma.view(1, -1, 1, 1)
     length = hidden.square().sum(dim=1, keepdim=True) + _NEVER_ZERO
-    return hidden * (torch.rsqrt(length) * cast("float", norm.scale)) * gamma
+    return hidden * (torch.rsqrt(length) * norm.scale) * gamma
 
 
 def _convolve(convolution: nn.Module, hidden: Tensor) -> Tensor:

@@ -53,7 +53,7 @@ def make_tokenizer(seed: int) -> Qwen2Tokenizer:
     learned.train_from_iterator(_sentences(seed), trainer)
     return Qwen2Tokenizer(
         vocab=learned.get_vocab(),
-        merges=_merges(learned),
+        merges=_merges(learned),  # pyright: ignore[reportArgumentType]  # annotated as words, used as pairs
         extra_special_tokens=list(SPECIAL.values()),
         padding_side="right",
         model_max_length=2048,

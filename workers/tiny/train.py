@@ -119,13 +119,26 @@ def _sampled(pipeline: QwenImagePipeline, pool: Pool, chosen: Tensor, noise: tor
 
 
 def _levels(config: Config, count: int, tokens: int, noise: torch.Generator) -> Tensor:
-    """Noise levels in 0..1: logit-normal, shifted as the scheduler shifts those of a picture with so many tokens."""
+    """Noise levels in 0..1, shifted as the scheduler shifts those of a picture with so many tokens.
+
+    Half of them are logit-normal. The others lie mostly where there is little but noise: that is where the words decide
+    what comes to be where, and there is much to learn about it from few pictures.
+    """
     asked = config.scheduler
     shift = math.exp(
         calculate_shift(tokens, asked.base_image_seq_len, asked.max_image_seq_len, asked.base_shift, asked.max_shift)
     )
-    plain = torch.sigmoid(torch.randn(count, generator=noise))
-    return shift * plain / (1 + (shift - 1) * plain)
+    half = count // 2
+    return torch.cat(
+        [
+            _shifted(torch.sigmoid(torch.randn(half, generator=noise)), shift),
+            _shifted(torch.rand(count - half, generator=noise), 2 * shift),
+        ]
+    )
+
+
+def _shifted(level: Tensor, shift: float) -> Tensor:
+    return shift * level / (1 + (shift - 1) * level)
 
 
 def _pace(step: int, warm_up_steps: int, steps: int) -> float:

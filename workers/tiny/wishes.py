@@ -11,6 +11,7 @@ Place = Literal["left", "right", "top", "bottom", "middle", "top left", "top rig
 PLACES: tuple[Place, ...] = (
     "left", "right", "top", "bottom", "middle", "top left", "top right", "bottom left", "bottom right",
 )  # fmt: skip
+_OPPOSITE: tuple[tuple[Place, Place], ...] = (("left", "right"), ("top", "bottom"))
 _HELD_OUT_OF = 8
 _UNSAID_BACKGROUND = "white"
 
@@ -48,7 +49,7 @@ def any_wish(dice: Random) -> Wish:
         return Wish((_any_group(dice, 1, dice.choice(PLACES)),), background)
     if form < 0.70:
         return Wish((_any_group(dice, dice.randint(2, 4)),), background)
-    first, second = dice.choice((("left", "right"), ("top", "bottom")))
+    first, second = dice.choice(_OPPOSITE)
     return Wish((_any_group(dice, 1, first), _any_group(dice, 1, second)), background)
 
 
