@@ -97,7 +97,8 @@ def usual_of(offers: Iterable[Offer]) -> Usual:
 def _defaults(offer: Offer) -> Mapping[str, Any]:
     defaults = {".".join(offer.rules[each.name].to): each.value for each in offer.provider_defaults}
     canvas = offer.canvas
-    return {**defaults, canvas.to[0]: canvas.provider_default} if canvas.provider_default else defaults
+    size = canvas.provider_default or (f"{canvas.default[0]}x{canvas.default[1]}" if canvas.default else None)
+    return {**defaults, canvas.to[0]: size} if size else defaults
 
 
 def _batches(seed: object, images: int, dialect: Dialect) -> Iterator[_Batch]:
