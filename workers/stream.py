@@ -17,7 +17,7 @@ from workers.meters import Meters
 Made = TypeVar("Made")
 
 _DEADLINE = "x-easel-deadline-ms"
-_LONGEST_DEADLINE = 86_400_000  # milliseconds: a day
+_LONGEST_DEADLINE = 31_536_000_000  # milliseconds: a year
 _KEEP_ALIVE = 15.0  # seconds without an event before a comment is sent; many proxies cut at 60
 
 
@@ -139,6 +139,6 @@ def deadline(request: Request) -> float | None:
     told = request.headers.get(_DEADLINE)
     if told is None:
         return None
-    if not (told.isascii() and told.isdecimal() and len(told) < 10 and 0 < int(told) <= _LONGEST_DEADLINE):
+    if not (told.isascii() and told.isdecimal() and len(told) < 12 and 0 < int(told) <= _LONGEST_DEADLINE):
         raise Refusal(f"'{_DEADLINE}' must be 1 to {_LONGEST_DEADLINE} milliseconds.", param=_DEADLINE)
     return asyncio.get_running_loop().time() + int(told) / 1000

@@ -60,6 +60,7 @@ async def test_queue_seconds_are_what_is_left_of_everything_taken(slow: Served, 
 
 
 async def test_what_the_engine_holds(slow: Served) -> None:
+    await slow.until(lambda: slow.worker.desk.ready)
     _, status = await slow.get("/v1/status")
     assert status["device"] == "cpu"
     assert status["memory"] == {"total": 100, "free": 60, "peak": 40}
