@@ -18,7 +18,7 @@ from tests.gateway.until import until
 from tests.gateway.workshop import Workshop
 from tests.workers.test_run import worker
 
-LONG: dict[str, Any] = {"model": "sketch", "prompt": "the sea", "size": "1024x1024", "num_inference_steps": 100}
+LONG: dict[str, Any] = {"model": "sketch", "prompt": "the sea", "size": "512x512", "num_inference_steps": 100}
 
 
 @pytest.fixture
