@@ -96,6 +96,6 @@ lock: .venv/.dev ## resolve the requirement locks again
 # An environment of its own: what Ray brings along is nobody else's business.
 .venv-ray/.ready: .venv/.uv requirements/ray.txt requirements/demo.txt pyproject.toml
 	$(UV) venv -q --clear --python $(BIN)/python .venv-ray
-	$(UV) pip install -q --python .venv-ray/bin/python --require-hashes -r requirements/ray.txt
+	$(UV) pip install -q --compile-bytecode --python .venv-ray/bin/python --require-hashes -r requirements/ray.txt
 	$(UV) pip install -q --python .venv-ray/bin/python --no-deps --build-constraints requirements/demo.txt -e .
 	@touch $@
