@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -42,4 +43,5 @@ def lora(
 
 def _widths(linear: nn.Module) -> tuple[int, int]:
     """Also of one that has an adapter already."""
-    return int(linear.in_features), int(linear.out_features)
+    known: Any = linear
+    return known.in_features, known.out_features

@@ -16,6 +16,10 @@ from diffusers import (
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer, T5Config
 from transformers import T5EncoderModel as T5
 
+# Classes of which the annotations are narrower than what they take.
+_Unet: Any = UNet2DConditionModel
+_Vae: Any = AutoencoderKL
+_Sdxl: Any = StableDiffusionXLPipeline
 _FACTS = 'title = "Tiny"\ndefault_size = [64, 64]\nsteps = 4\n'
 _LETTERS = [chr(code) for code in range(33, 127)]
 _WORDS = ["<|startoftext|>", "<|endoftext|>", *_LETTERS, *(f"{letter}</w>" for letter in _LETTERS)]
@@ -23,13 +27,13 @@ _WORDS = ["<|startoftext|>", "<|endoftext|>", *_LETTERS, *(f"{letter}</w>" for l
 
 def sdxl(folder: Path) -> Path:
     torch.manual_seed(0)
-    pipeline = StableDiffusionXLPipeline(
+    pipeline = _Sdxl(
         vae=_vae(),
         text_encoder=_clip(CLIPTextModel),
         text_encoder_2=_clip(CLIPTextModelWithProjection),
         tokenizer=_tokenizer(),
         tokenizer_2=_tokenizer(),
-        unet=UNet2DConditionModel(
+        unet=_Unet(
             block_out_channels=(32, 64),
             layers_per_block=1,
             sample_size=8,
@@ -107,8 +111,8 @@ def _clip(kind: Any) -> Any:
     )
 
 
-def _vae(**more: Any) -> AutoencoderKL:
-    return AutoencoderKL(
+def _vae(**more: Any) -> Any:
+    return _Vae(
         block_out_channels=(8, 8, 8, 8),
         norm_num_groups=4,
         latent_channels=4,

@@ -14,9 +14,9 @@ from workers.diffusion.engine import Diffusers
 from workers.engine import CannotLoad, Memory
 
 
-def load(folder: Path | str, **options: str) -> list[tuple[str, float | None]]:
+def load(folder: Path | str) -> list[tuple[str, float | None]]:
     told: list[tuple[str, float | None]] = []
-    Diffusers(str(folder), device="cpu", **options).load(lambda what, share: told.append((what, share)))
+    Diffusers(str(folder), device="cpu").load(lambda what, share: told.append((what, share)))
     return told
 
 

@@ -104,7 +104,7 @@ class _First(_Block):
         text, picture = self.block(*args, **kwargs)
         track = self.now.track
         change = picture - kwargs["hidden_states"]
-        track.skips = _may_skip(track, change, self.now.level)
+        track.skips = _may_skip(track, change, self.now.level)  # pyright: ignore[reportCallIssue]  # torch mistypes `disable`
         track.seen += 1
         if track.skips and track.rest_change is not None:
             track.skipped_in_a_row += 1

@@ -1,7 +1,7 @@
 """Where the model lives: a CPU or one CUDA device, and the type of its numbers."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -18,6 +18,10 @@ class Place:
     @property
     def cuda(self) -> bool:
         return self.device.type == "cuda"
+
+    def on_cpu(self) -> "Place":
+        """The same numbers, on the CPU."""
+        return replace(self, device=torch.device("cpu"))
 
     def memory(self) -> Memory:
         if not self.cuda:

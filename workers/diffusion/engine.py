@@ -1,21 +1,21 @@
 """The engine `diffusers`: the models of the library of that name, many pictures a step at a time."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from PIL import Image
 
 from workers.diffusion.adapters import Adapters, lora_set
-from workers.diffusion.caching import LEVELS, Memory
+from workers.diffusion.caching import LEVELS, Level, Memory
 from workers.diffusion.decoding import Decoder
 from workers.diffusion.device_errors import device_errors
 from workers.diffusion.devices import place
 from workers.diffusion.expense import Expense
 from workers.diffusion.forwards import Forwards
 from workers.diffusion.hub import Course
-from workers.diffusion.loading import load
+from workers.diffusion.loading import ENCODER, Loaded, load
 from workers.diffusion.memory import Ladder
 from workers.diffusion.picture import Picture
 from workers.diffusion.pipelines import Pipelines
@@ -26,7 +26,7 @@ from workers.diffusion.recipes import Recipe, recipe
 from workers.diffusion.references import of_size
 from workers.diffusion.schedulers import Steps, scheduler
 from workers.diffusion.still_vae import make_fast
-from workers.engine import Drawing, Model, Resources, Told, Unsupported
+from workers.engine import Acceleration, CannotLoad, Drawing, Model, OutOfMemory, Resources, Told, Unsupported
 
 _TOKENS = {"cpu": 2048, "cuda": 6144}  # where more at once only takes longer: about five pictures of 512 x 512 on a GPU
 _WARM_UP = ("a warm-up", "another warm-up, of a prompt that is a good deal longer than the first")
@@ -43,7 +43,7 @@ class Diffusers:
 
     def __init__(
         self,
-        model: str,
+        model: str | Loaded,
         *,
         device: str = "auto",
         dtype: str = "auto",
@@ -51,20 +51,23 @@ class Diffusers:
         most_bytes_of_loras: int = 2 * 2**30,
         compile: bool = False,
         still_vae: bool | None = None,
+        levels: Mapping[Acceleration, Level] = LEVELS,
     ) -> None:
-        """`model`: a folder or an id of the hub. `still_vae`: see there; None: on a CPU. Raises `CannotLoad`."""
+        """`model`: a folder, an id of the hub, or what lies on that device already. `still_vae`: see there; None: on a
+        CPU. Raises `CannotLoad`."""
         self._place = place(device, dtype)
         self._source = model
         self._name = name
         self._compile = compile
         self._still_vae = not self._place.cuda if still_vae is None else still_vae
+        self._levels = levels
         self._most_bytes_of_loras = most_bytes_of_loras
         self.models: tuple[Model, ...] = ()
         self.token_budget = _TOKENS[self._place.device.type]
 
     def load(self, told: Told) -> None:
         torch.set_grad_enabled(False)  # on this thread, for good: all pictures on it share the mode
-        loaded = load(self._source, self._place, told)
+        loaded = load(self._source, self._place, told) if isinstance(self._source, str) else self._source
         family, device, vae = loaded.family, self._place.device, loaded.parts["vae"]
         if self._still_vae:
             make_fast(vae)
@@ -84,8 +87,15 @@ class Diffusers:
         self._decoder = Decoder(vae, device)
         self._queue = DeviceQueue(device)
         self._expense = Expense(model.id, family, device)
-        encoders = [part for name, part in loaded.modules.items() if name.startswith("text_encoder")]
-        self._ladder = Ladder(self._place, loaded.denoiser, encoders, (vae, self._decoder.vae), self._forget)
+        encoders = [part for name, part in loaded.modules.items() if name.startswith(ENCODER)]
+        self._ladder = Ladder(
+            self._place,
+            loaded.denoiser,
+            encoders,
+            (vae, self._decoder.vae),
+            self._forget,
+            encoders_outside=loaded.encoders_outside,
+        )
         self.models = (model,)
         self._warm_up(model, told)
 
@@ -181,26 +191,42 @@ class Diffusers:
             rules=family.forward,
             shown=self._previews.show,
             loras=loras,
-            memory=Memory(LEVELS[drawing.acceleration]) if drawing.acceleration in LEVELS else None,
+            memory=Memory(self._levels[drawing.acceleration]) if drawing.acceleration in self._levels else None,
         )
 
     def _warm_up(self, model: Model, told: Told) -> None:
-        """The first picture is slow: kernels are chosen, or compiled, for its size."""
+        """The first picture is slow: kernels are chosen, or compiled, for its size. If there is no room for it, then
+        for no picture: what the ladder has is done now, once for all."""
         width, height = model.default_size
         if not self._place.cuda:
-            side = max(
-                model.shortest_side, min(width, height, _WARM_UP_SIDE_ON_CPU) // model.multiple_of * model.multiple_of
-            )
-            width = height = side
+            side = min(width, height, _WARM_UP_SIDE_ON_CPU) // model.multiple_of * model.multiple_of
+            width = height = max(model.shortest_side, side)
+        told("drawing a picture to warm up", None)
         for prompt in _WARM_UP if self._compile else _WARM_UP[:1]:
-            told("drawing a picture to warm up", None)
-            picture = self.begin(Drawing(model.id, prompt, width, height, seed=0, steps=2))
+            drawing = Drawing(model.id, prompt, width, height, seed=0, steps=2)
+            while (refused := self._try(drawing)) is not None:
+                if (relief := self.relieve()) is None:
+                    raise CannotLoad(
+                        f"{self._place.device} has too little memory to draw with {self._family.title}: {refused}"
+                    )
+                told(relief, None)
+
+    def _try(self, drawing: Drawing) -> OutOfMemory | None:
+        """Draws it for nobody."""
+        picture: Picture | None = None
+        try:
+            picture = self.begin(drawing)
             while not picture.denoised:
                 self.step([picture])
                 if picture.failure is not None:
                     raise picture.failure
             self.finish(picture)
-            self.drop(picture)
+        except OutOfMemory as error:
+            return error
+        finally:
+            if picture is not None:
+                self.drop(picture)
+        return None
 
     def _forget(self) -> str | None:
         self._prompts.forget()

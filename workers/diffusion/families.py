@@ -57,6 +57,7 @@ class Family:
     forward: Merging
     control_forward: Merging = field(default_factory=Merging)
     names: Mapping[str, str] = field(default_factory=dict[str, str])
+    call: Mapping[str, Any] = field(default_factory=dict[str, Any])
     negative_prompt: str | None = None
     guidance: float | None = None  # the default of guidance-distilled models; None: there are none
     strength: float | None = None

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
+from logging import CRITICAL
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from workers.diffusion.processor import Processor
 from workers.engine import CannotLoad, Told
 
 _LIBRARIES: Mapping[str, Any] = {"diffusers": diffusers, "transformers": transformers, "qwenimage": diffusers}
+ENCODER = "text_encoder"
 _ROOM = 1.1  # what pictures under way need beside the weights
 _WEIGHTS = "*.safetensors"
 
@@ -31,6 +33,7 @@ class Loaded:
     folder: Path
     parts: Mapping[str, Any]
     controls: Mapping[str, nn.Module]
+    encoders_outside: bool = False  # on the CPU, until they are needed: there is no room for them beside the rest
 
     @property
     def denoiser(self) -> nn.Module:
@@ -50,12 +53,13 @@ def load(model: str, place: Place, told: Told) -> Loaded:
     wanted = {name: tuple(entry) for name, entry in index.items() if isinstance(entry, list) and len(entry) == 2}
     wanted = {name: (library, kind) for name, (library, kind) in wanted.items() if library is not None}
     sizes = {name: _bytes(folder / name) for name in wanted}
-    _check_room(family, sizes, place)
+    outside = _no_room_for_encoders(family, sizes, place)
     parts: dict[str, Any] = {}
     done, whole = 0, max(1, sum(sizes.values()))
     for name in sorted(wanted, key=lambda name: name == "processor"):  # it is made from the tokenizer
         told(f"loading the {name.replace('_', ' ')}", done / whole)
-        parts[name] = _part(folder / name, wanted[name], parts, family, place)
+        waits = outside and name.startswith(ENCODER)
+        parts[name] = _part(folder / name, wanted[name], parts, family, place.on_cpu() if waits else place)
         done += sizes[name]
     parts |= {
         name: index[name]
@@ -63,13 +67,13 @@ def load(model: str, place: Place, told: Told) -> Loaded:
         if name not in parts and not name.startswith("_") and index[name] != [None, None]
     }
     controls = {name: _control(source, family, place, told) for name, source in family.controls.items()}
-    return Loaded(family, folder, parts, controls)
+    return Loaded(family, folder, parts, controls, outside)
 
 
 def _quiet() -> None:
     """What they would print is told by us, or concerns nobody who draws."""
     for library in (diffusers, transformers):
-        library.utils.logging.set_verbosity_error()
+        library.utils.logging.set_verbosity(CRITICAL)
         library.utils.logging.disable_progress_bar()
 
 
@@ -148,16 +152,22 @@ def _on_device(module: nn.Module, place: Place) -> nn.Module:
         raise CannotLoad(f"{place.device} has too little memory: {_first_line(error)}") from error
 
 
-def _check_room(family: Family, sizes: Mapping[str, int], place: Place) -> None:
-    """Before minutes are spent on loading. Weights are counted as on disk: mostly that is how they are used."""
-    needed = int(sum(sizes.values()) * _ROOM)
+def _no_room_for_encoders(family: Family, sizes: Mapping[str, int], place: Place) -> bool:
+    """Whether there is room for all else only; raises `CannotLoad`, before minutes are spent on loading, if there is not
+    even that. Weights are counted as on disk: mostly that is how they are used."""
     free = place.memory().free
-    if free and needed > free:
+    needed = int(sum(sizes.values()) * _ROOM)
+    if not free or needed <= free:
+        return False
+    if place.cuda:
+        needed = int(sum(size for name, size in sizes.items() if not name.startswith(ENCODER)) * _ROOM)
+    if needed > free:
         hint = "" if place.device.type == "cuda" else "; there is no GPU that this machine's torch can use"
         raise CannotLoad(
             f"too little memory: {family.title} needs about {needed / 2**30:.1f} GiB, "
             f"and {place.device} has {free / 2**30:.1f} GiB free{hint}"
         )
+    return True
 
 
 def _bytes(folder: Path) -> int:

@@ -19,7 +19,14 @@ class Ladder:
     """For the device thread. What a rung does stays done, but for the first: caches fill again."""
 
     def __init__(
-        self, place: Place, denoiser: nn.Module, encoders: Sequence[nn.Module], vaes: Sequence[Any], forget: Rung
+        self,
+        place: Place,
+        denoiser: nn.Module,
+        encoders: Sequence[nn.Module],
+        vaes: Sequence[Any],
+        forget: Rung,
+        *,
+        encoders_outside: bool = False,
     ) -> None:
         """`vaes` are the autoencoder and its copies; `forget` drops what is only kept to save time."""
         self._place = place
@@ -28,7 +35,7 @@ class Ladder:
         self._vaes = vaes
         self._forget = forget
         self._emptied = False  # since the last forward that worked
-        self._encoders_wait_outside = False
+        self._encoders_wait_outside = encoders_outside
         self._rungs: list[Rung] = [self._tile, self._move_encoders, self._stream_weights]
 
     def worked(self) -> None:
@@ -75,7 +82,7 @@ class Ladder:
         return "the autoencoder works tile by tile" if tiled else None
 
     def _move_encoders(self) -> str | None:
-        if not self._place.cuda or not self._encoders:
+        if not self._place.cuda or not self._encoders or self._encoders_wait_outside:
             return None
         for encoder in self._encoders:
             encoder.to("cpu")

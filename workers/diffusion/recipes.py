@@ -45,6 +45,7 @@ def recipe(family: Family, drawing: Drawing, *, distilled: bool) -> Recipe:
         "height": drawing.height,
         "num_inference_steps": drawing.steps,
         "generator": generator,
+        **family.call,
         **_guidance(family, drawing, distilled=distilled),
     }
     source = drawing.source

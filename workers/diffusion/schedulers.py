@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,17 @@ _FLOW: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "euler_karras": ("FlowMatchEulerDiscreteScheduler", {"use_karras_sigmas": True}),
     "euler_exponential": ("FlowMatchEulerDiscreteScheduler", {"use_exponential_sigmas": True}),
     "lcm": ("FlowMatchLCMScheduler", {}),
+    # That of the LoRAs which draw in four or eight steps: lightx2v/Qwen-Image-Lightning.
+    "lightning": (
+        "FlowMatchEulerDiscreteScheduler",
+        {
+            "base_shift": math.log(3),
+            "max_shift": math.log(3),
+            "shift_terminal": None,
+            "use_dynamic_shifting": True,
+            "time_shift_type": "exponential",
+        },
+    ),
     "unipc": ("FlowUniPC", {"use_flow_sigmas": True, "prediction_type": "flow_prediction"}),
     "dpmpp_2m": ("FlowDpm", {"use_flow_sigmas": True, "prediction_type": "flow_prediction"}),
 }
