@@ -20,6 +20,7 @@ from providers.local.streaming import SILENCE_SECONDS
 from providers.local.worker import Worker
 
 MAX_LOSSES = 2  # a call that kills a second worker is not given to a third
+LOST_REST_SECONDS = 0.25  # until it is known whether the worker is still there
 MAX_REFUSALS = 5  # a call that so many workers in turn do not take, against their word, is not held any longer
 
 
@@ -135,8 +136,10 @@ class Local:
 
     def _goes_on(self, waiting: Waiting, worker: Worker, error: ProviderError) -> bool:
         """Whether the call that ended so may be given to another worker; this one is left alone for a while."""
+        rest = error.retry_after
         if isinstance(error, Lost):
             self.roster.losses += 1
+            rest = LOST_REST_SECONDS
             waiting.avoid.append(worker.url)
             goes_on = len(waiting.avoid) < MAX_LOSSES
         elif error.kind in (Kind.BUSY, Kind.RATE):
@@ -144,6 +147,6 @@ class Local:
             goes_on = waiting.refusals < MAX_REFUSALS
         else:
             return False
-        worker.rest(self.clock(), error.retry_after)
+        worker.rest(self.clock(), rest)
         waiting.refusal = error
         return goes_on

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from gateway.settings import read_settings
+from providers.local.adapter import MAX_LOSSES
 from simulators.running import Simulators
 from tests.gateway.conftest import GoOn, Start
 from tests.gateway.drawn import asked, failed
@@ -137,7 +138,7 @@ def test_a_stream_that_breaks_off_upstream(gateway: RunningGateway, worker: Scri
         told = events(answer)
         worker.shows(0, 0)
         assert brief(next(told)) == ("partial_image", None)
-        for _try in range(3):
+        for _loss in range(3 * MAX_LOSSES):
             worker.ends()
         error = error_in(next(told))
         assert next(told, None) is None
