@@ -26,10 +26,13 @@ from workers.diffusion.engine import Diffusers
 from workers.diffusion.families import family_of
 from workers.diffusion.loading import Loaded
 from workers.diffusion.picture import Picture
+from workers.engine import Acceleration
 
 OUTPUT = Path("bench-output") / "gpu.json"
 CFG = 4.0
-ALWAYS = {name: caching.Level(float("inf"), level.in_a_row, level.first) for name, level in caching.LEVELS.items()}
+ALWAYS: dict[Acceleration, caching.Level] = {
+    name: caching.Level(float("inf"), level.in_a_row, level.first) for name, level in caching.LEVELS.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
