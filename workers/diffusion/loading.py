@@ -153,7 +153,7 @@ def _on_device(module: nn.Module, place: Place) -> nn.Module:
 
 
 def _no_room_for_encoders(family: Family, sizes: Mapping[str, int], place: Place) -> bool:
-    """Whether there is room for all else only; raises `CannotLoad`, before minutes are spent on loading, if there is not
+    """Whether there is room for all but them; raises `CannotLoad`, before minutes are spent on loading, if there is not
     even that. Weights are counted as on disk: mostly that is how they are used."""
     free = place.memory().free
     needed = int(sum(sizes.values()) * _ROOM)
