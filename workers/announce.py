@@ -5,11 +5,13 @@ Redis may be away for as long as it likes: the worker draws for those that know 
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
 import re
 import secrets
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import redis.asyncio as redis_client
 from redis.exceptions import RedisError
@@ -57,13 +59,13 @@ class Announcement:
     ) -> None:
         if not re.fullmatch(r"https?://[^\s/?#@]+", url.rstrip("/")) or len(url) > LONGEST_URL:
             raise ValueError("--url must be the address at which gateways reach this worker: http://HOST:PORT")
+        if _anywhere(url):
+            raise ValueError("a worker that listens at all of its machine's addresses needs --url, for one of them")
         self.url = url.rstrip("/")
         self._takes_work = takes_work
         self._lease = round(lease * 1_000_000)
         self._who = secrets.token_hex(8)
-        self._client: Any = redis_client.Redis.from_url(  # pyright: ignore[reportUnknownMemberType] - untyped **kwargs
-            redis_url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS, max_connections=2
-        )
+        self._client = _client(redis_url)
         self._news = asyncio.Event()
         self._there = False
         self._heard = True
@@ -113,3 +115,20 @@ class Announcement:
             log.info("this worker is announced again")
         self._heard = True
         return True
+
+
+def _client(redis_url: str) -> Any:
+    try:
+        return redis_client.Redis.from_url(  # pyright: ignore[reportUnknownMemberType] - untyped **kwargs
+            redis_url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS, max_connections=2
+        )
+    except ValueError:  # its message may hold a part of the password
+        raise ValueError("--announce must be the URL of a Redis, such as redis://:PASSWORD@10.0.0.2:6379") from None
+
+
+def _anywhere(url: str) -> bool:
+    """Whether its host stands for all addresses of a machine, which elsewhere are those of another one."""
+    try:
+        return ipaddress.ip_address(urlsplit(url).hostname or "").is_unspecified
+    except ValueError:
+        return False
