@@ -118,6 +118,19 @@ def test_an_address_that_no_gateway_would_ask(url: str, tmp_path: Path) -> None:
         Announcement(f"unix://{tmp_path}/s", url, lambda: True)
 
 
+@pytest.mark.parametrize("url", ["http://0.0.0.0:8188", "http://[::]:8188"])
+def test_an_address_that_is_everywhere(url: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="needs --url"):
+        Announcement(f"unix://{tmp_path}/s", url, lambda: True)
+
+
+@pytest.mark.parametrize("url", ["redis://user:secret/x@host:6379", "http://secret", "redis://h:port-secret"])
+def test_a_redis_that_is_none_does_not_tell_its_password(url: str) -> None:
+    with pytest.raises(ValueError, match="must be the URL of a Redis") as caught:
+        Announcement(url, HERE, lambda: True)
+    assert "secret" not in str(caught.value)
+
+
 async def test_a_worker_announces_where_it_listens_and_takes_it_back_when_it_ends(
     valkey: Valkey, redis: RedisConnection
 ) -> None:
