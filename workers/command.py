@@ -8,7 +8,7 @@ import typer
 
 from workers.engine import CannotLoad
 from workers.engines import UnknownEngine
-from workers.options import CANNOT_LOAD, WorkerOptions
+from workers.options import CANNOT_LOAD, STUCK_SECONDS, WorkerOptions
 from workers.run import run
 
 Model = Annotated[
@@ -61,6 +61,9 @@ def command(
     drain_seconds: Annotated[
         float, typer.Option("--drain-seconds", min=0, help="How long it may finish pictures when it is to end.")
     ] = 60.0,
+    stuck_seconds: Annotated[
+        float, typer.Option("--stuck-seconds", min=1, help="It ends when the device is at one forward for so long.")
+    ] = STUCK_SECONDS,
     follow_parent: Annotated[
         bool, typer.Option("--follow-parent", help="End when the process that started it does.")
     ] = False,
@@ -84,6 +87,7 @@ def command(
         announce=announce,
         url=url,
         drain_seconds=drain_seconds,
+        stuck_seconds=stuck_seconds,
         follow_parent=follow_parent,
     )
     try:

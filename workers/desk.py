@@ -62,22 +62,28 @@ class Desk:
 
         Raises `Refusal`: 503 if the line is full or the worker is about to end, 422 for an id used otherwise."""
         self.jobs.forget()
-        known = self.jobs.get(asked.job_id)
-        if known is not None and known.status not in ("cancelled", "failed"):
+        known = self._known(asked.job_id)
+        if known is not None:
             if known.asked.fingerprint() != asked.fingerprint():
                 message = "This job id was used with another request."
                 raise Refusal(message, status=422, param="job_id", code="idempotency_mismatch")
             return known
-        if self.draining:
-            raise draining()
-        if self.waiting + self._on_device() >= self.most_waiting + self.together:
-            raise busy("This worker's queue is full.", retry_after=self._seconds_to_a_place())
+        self.check_place(asked.job_id)
         first = asked.drawing.seed if asked.seeded else secrets.randbelow(SEEDS)
         job = Job(asked.job_id or f"job_{uuid.uuid4().hex}", asked, asked.seeds(first))
         self.jobs.add(job)
         self._line.append(job)
         self._start()
         return job
+
+    def check_place(self, job_id: str | None) -> None:
+        """Raises `Refusal`, 503, where a job of that id would be turned away."""
+        if self._known(job_id) is not None:
+            return
+        if self.draining:
+            raise draining()
+        if self.waiting + self._on_device() >= self.most_waiting + self.together:
+            raise busy("This worker's queue is full.", retry_after=self._seconds_to_a_place())
 
     @asynccontextmanager
     async def following(self, job: Job) -> AsyncGenerator[None]:
@@ -126,11 +132,16 @@ class Desk:
             job.finish("succeeded")
             self._over(job)
 
-    def failed(self, job: Job, error: Exception) -> None:
+    def failed(self, job: Job, error: BaseException) -> None:
         """The others of its pictures are not drawn: there is no answer that they could go into."""
         job.stop()
         job.finish("failed", explained(error))
         self._over(job)
+
+    def _known(self, job_id: str | None) -> Job | None:
+        """One that came to nothing may be asked for anew."""
+        job = self.jobs.get(job_id)
+        return None if job is None or job.status in ("cancelled", "failed") else job
 
     def _cancel(self, job: Job) -> None:
         self._meters.cancelled.inc()

@@ -35,7 +35,7 @@ class Client(Protocol):
         ...
 
     def finished(self, job: Job, picture: Picture) -> None: ...
-    def failed(self, job: Job, error: Exception) -> None: ...
+    def failed(self, job: Job, error: BaseException) -> None: ...
 
 
 class _Ended(Exception):
@@ -55,6 +55,11 @@ class Device:
         self._thread = threading.Thread(target=self._steps.run, name="device", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: Client | None = None
+
+    @property
+    def seconds_at_it(self) -> float:
+        """How long it has been at the same forward, decoding or beginning of a picture; 0 when it is idle."""
+        return self._steps.at_work.seconds()
 
     async def load(self, client: Client) -> None:
         """Starts the device thread and loads the engine there; raises what that raises."""
@@ -77,13 +82,14 @@ class Device:
         """Some job is cancelled: what it holds is given back after the forward that the device is in."""
         self._steps.call(_nothing)
 
-    def close(self) -> None:
-        """Waits for the forward that the device is in, and for the picture that is being decoded."""
+    def close(self, *, wait: bool = True) -> None:
+        """Waits for the forward that the device is in, and for the picture that is being decoded; without `wait` for
+        nothing."""
         self._steps.stop()
-        if self._thread.is_alive():
+        if wait and self._thread.is_alive():
             self._thread.join(_LAST_FORWARD)
-        self._decoding.shutdown(cancel_futures=True)
-        self._encoding.shutdown(cancel_futures=True)
+        for pool in (self._decoding, self._encoding):
+            pool.shutdown(wait=wait, cancel_futures=True)
 
     def _load(self, done: "asyncio.Future[None]") -> None:
         def told(what: str, share: float | None) -> None:
@@ -95,7 +101,7 @@ class Device:
         try:
             with Telling() as shown:
                 self.engine.load(told)
-        except Exception as error:  # whatever it is, nothing can be drawn
+        except BaseException as error:  # whatever it is, nothing can be drawn
             self._on_loop(partial(_settle, done, error))
         else:
             self._on_loop(partial(_settle, done, None))
@@ -113,7 +119,7 @@ class Device:
     def finished(self, piece: Piece, image: Image.Image) -> None:
         self._encoding.submit(self._write, piece, image)
 
-    def failed(self, piece: Piece, error: Exception) -> None:
+    def failed(self, piece: Piece, error: BaseException) -> None:
         if piece.wanted:
             log.error("%r failed", piece.drawing, exc_info=error)
         self._to_client(lambda client: client.failed(piece.job, error))
@@ -131,7 +137,7 @@ class Device:
         job = piece.job
         try:
             base64 = encoded(image, job.asked.output_format, job.asked.quality) if piece.wanted else ""
-        except Exception as error:
+        except BaseException as error:
             self.failed(piece, error)
         else:
             picture = Picture(piece.index, piece.drawing.seed, base64)
@@ -153,13 +159,15 @@ class Device:
             log.debug("nobody waits any more")
 
 
-def _settle(done: "asyncio.Future[None]", error: Exception | None) -> None:
+def _settle(done: "asyncio.Future[None]", error: BaseException | None) -> None:
     if done.done():
         return
     if error is None:
         done.set_result(None)
-    else:
+    elif isinstance(error, Exception):
         done.set_exception(error)
+    else:  # asyncio would end the whole program for some of these
+        done.set_exception(RuntimeError(f"{type(error).__name__}: {error}"))
 
 
 def _nothing() -> None:

@@ -64,7 +64,7 @@ def broken() -> Refusal:
     return Refusal("The engine failed to draw the picture.", status=500, kind="server_error", code="engine_failed")
 
 
-def explained(error: Exception) -> Refusal:
+def explained(error: BaseException) -> Refusal:
     """What an engine raised, for the caller."""
     if isinstance(error, WrongAdapter):
         return Refusal(str(error), param="loras", code="invalid_lora")

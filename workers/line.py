@@ -58,5 +58,6 @@ class Line:
         candidates = [
             Candidate(each.number, each.job.id, each.picture.bucket, each.picture.tokens, each.alone)
             for each in self.begun()
+            if not each.waits
         ]
         return [self._pieces[number] for number in next_group(candidates, self._shares.paid, self.budgets.of)]

@@ -31,7 +31,12 @@ class Meters:
         self.relieved = Counter("easel_worker_relieved", "Times that the engine made room.", registry=registry)
 
     def watch(
-        self, *, jobs: Callable[[str], int], queue_seconds: Callable[[], float], memory: Callable[[], Memory]
+        self,
+        *,
+        jobs: Callable[[str], int],
+        queue_seconds: Callable[[], float],
+        seconds_at_it: Callable[[], float],
+        memory: Callable[[], Memory],
     ) -> None:
         """What is asked for whenever somebody reads the metrics."""
         counted = Gauge("easel_worker_jobs", "Jobs here.", ["state"], registry=self._registry)
@@ -41,6 +46,10 @@ class Meters:
             "easel_worker_queue_seconds", "Device seconds of all unfinished work.", registry=self._registry
         )
         predicted.set_function(queue_seconds)
+        at_it = Gauge(
+            "easel_worker_at_it_seconds", "How long the device is at the same thing.", registry=self._registry
+        )
+        at_it.set_function(seconds_at_it)
         held = Gauge("easel_worker_memory_bytes", "Memory of the device.", ["kind"], registry=self._registry)
         for kind in ("total", "free", "peak"):
             held.labels(kind).set_function(lambda kind=kind: getattr(memory(), kind))

@@ -16,7 +16,8 @@ def partial_steps(steps: int, wanted: int) -> list[int]:
 
 @dataclass(eq=False, slots=True)
 class Piece:
-    """`picture` is the engine's, once it is begun. `alone`: it was in a group that failed, and joins none again."""
+    """`picture` is the engine's, once it is begun. `alone`: it was in a group that failed, and joins none again.
+    `waits`: there is no room for its next forward before another has left the device."""
 
     job: Job
     index: int
@@ -24,6 +25,7 @@ class Piece:
     number: int = 0
     picture: Any = None
     alone: bool = False
+    waits: bool = False
     steps_told: int = 0
     _shown: list[int] | None = field(default=None)
 
@@ -53,7 +55,7 @@ class Audience(Protocol):
         ...
 
     def finished(self, piece: Piece, image: Image.Image) -> None: ...
-    def failed(self, piece: Piece, error: Exception) -> None: ...
+    def failed(self, piece: Piece, error: BaseException) -> None: ...
     def lost_device(self, error: DeviceLost) -> None:
         """The device cannot be used any more."""
         ...

@@ -8,17 +8,20 @@ import signal
 import socket
 import sys
 from collections.abc import Generator
+from typing import TYPE_CHECKING
 
 import uvicorn
 
 from workers import engines
-from workers.announce import Announcement
 from workers.engine import Engine
 from workers.loras.resolver import Loras
 from workers.loras.sources import Allowed
 from workers.options import CANNOT_LOAD, WorkerOptions
 from workers.parent import parent_gone
 from workers.server import Worker
+
+if TYPE_CHECKING:
+    from workers.announce import Announcement
 
 log = logging.getLogger("easel.worker")
 
@@ -39,7 +42,11 @@ def run(options: WorkerOptions) -> int:
         worker = _worker(engine, options)
         follows = parent if options.follow_parent else None
         announcement = _announcement(worker, options, listener)
-        return asyncio.run(_serve(worker, listener, follows, options.drain_seconds, announcement))
+        status = asyncio.run(_serve(worker, listener, follows, options.drain_seconds, announcement))
+    if worker.stuck.is_set():  # a thread that never ends would keep the process from ending
+        logging.shutdown()
+        os._exit(status)
+    return status
 
 
 def make_worker(options: WorkerOptions) -> Worker:
@@ -50,13 +57,22 @@ def make_worker(options: WorkerOptions) -> Worker:
 def _worker(engine: Engine, options: WorkerOptions) -> Worker:
     loras = Loras(Allowed(options.loras, options.lora_hosts))
     key = os.environ.get("EASEL_WORKER_KEY")  # noqa: TID251 - a worker has no settings, and ps shows its options
-    return Worker(engine, waiting=options.waiting, together=options.together, loras=loras, key=key)
+    return Worker(
+        engine,
+        waiting=options.waiting,
+        together=options.together,
+        loras=loras,
+        key=key,
+        stuck_seconds=options.stuck_seconds,
+    )
 
 
-def _announcement(worker: Worker, options: WorkerOptions, listener: socket.socket) -> Announcement | None:
+def _announcement(worker: Worker, options: WorkerOptions, listener: socket.socket) -> "Announcement | None":
     """Of where it listens, if nothing else is said."""
     if options.announce is None:
         return None
+    from workers.announce import Announcement  # noqa: PLC0415 - a worker that nobody looks for needs no Redis client
+
     desk = worker.desk
     return Announcement(options.announce, options.url or _address(listener), lambda: not desk.draining)
 
@@ -67,7 +83,7 @@ class _Server(uvicorn.Server):
     worker: Worker
     listener: socket.socket
     drain_seconds: float
-    announcement: Announcement | None
+    announcement: "Announcement | None"
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -108,7 +124,7 @@ async def _serve(
     listener: socket.socket,
     parent: int | None,
     drain_seconds: float,
-    announcement: Announcement | None,
+    announcement: "Announcement | None",
 ) -> int:
     config = uvicorn.Config(
         worker.app,

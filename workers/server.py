@@ -6,7 +6,7 @@ Nothing here knows how pictures are made: an `Engine` does (`workers/engine.py`)
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import orjson
@@ -20,15 +20,16 @@ from starlette.routing import Route
 from workers.desk import Desk
 from workers.device import Device
 from workers.engine import CannotLoad, Engine, Model
-from workers.errors import Refusal, busy, not_routed, refused, unforeseen
+from workers.errors import Refusal, busy, draining, not_routed, refused, unforeseen
 from workers.form import form
 from workers.job import Job
 from workers.key import Locked
 from workers.loras.resolver import Loras
 from workers.loras.sources import Allowed
 from workers.meters import Meters
+from workers.options import STUCK_SECONDS
 from workers.status import listed, status
-from workers.stream import EventStream, Gone, body, deadline, unless_gone
+from workers.stream import EventStream, Gone, body, deadline, in_time, unless_gone
 from workers.wire import Commission, commission, edit
 
 log = logging.getLogger("easel.worker")
@@ -36,11 +37,13 @@ log = logging.getLogger("easel.worker")
 LARGEST_BODY = 2**20  # bytes; there are no pictures in it, unless ControlNets look at some
 LARGEST_FORM = 96 * 2**20  # bytes; the gateway takes 64 MB, and a picture in another format may be larger
 _BODY_WITHIN = 30.0  # seconds
+_LOOK_EVERY = 5.0  # seconds between two looks at how long the device is at the same thing
 
 
 class Worker:
     """An engine, its desk, and the app that serves both. `together` is how many jobs may take steps at once, None: as
-    the engine likes it; `waiting` more may stand in line. With a `key`, callers have to show it."""
+    the engine likes it; `waiting` more may stand in line. With a `key`, callers have to show it. A device that has been
+    at the same thing for `stuck_seconds` is given up."""
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class Worker:
         together: int | None = None,
         loras: Loras | None = None,
         key: str | None = None,
+        stuck_seconds: float = STUCK_SECONDS,
     ) -> None:
         self.engine = engine
         self.loras = loras or Loras(Allowed())
@@ -59,8 +63,11 @@ class Worker:
         self.meters.watch(
             jobs=lambda state: len(desk.running) if state == "running" else desk.waiting,
             queue_seconds=lambda: desk.queue_seconds,
+            seconds_at_it=lambda: device.seconds_at_it,
             memory=lambda: desk.resources.memory,
         )
+        self.stuck = asyncio.Event()  # set if the device is at something that does not end
+        self._stuck_seconds = stuck_seconds
         self.broken = asyncio.Event()  # set if the engine cannot draw, or not any more: there is no use in going on
         self.cannot_load = False  # nor in starting it again
         self.app = Starlette(
@@ -121,7 +128,8 @@ class Worker:
         until = deadline(request)
         try:
             if asked.loras:
-                found = await unless_gone(request.receive, self.loras.resolve(asked.loras))
+                self.desk.check_place(asked.job_id)  # nothing is fetched for one who is turned away
+                found = await unless_gone(request.receive, in_time(until, self.loras.resolve(asked.loras)))
                 asked = asked.with_loras(found)
             job = self.desk.take(asked)
             if asked.stream:
@@ -155,6 +163,8 @@ class Worker:
         return Response(self.meters.text(), media_type="text/plain; version=0.0.4")
 
     async def alive(self, _request: Request) -> Response:
+        if self.stuck.is_set():
+            raise draining()
         return _json({"status": "alive"})
 
     async def ready(self, _request: Request) -> Response:
@@ -178,7 +188,7 @@ class Worker:
             self.desk.hand_back()
             opening.cancel()
             await asyncio.wait({opening})
-            self.desk.device.close()
+            self.desk.device.close(wait=not self.stuck.is_set())
 
     async def _open(self) -> None:
         try:
@@ -189,9 +199,21 @@ class Worker:
         except Exception:
             log.exception("the engine %s could not be loaded", self.engine.name)
         else:
-            await self.desk.device.lost.wait()
+            await self._until_useless()
         self.desk.hand_back()
         self.broken.set()
+
+    async def _until_useless(self) -> None:
+        """Returns when the device can draw no more."""
+        device = self.desk.device
+        while not device.lost.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(_LOOK_EVERY, self._stuck_seconds / 4)):
+                    await device.lost.wait()
+            if device.seconds_at_it > self._stuck_seconds:
+                log.critical("the device is at the same thing for %d seconds; this worker ends", device.seconds_at_it)
+                self.stuck.set()
+                return
 
 
 def _media_type(request: Request) -> str:

@@ -3,19 +3,21 @@ and goes on; nothing takes longer to be noticed than a forward.
 
 What is denoised goes to the decoding thread, so that the device does not wait for it. Errors cost the picture that they
 belong to and nobody else: a group that fails is tried again one by one, and where memory runs out the group is halved,
-then the engine makes room, as often as it can.
+then there is `workers/room.py`. Whatever an engine raises is caught: a panic of a library in Rust is no `Exception`.
 """
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
 
+from workers.at_work import AtWork
 from workers.engine import DeviceLost, Engine, OutOfMemory
 from workers.line import Line
 from workers.meters import Meters
 from workers.piece import Audience, Piece
+from workers.room import Room
 
 log = logging.getLogger("easel.worker")
 
@@ -36,6 +38,7 @@ class StepLoop:
     ) -> None:
         self.engine = engine
         self.ended = False
+        self.at_work = AtWork()
         self._audience = audience
         self._decode = decode
         self._meters = meters
@@ -43,8 +46,7 @@ class StepLoop:
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._line = Line(engine.token_budget)
         self._in_hand: set[Piece] = set()
-        self._held = 0  # pictures that are begun and not dropped
-        self._crowded = False  # until one is dropped, nobody is begun
+        self._room = Room(engine, meters)
 
     def call(self, work: Callable[[], None]) -> None:
         """Has it done on the device thread, between two forwards."""
@@ -76,10 +78,11 @@ class StepLoop:
         """Whether there was anything to do."""
         try:
             self._hear(wait=wait)
-            return self._take_a_turn()
+            with self.at_work.on_something():
+                return self._take_a_turn()
         except DeviceLost:
             raise
-        except Exception as error:  # a mistake of ours or in the engine's books: the worker goes on without these
+        except BaseException as error:  # a mistake of ours or in the engine's books: the worker goes on without these
             log.exception("the step loop stumbled")
             for piece in self._line.all():
                 self._fail(piece, error)
@@ -97,7 +100,7 @@ class StepLoop:
     def _take_a_turn(self) -> bool:
         for piece in [piece for piece in self._line.all() if not piece.wanted]:
             self._leave(piece)
-        may_begin = not self._crowded and len(self._in_hand) < _IN_HAND
+        may_begin = self._room.for_another and len(self._in_hand) < _IN_HAND
         newcomer = self._line.newcomer(self.engine.most_under_way) if may_begin else None
         if newcomer is not None:
             self._begin(newcomer)
@@ -112,31 +115,30 @@ class StepLoop:
         try:
             piece.picture = self.engine.begin(piece.drawing)
         except OutOfMemory as error:
-            if self._held:
-                self._crowded = True
-            else:
-                self._make_room(piece, error)
+            self._lacks_room(piece, error)
         except DeviceLost:
             raise
-        except Exception as error:
+        except BaseException as error:
             self._fail(piece, error)
         else:
-            self._held += 1
+            self._room.take(piece)
             self._spent(piece, [piece], self._clock() - started)
             self._finish_if_denoised(piece)
 
     def _step(self, group: Sequence[Piece]) -> None:
         started = self._clock()
+        bucket, tokens = group[0].picture.bucket, sum(piece.picture.tokens for piece in group)
         try:
             self.engine.step([piece.picture for piece in group])
         except OutOfMemory as error:
-            self._did_not_fit(group, error)
+            self._did_not_fit(group, bucket, tokens, error)
         except DeviceLost:
             raise
-        except Exception as error:
+        except BaseException as error:
             self._blame(group, error)
         else:
             self._spent(group[0], group, self._clock() - started)
+            self._line.budgets.fitted(bucket, tokens)
             self._meters.groups.observe(len(group))
             for piece in group:
                 self._after_step(piece)
@@ -146,6 +148,7 @@ class StepLoop:
         if picture.failure is not None:
             self._fail(piece, picture.failure)
             return
+        self._room.sufficed(piece)
         if piece.stepped():
             self._meters.steps.labels(piece.drawing.model).inc()
             self._audience.stepped(piece, picture.steps_done, picture.steps)
@@ -166,7 +169,7 @@ class StepLoop:
             image = piece.picture.preview()
         except DeviceLost:
             raise
-        except Exception:  # a stream with a preview less is still a stream
+        except BaseException:  # a stream with a preview less is still a stream
             log.warning("no preview of %r", piece.drawing, exc_info=True)
         else:
             self._audience.previewed(piece, image, number)
@@ -177,48 +180,41 @@ class StepLoop:
             self.call(partial(self._leave, piece))
             return
         try:
-            image = self.engine.finish(piece.picture)
+            with self.at_work.on_something():
+                image = self.engine.finish(piece.picture)
         except OutOfMemory as error:
-            self.call(partial(self._make_room, piece, error))
-        except Exception as error:  # the device thread decides what it means
+            self.call(partial(self._lacks_room, piece, error))
+        except BaseException as error:  # the device thread decides what it means
             self.call(partial(self._did_not_finish, piece, error))
         else:
             self._audience.finished(piece, image)
             self.call(partial(self._drop, piece))
 
-    def _did_not_finish(self, piece: Piece, error: Exception) -> None:
+    def _did_not_finish(self, piece: Piece, error: BaseException) -> None:
         if isinstance(error, DeviceLost):
             raise error
         self._fail(piece, error)
 
-    def _did_not_fit(self, group: Sequence[Piece], error: OutOfMemory) -> None:
+    def _did_not_fit(self, group: Sequence[Piece], bucket: Hashable, tokens: int, error: OutOfMemory) -> None:
         if len(group) == 1:
-            self._make_room(group[0], error)
+            self._lacks_room(group[0], error)
             return
-        bucket = group[0].picture.bucket
         self._meters.out_of_memory.labels("group").inc()
-        self._line.budgets.halve(bucket, sum(piece.picture.tokens for piece in group))
+        self._line.budgets.halve(bucket, tokens)
         log.warning("no room for %d pictures at once; %d tokens from now on", len(group), self._line.budgets.of(bucket))
 
-    def _make_room(self, piece: Piece, error: OutOfMemory) -> None:
-        """It is tried again if the engine can let go of something, and refused if not."""
-        self._meters.out_of_memory.labels("picture").inc()
-        try:
-            done = self.engine.relieve()
-        except DeviceLost:
-            raise
-        except Exception:
-            log.exception("the engine could not make room")
-            done = None
-        if done is None:
+    def _lacks_room(self, piece: Piece, error: OutOfMemory) -> None:
+        if not self._room.lacks(piece):
             self._fail(piece, error)
-            return
-        log.warning("no room for %r: %s", piece.drawing, done)
-        self._meters.relieved.inc()
+        elif not piece.waits:
+            self._finish_again(piece)
+
+    def _finish_again(self, piece: Piece) -> None:
+        """Those that have steps to take are in the line."""
         if piece in self._in_hand:
             self._decode(partial(self._finish, piece))
 
-    def _blame(self, group: Sequence[Piece], error: Exception) -> None:
+    def _blame(self, group: Sequence[Piece], error: BaseException) -> None:
         """Who is at fault shows when each goes on alone."""
         if len(group) == 1:
             self._fail(group[0], error)
@@ -227,7 +223,7 @@ class StepLoop:
         for piece in group:
             piece.alone = True
 
-    def _fail(self, piece: Piece, error: Exception) -> None:
+    def _fail(self, piece: Piece, error: BaseException) -> None:
         self._audience.failed(piece, error)
         self._leave(piece)
 
@@ -241,17 +237,9 @@ class StepLoop:
             self._audience.left(piece)
 
     def _drop(self, piece: Piece) -> None:
-        picture, piece.picture = piece.picture, None
-        if picture is None:
-            return
-        self._held -= 1
-        self._crowded = False
-        try:
-            self.engine.drop(picture)
-        except DeviceLost:
-            raise
-        except Exception:
-            log.exception("the engine could not let go of %r", piece.drawing)
+        if piece.picture is not None:
+            for other in self._room.leave(piece):
+                self._finish_again(other)
 
     def _spent(self, payer: Piece, group: Sequence[Piece], seconds: float) -> None:
         self._line.pay(payer, seconds)

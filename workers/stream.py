@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from workers.desk import Desk
-from workers.errors import Refusal
+from workers.errors import Refusal, late
 from workers.job import Event, Job
 from workers.meters import Meters
 
@@ -132,6 +132,15 @@ async def body(request: Request, *, most: int, within: float) -> bytes:
     except TimeoutError:
         raise Refusal("The body did not arrive in time.", status=408, code="timeout") from None
     return bytes(read)
+
+
+async def in_time(until: float | None, work: Awaitable[Made]) -> Made:
+    """What `work` brings; raises `Refusal` (504) if that takes longer than the caller waits."""
+    try:
+        async with asyncio.timeout_at(until):
+            return await work
+    except TimeoutError:
+        raise late() from None
 
 
 def deadline(request: Request) -> float | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 _REMEMBERED_BUCKETS = 256
+FORWARDS_BEFORE_MORE = 1000  # that fill a budget which was lowered
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +46,41 @@ class Shares:
         return self._paid
 
 
+@dataclass(slots=True)
+class _Lowered:
+    tokens: int
+    filled: int = 0  # forwards that took most of them and fitted
+
+
 class Budgets:
     """How many tokens may go through the device in one forward: what the engine says, less where that was too much."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._lowered: OrderedDict[Hashable, int] = OrderedDict()
+        self._lowered: OrderedDict[Hashable, _Lowered] = OrderedDict()
 
     def of(self, bucket: Hashable) -> int:
-        return self._lowered.get(bucket, self._most)
+        lowered = self._lowered.get(bucket)
+        return self._most if lowered is None else lowered.tokens
 
     def halve(self, bucket: Hashable, tokens: int) -> None:
-        """`tokens` together were too many of this bucket; remembered for as long as the worker lives."""
-        self._lowered[bucket] = max(1, min(self.of(bucket), tokens) // 2)
+        """`tokens` together were too many of this bucket."""
+        self._lowered[bucket] = _Lowered(max(1, min(self.of(bucket), tokens) // 2))
         self._lowered.move_to_end(bucket)
         if len(self._lowered) > _REMEMBERED_BUCKETS:
             self._lowered.popitem(last=False)
+
+    def fitted(self, bucket: Hashable, tokens: int) -> None:
+        """So many went through together. Often enough, and twice the budget is tried again: what took the room then
+        may be gone, and a forward that does not fit costs no more than itself."""
+        lowered = self._lowered.get(bucket)
+        if lowered is None or 2 * tokens <= lowered.tokens:
+            return
+        lowered.filled += 1
+        if lowered.filled >= FORWARDS_BEFORE_MORE:
+            lowered.tokens, lowered.filled = 2 * lowered.tokens, 0
+            if lowered.tokens >= self._most:
+                del self._lowered[bucket]
 
 
 def in_turn(number: int, job: str, paid: Mapping[str, float]) -> tuple[float, int]:

@@ -60,9 +60,14 @@ class Served:
 
 @contextlib.asynccontextmanager
 async def serve(
-    engine: Engine, *, waiting: int = 16, key: str | None = None, loras: Loras | None = None
+    engine: Engine,
+    *,
+    waiting: int = 16,
+    key: str | None = None,
+    loras: Loras | None = None,
+    stuck_seconds: float = 600,
 ) -> AsyncGenerator[Served]:
-    worker = Worker(engine, waiting=waiting, key=key, loras=loras)
+    worker = Worker(engine, waiting=waiting, key=key, loras=loras, stuck_seconds=stuck_seconds)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         server = uvicorn.Server(uvicorn.Config(worker.app, log_config=None, lifespan="on"))

@@ -1,7 +1,7 @@
 """What goes wrong on the device costs the picture that it belongs to, and the worker lives."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import pytest
@@ -62,7 +62,7 @@ async def test_at_the_end_of_the_ladder_only_this_picture_is_refused(served: Ser
     status, answer = await large
     assert (status, answer["error"]["code"]) == (503, "out_of_memory")
     assert (await small)[0] == 200
-    assert engine.seen.count("drop large") == 1
+    await served.until(lambda: engine.seen.count("drop large") == 1)
     assert (await served.post({"prompt": "next"}))[0] == 200
 
 
@@ -203,3 +203,46 @@ async def test_a_picture_that_upsets_the_loop_itself_is_refused_and_the_loop_goe
     async with serve(engine) as served:
         assert (await served.post({"prompt": "muddle"}))[0] == 500
         assert (await served.post({"prompt": "p"}))[0] == 200
+
+
+class Panic(BaseException):
+    """As libraries in Rust raise it: no `Exception`."""
+
+
+class Panicking(Stepwise):
+    """Panics where the prompt says so."""
+
+    def begin(self, drawing: Drawing) -> Walking:
+        if drawing.prompt == "begin":
+            raise Panic
+        return super().begin(drawing)
+
+    def step(self, together: Sequence[Walking]) -> None:
+        super().step(together)
+        if together[0].drawing.prompt == "step":
+            raise Panic
+
+    def finish(self, picture: Walking) -> Image.Image:
+        if picture.drawing.prompt == "finish":
+            raise Panic
+        return super().finish(picture)
+
+
+@pytest.mark.parametrize("where", ["begin", "step", "finish"])
+async def test_a_panic_costs_its_picture_and_the_threads_live(where: str) -> None:
+    engine = Panicking()
+    engine.allowed.set()
+    async with serve(engine) as served:
+        for _ in range(3):
+            status, answer = await served.post({"prompt": where})
+            assert (status, answer["error"]["code"]) == (500, "engine_failed")
+        assert (await served.post({"prompt": "p"}))[0] == 200
+
+
+async def test_a_panic_while_loading_ends_the_worker() -> None:
+    class Unloadable(Stepwise):
+        def load(self, told: Told) -> None:
+            raise Panic
+
+    async with serve(Unloadable()) as served:
+        await served.until(served.worker.broken.is_set)

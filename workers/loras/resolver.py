@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from workers.engine import Lora
@@ -31,6 +30,12 @@ class AskedLora:
         return f"<AskedLora {self.weight}>"  # a source may hold a token
 
 
+@dataclass(slots=True)
+class _Coming:
+    file: asyncio.Task[tuple[Path, str]]
+    waiting: int = 0
+
+
 class Loras:
     """What a worker may draw with beside its model. `fetcher` and `shelf` are there for tests."""
 
@@ -39,7 +44,7 @@ class Loras:
         self._fetcher = fetcher or Fetcher(allowed)
         self._shelf = shelf or Shelf(CACHE.expanduser())
         self._places = asyncio.Semaphore(_MOST_FETCHED)
-        self._coming: dict[str, asyncio.Task[tuple[Path, str]]] = {}
+        self._coming: dict[str, _Coming] = {}
         self._known: dict[tuple[Path, int, int, int], str] = {}
 
     async def resolve(self, asked: Sequence[AskedLora]) -> tuple[Lora, ...]:
@@ -75,19 +80,20 @@ class Loras:
         return known
 
     async def _fetched(self, source: OnWeb) -> tuple[Path, str]:
-        """A file that several ask for comes once; one who no longer waits for it stops nobody."""
+        """A file that several ask for comes once, and no further when nobody waits for it any more: those who come and
+        go would keep everybody else's from being fetched."""
         url = str(source.url)
         coming = self._coming.get(url)
         if coming is None:
-            coming = asyncio.create_task(self._fetch(source))
-            self._coming[url] = coming
-            coming.add_done_callback(partial(self._came, url))
-        return await asyncio.shield(coming)
-
-    def _came(self, url: str, coming: "asyncio.Task[tuple[Path, str]]") -> None:
-        del self._coming[url]
-        if not coming.cancelled():
-            coming.exception()  # is looked at even when nobody waits any more
+            coming = self._coming[url] = _Coming(asyncio.create_task(self._fetch(source)))
+        coming.waiting += 1
+        try:
+            return await asyncio.shield(coming.file)
+        finally:
+            coming.waiting -= 1
+            if not coming.waiting:
+                del self._coming[url]
+                coming.file.cancel()
 
     async def _fetch(self, source: OnWeb) -> tuple[Path, str]:
         url = str(source.url)

@@ -115,6 +115,19 @@ async def test_what_several_ask_for_at_once_comes_once(store: Store) -> None:
     assert len(store.upstream.asked) == 1
 
 
+async def test_files_that_nobody_waits_for_any_more_keep_no_other_away(store: Store) -> None:
+    held = asyncio.Event()
+    store.upstream.script = lambda asked: Reply(200, CONTENT, hold=None if "wanted" in asked.path else held)
+    loras = store.loras()
+    asking = [asyncio.create_task(loras.resolve([AskedLora(store.url(path=f"/{n}"), 1.0)])) for n in range(9)]
+    await asyncio.wait_for(store.upstream.arrived.wait(), 20)
+    for each in asking:
+        each.cancel()
+    [found] = await asyncio.wait_for(loras.resolve([AskedLora(store.url(path="/wanted"), 1.0)]), 20)
+    assert found.digest == DIGEST
+    held.set()
+
+
 async def test_the_same_one_twice_is_refused(store: Store) -> None:
     store.upstream.script = lambda _asked: Reply(200, CONTENT)
     with pytest.raises(Refusal, match="twice"):
