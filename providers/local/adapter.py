@@ -15,11 +15,12 @@ from providers.local.dispatch import MOST_WAITING, PATIENCE, Dispatch, Waiting
 from providers.local.foreign import Foreign
 from providers.local.foreign_peer import ForeignPeer
 from providers.local.own import Own
-from providers.local.peer import Lost
+from providers.local.peer import GaveUp, Lost, Overwhelmed
 from providers.local.streaming import SILENCE_SECONDS
 from providers.local.worker import Worker
 
-MAX_LOSSES = 2  # a call that kills a second worker is not given to a third
+MAX_LOSSES = 2  # a call that kills a second worker, or is too large for it, is not given to a third
+REMEMBERED_CALLS = 1000  # that may be tried again, and have cost a worker already
 LOST_REST_SECONDS = 0.25  # until it is known whether the worker is still there
 MAX_REFUSALS = 5  # a call that so many workers in turn do not take, against their word, is not held any longer
 
@@ -61,6 +62,7 @@ class Local:
         self.listens = announced
         self.dispatch = Dispatch([*map(own, workers), *theirs], own, clock, most_waiting, patience)
         self.roster = self.dispatch.roster
+        self._brought_down: dict[str, list[str]] = {}
 
     async def generate(self, call: Call) -> Answer:
         """Waits for its turn at the worker that will be done first; raises ProviderError, `NotBegun` where its deadline
@@ -117,8 +119,19 @@ class Local:
         await self.dispatch.close()
 
     async def _give(self, call: Call, watch: Watch | None) -> Answer:
-        waiting = Waiting(call)
-        place = self.dispatch.enter(waiting)
+        """What a call has brought down counts on when it is tried again, under the same id."""
+        waiting = Waiting(call, avoid=self._brought_down.pop(call.id, []))
+        try:
+            return await self._drawn(waiting, watch)
+        except ProviderError as error:
+            if waiting.avoid and error.again:
+                self._brought_down[call.id] = waiting.avoid
+                if len(self._brought_down) > REMEMBERED_CALLS:
+                    del self._brought_down[next(iter(self._brought_down))]
+            raise
+
+    async def _drawn(self, waiting: Waiting, watch: Watch | None) -> Answer:
+        call, place = waiting.call, self.dispatch.enter(waiting)
         while True:
             worker, sent = await self.dispatch.turn(place)
             drawn = False
@@ -135,18 +148,23 @@ class Local:
                 self.dispatch.leave(worker, sent, drawn=drawn)
 
     def _goes_on(self, waiting: Waiting, worker: Worker, error: ProviderError) -> bool:
-        """Whether the call that ended so may be given to another worker; this one is left alone for a while."""
+        """Whether the call that ended so may be given to another worker; this one is left alone for a while.
+
+        Raises GaveUp where it has had enough of them.
+        """
         rest = error.retry_after
-        if isinstance(error, Lost):
-            self.roster.losses += 1
+        if isinstance(error, Lost | Overwhelmed):
+            self.roster.losses += isinstance(error, Lost)
             rest = LOST_REST_SECONDS
             waiting.avoid.append(worker.url)
-            goes_on = len(waiting.avoid) < MAX_LOSSES
+            goes_on = True
         elif error.kind in (Kind.BUSY, Kind.RATE):
             waiting.refusals += 1
             goes_on = waiting.refusals < MAX_REFUSALS
         else:
             return False
         worker.rest(self.clock(), rest)
+        if len(waiting.avoid) >= MAX_LOSSES:
+            raise GaveUp(error.kind, error.message, provider="local", status=error.status) from error
         waiting.refusal = error
         return goes_on

@@ -23,8 +23,8 @@ LAST_MOMENT = 0.05  # seconds before its deadline at which a call is not begun a
 
 @dataclass(eq=False, slots=True)
 class Waiting:
-    """A call in line. It has a `worker` when its `turn` has come; `avoid` are those that were lost under it, `refusal`
-    is the last one that it met.
+    """A call in line. It has a `worker` when its `turn` has come; `avoid` are those that were lost under it or had
+    no memory for it, `refusal` is the last one that it met.
     """
 
     call: Call

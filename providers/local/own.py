@@ -12,7 +12,7 @@ from providers.event_stream import Listener
 from providers.http import Http
 from providers.http_answer import HttpAnswer
 from providers.image_stream import ImageStream
-from providers.local.peer import Away, Lost
+from providers.local.peer import Away, Lost, Overwhelmed
 from providers.local.status import PLAIN, Status, read_status
 from providers.local.streaming import SILENCE_SECONDS, as_stream
 from providers.openai_images import read_answer, read_error
@@ -20,6 +20,7 @@ from providers.refusals import kind_of_status, public_text, retry_after, texts_o
 
 LOOK_SECONDS = 2.0
 STATUS_BYTES = 4 * 1024 * 1024
+OUT_OF_MEMORY = "out_of_memory"  # as `workers/errors.py` says it
 WAITING_THERE = 2  # calls beside those that it works on, so that it never stands still between two of them
 
 
@@ -119,13 +120,22 @@ def refused(error: BaseException | None) -> bool:
 
 
 def explain(answer: HttpAnswer, call: Call) -> ProviderError:
-    """A worker's refusal in our words. One that does not know our key is passed over: the others may."""
+    """A worker's refusal in our words. One that does not know our key is passed over: the others may.
+
+    A worker's own errors are always in words. A fault without them is told by whoever stands before a worker that is
+    gone, or that he has given up on.
+    """
     complaint = read_error(answer)
     kind = kind_of_status(answer.status, own_words=True)
+    if complaint is None and answer.status >= 500 and kind is not Kind.BUSY:
+        return Lost(Kind.FAILED, "the worker went away before it answered", provider="local", status=answer.status)
+    if kind is Kind.LOST:  # 504: nothing that it drew is paid
+        kind = Kind.TIMEOUT
     theirs = public_text(complaint.message, hide=texts_of(call.payload)) if complaint else ""
     if kind in (Kind.KEY, Kind.NOT_ALLOWED):
         kind, theirs = Kind.BUSY, "the worker does not accept the gateway's key"
-    return ProviderError(
+    error = Overwhelmed if complaint is not None and complaint.code == OUT_OF_MEMORY else ProviderError
+    return error(
         kind,
         theirs or f"the worker answered {answer.status}",
         provider="local",

@@ -11,6 +11,18 @@ class Lost(ProviderError):
     """The worker went away under the call: it may be drawn by another one."""
 
 
+class Overwhelmed(ProviderError):
+    """The worker has no memory for the picture: one with more of it may be asked."""
+
+
+class GaveUp(ProviderError):
+    """The call has brought down as many workers as one may: it is not sent to another one, whoever asks."""
+
+    @property
+    def again(self) -> bool:
+        return False
+
+
 class Away(Exception):
     """The worker did not tell how it is. `silent`: nothing came back at all, so that its calls may hang for ever; where
     something did, a call that it has lost would know by its own connection. A worker that is about to end refuses new

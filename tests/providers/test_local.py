@@ -121,6 +121,46 @@ async def test_a_call_that_kills_workers_is_not_given_to_a_third(
     assert not third.asked
 
 
+async def test_what_a_call_brings_down_counts_over_all_of_its_tries(upstream: Upstream, make: Make) -> None:
+    full = [Reply(503, FULL, {"retry-after": "0"})] * MAX_REFUSALS
+    upstream.replies = [Reply(drop=True), *full, Reply(drop=True), Reply(200, ANSWER)]
+    local = make(upstream.url)
+    local.dispatch.patience = 5
+    first = await failure(local.generate(call()))
+    assert (first.kind, first.again) == (Kind.BUSY, True)
+    second = await failure(local.generate(call()))
+    assert (second.kind, second.again, second.elsewhere, second.paid) == (Kind.FAILED, False, True, False)
+    assert len(upstream.replies) == 1, "it is not asked a third time"
+
+
+async def test_a_picture_too_large_for_two_workers_is_not_tried_on_a_third(
+    upstream: Upstream, second: Upstream, make: Make
+) -> None:
+    error = {"message": "not enough memory", "type": "service_unavailable_error", "param": None}
+    upstream.script = second.script = lambda asked: Reply(503, {"error": {**error, "code": "out_of_memory"}})
+    local = make(upstream.url, second.url, "http://127.0.0.1:9")
+    told = await failure(local.generate(call()))
+    assert (told.kind, told.again, told.elsewhere, told.message) == (Kind.BUSY, False, True, "not enough memory")
+    assert (len(upstream.asked), len(second.asked), local.roster.losses) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("status", [500, 502, 504])
+async def test_a_fault_without_words_comes_from_before_a_worker_that_is_gone(
+    status: int, upstream: Upstream, second: Upstream, make: Make
+) -> None:
+    upstream.script = lambda asked: Reply(status, b"Internal Server Error", {"content-type": "text/plain"})
+    second.script = lambda asked: Reply(200, ANSWER)
+    local = make(upstream.url, second.url)
+    assert len((await local.generate(call())).images) == 1
+    assert local.roster.losses == 1
+
+
+async def test_a_worker_whose_time_is_over_is_not_paid(upstream: Upstream, make: Make) -> None:
+    error = {"message": "The time is over.", "type": "server_error", "param": None, "code": "deadline_exceeded"}
+    upstream.replies = [Reply(504, {"error": error})]
+    assert (await failure(make(upstream.url).generate(call()))).kind is Kind.TIMEOUT
+
+
 @pytest.mark.parametrize(
     ("status", "kind"), [(400, Kind.BAD_REQUEST), (404, Kind.BAD_REQUEST), (500, Kind.FAILED), (499, Kind.CANCELLED)]
 )
