@@ -38,9 +38,7 @@ def draw(pipeline: Any, **more: Any) -> Image.Image:
 
 def test_the_folder_is_small_and_holds_no_code_and_no_pickle(folder: Path) -> None:
     files = [path for path in folder.rglob("*") if path.is_file()]
-    assert {path.suffix for path in files} == {".json", ".safetensors", ".jinja"} - (
-        {".jinja"} if not any(path.suffix == ".jinja" for path in files) else set()
-    )
+    assert {path.suffix for path in files} == {".json", ".safetensors"}
     assert sum(path.stat().st_size for path in files) <= 10_000_000
 
 

@@ -62,14 +62,13 @@ class Draw:
 
 @dataclass(frozen=True)
 class TrainVae:
-    """A run of `train_vae`, or one that sharpens. `kl_weight` is per latent number, `decay` per step."""
+    """A run of `train_vae`. `decay` is that of the averaged weights, per step."""
 
     steps: int
     batch: int
     side: int
     learning_rate: float
     warm_up_steps: int
-    kl_weight: float
     disturbance: float
     decay: float
 
@@ -109,7 +108,6 @@ class Config:
     scheduler: Scheduler
     draw: Draw
     train_vae: TrainVae
-    sharpen: TrainVae
     train: Train
 
 
@@ -127,7 +125,6 @@ def read(path: Path = HERE / "config.toml") -> Config:
         scheduler=Scheduler(**table.pop("scheduler")),
         draw=Draw(**table.pop("draw")),
         train_vae=TrainVae(**table.pop("train_vae")),
-        sharpen=TrainVae(**table.pop("sharpen")),
         train=Train(**train),
         **table,
     )

@@ -1,5 +1,6 @@
-"""`python -m workers.tiny.train`: train the transformer and the text encoder together, after `train_vae`.
+"""`python -m workers.tiny.train`: train the transformer and the text encoder together.
 
+Its latents are known without the autoencoder, so `train_vae` may run at the same time; but it has to be done first.
 Stopped and started again it goes on where it last kept a checkpoint. At the end the whole pipeline is in the folder.
 """
 
@@ -30,8 +31,7 @@ def train(config: Config, folder: Path) -> QwenImagePipeline:
     """The pipeline with the averaged weights after all steps."""
     asked = config.train
     pipeline = build(config=config)
-    pipeline.vae = AutoencoderKLQwenImage.from_pretrained(folder / "vae")
-    pools = make_pools(config, pipeline.vae, folder)
+    pools = make_pools(config)
     mean, spread = statistics(pools)
     pipeline.vae.register_to_config(latents_mean=mean, latents_std=spread)
     begin(pipeline)
@@ -66,19 +66,18 @@ def train(config: Config, folder: Path) -> QwenImagePipeline:
             with average.applied():
                 save(pipeline, folder / "pipeline")
     average.copy()
+    pipeline.vae = AutoencoderKLQwenImage.from_pretrained(folder / "vae")
+    pipeline.vae.register_to_config(latents_mean=mean, latents_std=spread)
     return pipeline
 
 
 @torch.no_grad()
 def begin(pipeline: QwenImagePipeline) -> None:
-    """Each block starts as no change at all, and the prediction as zero: the usual start of such a transformer."""
-    transformer = pipeline.transformer
-    closed = [transformer.norm_out.linear, transformer.proj_out]
-    closed += [block.img_mod[1] for block in transformer.transformer_blocks]
-    closed += [block.txt_mod[1] for block in transformer.transformer_blocks]
-    for layer in closed:
-        layer.weight.zero_()
-        layer.bias.zero_()
+    """A prediction of zero, and words that lie far apart: with the usual embeddings, fifty times smaller, they are not
+    listened to for the first few hundred steps."""
+    nn.init.zeros_(pipeline.transformer.proj_out.weight)
+    nn.init.zeros_(pipeline.transformer.proj_out.bias)
+    nn.init.normal_(pipeline.text_encoder.model.language_model.embed_tokens.weight)
 
 
 def lesson(config: Config, pipeline: QwenImagePipeline, pools: list[Pool], step: int) -> Tensor:
@@ -91,7 +90,7 @@ def lesson(config: Config, pipeline: QwenImagePipeline, pools: list[Pool], step:
         dice.choice(("", " ")) if dice.random() < config.train.empty_share else caption(pool.wishes[index], dice)
         for index in chosen
     ]
-    clean = _sampled(pipeline, pool, torch.tensor(chosen), noise)
+    clean = _standard(pipeline, pool.latents[torch.tensor(chosen)].float())
     _, _, rows, columns = clean.shape
     clean = pipeline._pack_latents(clean, len(chosen), config.vae.z_dim, rows, columns)  # pyright: ignore[reportPrivateUsage]  # the pipeline's own order of numbers
     level = _levels(config, len(chosen), clean.shape[1], noise)
@@ -109,10 +108,8 @@ def lesson(config: Config, pipeline: QwenImagePipeline, pools: list[Pool], step:
     return functional.mse_loss(predicted, start - clean)
 
 
-def _sampled(pipeline: QwenImagePipeline, pool: Pool, chosen: Tensor, noise: torch.Generator) -> Tensor:
-    """Latents drawn from the posterior, with mean 0 and deviation 1 in each channel."""
-    mean, spread = pool.mean[chosen].float(), pool.spread[chosen].float()
-    latents = mean + spread * torch.randn(mean.shape, generator=noise)
+def _standard(pipeline: QwenImagePipeline, latents: Tensor) -> Tensor:
+    """With mean 0 and deviation 1 in each channel."""
     own = pipeline.vae.config
     shape = (1, -1, 1, 1)
     return (latents - torch.tensor(own["latents_mean"]).view(shape)) / torch.tensor(own["latents_std"]).view(shape)
