@@ -5,7 +5,7 @@ import io
 import struct
 from collections.abc import Sequence
 
-from PIL import Image, ImageChops, ImageOps
+from PIL import Image, ImageChops
 
 from workers.engine import Model, Source
 from workers.errors import Refusal
@@ -15,7 +15,16 @@ from workers.outpaint import Edges, extended
 FORMATS = ("PNG", "JPEG", "WEBP")
 MOST_PIXELS = 50_000_000  # of one picture, before anything of it is decoded
 IMAGES = ("image", "image[]")
-_ORIENTATION, _SIDEWAYS = 0x0112, (5, 6, 7, 8)  # EXIF's tag, and its values that swap width and height
+_ORIENTATION, _UPRIGHT, _SIDEWAYS = 0x0112, 1, (5, 6, 7, 8)  # EXIF's tag, and its values that swap width and height
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _DAMAGED = (OSError, ValueError, SyntaxError, struct.error)  # what Pillow raises for broken files
 
 
@@ -35,11 +44,7 @@ def images_of(given: Form, model: Model) -> list[bytes]:
 def size_of(content: bytes, name: str) -> tuple[int, int]:
     """Its pixels, upright. Raises `Refusal` for what is no picture, or one too large to be decoded."""
     with _opened(content, name) as image:
-        try:
-            turned = image.getexif().get(_ORIENTATION, 1) in _SIDEWAYS
-        except _DAMAGED:
-            raise _unreadable(name) from None
-        return (image.height, image.width) if turned else image.size
+        return (image.height, image.width) if _orientation(image) in _SIDEWAYS else image.size
 
 
 def source_of(
@@ -70,7 +75,7 @@ def decoded(content: bytes, name: str, longest: int) -> Image.Image:
     try:
         with _opened(content, name) as image:
             image.draft("RGB", (longest, longest))
-            upright = ImageOps.exif_transpose(image)
+            upright = _upright(image)
             plain = upright.convert("RGBA") if "transparency" in upright.info else upright
             plain = plain if plain.mode in ("RGB", "RGBA", "L", "LA") else plain.convert("RGB")
             plain.thumbnail((longest, longest))
@@ -78,6 +83,20 @@ def decoded(content: bytes, name: str, longest: int) -> Image.Image:
             return plain
     except _DAMAGED:
         raise _unreadable(name) from None
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Pillow's own `exif_transpose` writes the rest of the EXIF anew, and stumbles over what is odd in there."""
+    turn = _TURNS.get(_orientation(image))
+    return image if turn is None else image.transpose(turn)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        told = image.getexif().get(_ORIENTATION)
+    except Exception:  # a damaged EXIF block, which may raise anything, does not make the picture worthless
+        return _UPRIGHT
+    return told if isinstance(told, int) else _UPRIGHT
 
 
 def _edited(mask: Image.Image) -> Image.Image:

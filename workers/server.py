@@ -5,9 +5,9 @@ Nothing here knows how pictures are made: an `Engine` does (`workers/engine.py`)
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, ParamSpec
 
 import orjson
 from starlette.applications import Starlette
@@ -32,11 +32,13 @@ from workers.status import listed, status
 from workers.stream import EventStream, Gone, body, deadline, in_time, unless_gone
 from workers.wire import Commission, commission, edit
 
+P = ParamSpec("P")
 log = logging.getLogger("easel.worker")
 
 LARGEST_BODY = 2**20  # bytes; there are no pictures in it, unless ControlNets look at some
 LARGEST_FORM = 96 * 2**20  # bytes; the gateway takes 64 MB, and a picture in another format may be larger
 _BODY_WITHIN = 30.0  # seconds
+_DECODED_AT_ONCE = 4  # requests; a small file may be a picture of many pixels
 _LOOK_EVERY = 5.0  # seconds between two looks at how long the device is at the same thing
 
 
@@ -66,6 +68,7 @@ class Worker:
             seconds_at_it=lambda: device.seconds_at_it,
             memory=lambda: desk.resources.memory,
         )
+        self._decoding = asyncio.Semaphore(_DECODED_AT_ONCE)
         self.stuck = asyncio.Event()  # set if the device is at something that does not end
         self._stuck_seconds = stuck_seconds
         self.broken = asyncio.Event()  # set if the engine cannot draw, or not any more: there is no use in going on
@@ -97,8 +100,7 @@ class Worker:
         except ClientDisconnect:
             return Response(status_code=499)
         asked = (sent, self._known_models(), request.headers.get("x-request-id"))
-        # Pictures take long to decode, and a small file may be a large one.
-        read = await asyncio.to_thread(commission, *asked) if self._looks_at_pictures else commission(*asked)
+        read = await self._beside(commission, *asked) if self._looks_at_pictures else commission(*asked)
         return await self._answer(request, read)
 
     async def edit(self, request: Request) -> Response | EventStream:
@@ -110,8 +112,13 @@ class Worker:
         except ClientDisconnect:
             return Response(status_code=499)
         given = form(request.headers["content-type"], sent)
-        asked = await asyncio.to_thread(edit, given, self._known_models(), request.headers.get("x-request-id"))
+        asked = await self._beside(edit, given, self._known_models(), request.headers.get("x-request-id"))
         return await self._answer(request, asked)
+
+    async def _beside(self, read: Callable[P, Commission], *asked: P.args, **more: P.kwargs) -> Commission:
+        """On a thread: pictures take long to decode, and so much memory that only a few are at once."""
+        async with self._decoding:
+            return await asyncio.to_thread(read, *asked, **more)
 
     def _known_models(self) -> Sequence[Model]:
         """Some engines know them when they are loaded."""

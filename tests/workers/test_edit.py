@@ -92,9 +92,12 @@ async def test_a_picture_of_another_scale_is_drawn_within_the_limits(
     assert (await painted(sketch, [picture(*given)], num_inference_steps=1)).size == drawn
 
 
-async def test_a_picture_is_turned_upright(sketch: Served) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
+@pytest.mark.parametrize("odd", [False, True])
+async def test_a_picture_is_turned_upright(sketch: Served, odd: bool) -> None:
+    """Whatever else its EXIF holds, such as a resolution of a kind that Pillow reads and cannot write anew."""
+    entries = [(0x112, 3, 1, 6), (0x11A, 7, 4, 8)][: 1 + odd]
+    listed = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, len(entries)) + listed + bytes(4)
     turned = picture(160, 96, format="JPEG", exif=exif)
     assert (await painted(sketch, [turned])).size == (96, 160)
 
