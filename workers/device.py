@@ -6,6 +6,7 @@ Behind it are three threads: the device's own, on which an engine lives, one tha
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -25,6 +26,7 @@ from workers.telling import Telling
 log = logging.getLogger("easel.worker")
 
 _LAST_FORWARD = 30.0  # seconds that the end of the worker waits for the forward that the device is in
+_LOOK_EVERY = 0.1  # seconds between two looks at whether it has to
 
 
 class Client(Protocol):
@@ -49,6 +51,7 @@ class Device:
         self.engine = engine
         self.loading: tuple[str, float | None] | None = None  # what is being done, and the share that is done
         self.lost = asyncio.Event()
+        self.abandoned = False  # nobody waits for what it is at
         self._decoding = ThreadPoolExecutor(1, thread_name_prefix="decoder")
         self._encoding = ThreadPoolExecutor(1, thread_name_prefix="encoder")
         self._steps = StepLoop(engine, self, self._decoding.submit, meters)
@@ -82,14 +85,15 @@ class Device:
         """Some job is cancelled: what it holds is given back after the forward that the device is in."""
         self._steps.call(_nothing)
 
-    def close(self, *, wait: bool = True) -> None:
-        """Waits for the forward that the device is in, and for the picture that is being decoded; without `wait` for
-        nothing."""
+    def close(self) -> None:
+        """Waits for the forward that the device is in, and for the picture that is being decoded, unless it is
+        `abandoned`, or is meanwhile. Not for the event loop."""
         self._steps.stop()
-        if wait and self._thread.is_alive():
-            self._thread.join(_LAST_FORWARD)
+        until = time.monotonic() + _LAST_FORWARD
+        while self._thread.is_alive() and not self.abandoned and time.monotonic() < until:
+            self._thread.join(_LOOK_EVERY)
         for pool in (self._decoding, self._encoding):
-            pool.shutdown(wait=wait, cancel_futures=True)
+            pool.shutdown(wait=not self.abandoned, cancel_futures=True)
 
     def _load(self, done: "asyncio.Future[None]") -> None:
         def told(what: str, share: float | None) -> None:

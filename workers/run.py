@@ -115,6 +115,7 @@ class _Server(uvicorn.Server):
 
     def end_now(self) -> None:
         self.worker.desk.hand_back()
+        self.worker.desk.device.abandoned = True
         self.should_exit = True
         self.force_exit = True
 

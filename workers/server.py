@@ -195,7 +195,7 @@ class Worker:
             self.desk.hand_back()
             opening.cancel()
             await asyncio.wait({opening})
-            self.desk.device.close(wait=not self.stuck.is_set())
+            await asyncio.to_thread(self.desk.device.close)
 
     async def _open(self) -> None:
         try:
@@ -220,6 +220,7 @@ class Worker:
             if device.seconds_at_it > self._stuck_seconds:
                 log.critical("the device is at the same thing for %d seconds; this worker ends", device.seconds_at_it)
                 self.stuck.set()
+                device.abandoned = True
                 return
 
 

@@ -11,7 +11,7 @@ from tests.workers.stepwise import Stepwise
 from tests.workers.test_run import generation, read_until, worker
 from workers.at_work import AtWork
 
-# A worker whose engine hangs in the method that the first argument names.
+# A worker whose engine hangs in the method that the first argument names; the second is how long until it is stuck.
 HANGS = """
 import logging, sys, threading, time
 from tests.workers.stepwise import Stepwise
@@ -30,7 +30,7 @@ engine = Stepwise()
 engine.allowed.set()
 setattr(engine, sys.argv[1], hang)
 engines.ENGINES = {"hangs": lambda _options: engine}
-sys.exit(run(WorkerOptions("hangs", stuck_seconds=0.5)))
+sys.exit(run(WorkerOptions("hangs", stuck_seconds=float(sys.argv[2]), drain_seconds=0)))
 """
 
 
@@ -61,7 +61,7 @@ async def test_a_forward_that_does_not_return_turns_livez() -> None:
 
 @pytest.mark.parametrize("where", ["begin", "step", "finish"])
 def test_a_worker_that_hangs_hands_back_and_ends(where: str) -> None:
-    with worker(where, command=[sys.executable, "-c", HANGS]) as (process, url, _port):
+    with worker(where, "0.5", command=[sys.executable, "-c", HANGS]) as (process, url, _port):
         answer = httpx.post(f"{url}/v1/images/generations", json={"prompt": "p"}, timeout=30)
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "draining")
         assert process.wait(30) == 1
@@ -69,10 +69,23 @@ def test_a_worker_that_hangs_hands_back_and_ends(where: str) -> None:
 
 def test_sigterm_while_it_loads_ends_it() -> None:
     with (
-        worker("load", command=[sys.executable, "-c", HANGS]) as (process, url, port),
+        worker("load", "600", command=[sys.executable, "-c", HANGS]) as (process, url, port),
         generation(port, {"prompt": "p"}) as connection,
     ):
         assert httpx.get(f"{url}/readyz", timeout=30).status_code == 503
         process.send_signal(signal.SIGTERM)
         assert b'"code":"draining"' in read_until(connection, b"}}")
         assert process.wait(30) == 0
+
+
+def test_a_second_sigterm_does_not_wait_for_a_forward_that_hangs() -> None:
+    with (
+        worker("step", "600", command=[sys.executable, "-c", HANGS]) as (process, url, port),
+        generation(port, {"prompt": "p"}) as connection,
+    ):
+        while httpx.get(f"{url}/v1/status", timeout=30).json()["running"] == 0:
+            continue
+        process.send_signal(signal.SIGTERM)
+        assert b'"code":"draining"' in read_until(connection, b"no more")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0, "it waits 30 s for the forward that it is in"
