@@ -192,7 +192,7 @@ class Audience:
     def finished(self, piece: Piece, image: Image.Image) -> None:
         return
 
-    def failed(self, piece: Piece, error: Exception) -> None:
+    def failed(self, piece: Piece, error: BaseException) -> None:
         raise AssertionError(error)
 
     def lost_device(self, error: DeviceLost) -> None:
