@@ -247,6 +247,14 @@ class Queues(Protocol):
         """Whether the call had better be sent elsewhere, if it can be; nothing is sent by asking."""
         ...
 
+    def in_line(self, request: str) -> int:
+        """How many calls of the request wait: nothing of them is at a worker."""
+        ...
+
+    def hurry(self, request: str) -> None:
+        """Somebody waits for the request by now."""
+        ...
+
 
 @runtime_checkable
 class Uploads(Protocol):

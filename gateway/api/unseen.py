@@ -58,6 +58,7 @@ def looking_on(running: Running) -> Generator[Unseen]:
     running.record.watched = True
     running.record.seen.append(unseen.see)
     running.present += 1
+    running.hurry()
     try:
         yield unseen
     finally:

@@ -104,6 +104,8 @@ class Waiting:
     async def over(self, running: Running, manner: Manner, until: float, receive: Receive) -> bool:
         if manner.respond_async and not manner.wait:
             return running.task.done()
+        if not manner.respond_async:
+            running.hurry()
         running.present += 1
         try:
             if await running.wait(min(until, time.monotonic() + UNWATCHED_SECONDS)):

@@ -23,6 +23,7 @@ from gateway.flow.deliver import Delivered, deliver
 from gateway.flow.deps import Deps
 from gateway.flow.drawn import Drawn
 from gateway.flow.failure import deadline_passed
+from gateway.flow.hurrying import hurry
 from gateway.flow.known import as_shared, cacheable, draw_on, draw_uncached, keys_of, look_up, look_up_or_draw
 from gateway.flow.order import Order
 from gateway.flow.picture import Picture
@@ -97,9 +98,12 @@ async def pictures(order: Order, plans: Sequence[Plan], at: Deps) -> tuple[Drawn
 
 async def by_a_run(order: Order, plans: Sequence[Plan], at: Deps) -> tuple[Drawn, CacheSummary]:
     """Its own, or that of an equal request which came before."""
-    stop = order.record.stop
+    work, record = partial(look_up_or_draw, order, plans, at), order.record
+    hurried = partial(hurry, order, at.adapters)
     try:
-        drawn, shared = await at.shared.once(same_fate(order, plans), partial(look_up_or_draw, order, plans, at), stop)
+        drawn, shared = await at.shared.once(
+            same_fate(order, plans), work, record.stop, hurry=hurried, waited_for=record.waited_for
+        )
     except (DeadlinePassed, BudgetSpent) as failed:  # it names the request whose run it was
         if failed.request == order.id:
             raise

@@ -16,6 +16,7 @@ LEFT = "the request was cancelled; what it waited for goes on for others"
 class Run:
     task: asyncio.Task[Any]
     stop: Stop
+    hurry: Callable[[], None]
 
 
 class SharedRuns:
@@ -24,15 +25,25 @@ class SharedRuns:
     def __init__(self) -> None:
         self._running: dict[str, Run] = {}
 
-    async def once(self, key: str, work: Callable[[], Awaitable[Work]], stop: Stop) -> tuple[Work, bool]:
+    async def once(
+        self,
+        key: str,
+        work: Callable[[], Awaitable[Work]],
+        stop: Stop,
+        *,
+        hurry: Callable[[], None] = lambda: None,
+        waited_for: bool = False,
+    ) -> tuple[Work, bool]:
         """The result, and whether somebody else's run brought it. What the run raises, all who wait for it get.
 
         `stop` ends this caller's waiting, with a ProviderError of kind CANCELLED, and the run if it is his own and
-        nobody else waits for it.
+        nobody else waits for it. `hurry` is called of a run that another caller joins who is `waited_for`.
         """
         running = self._running.get(key)
         if running is None or running.task.done() or running.stop.wanted:
-            return await asyncio.shield(self._start(key, work, stop)), False
+            return await asyncio.shield(self._start(key, work, stop, hurry)), False
+        if waited_for:
+            running.hurry()
         with running.stop.held(), stop.interrupts("", LEFT):
             return await asyncio.shield(running.task), True
 
@@ -40,9 +51,11 @@ class SharedRuns:
     def running(self) -> int:
         return len(self._running)
 
-    def _start(self, key: str, work: Callable[[], Awaitable[Work]], stop: Stop) -> asyncio.Task[Work]:
+    def _start(
+        self, key: str, work: Callable[[], Awaitable[Work]], stop: Stop, hurry: Callable[[], None]
+    ) -> asyncio.Task[Work]:
         task: asyncio.Task[Work] = asyncio.ensure_future(work())  # pyright: ignore[reportAssignmentType] - of a coroutine it is a task
-        run = self._running[key] = Run(task, stop)
+        run = self._running[key] = Run(task, stop, hurry)
         task.add_done_callback(lambda done: self._forget(key, run))
         return task
 

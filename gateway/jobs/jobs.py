@@ -204,14 +204,21 @@ class Jobs:
             running.task.add_done_callback(step.end)
 
     async def close(self) -> None:
-        """Jobs whose calls can be found again are handed over; a call that could not is waited for: it may be paid."""
+        """Jobs whose calls can be found again, or wait for a worker of ours, are handed over; any other call is waited
+        for: it may be paid.
+        """
         self.ending = True
         while self.running:
-            await self._hand_over([each for each in self.running.values() if not each.record.without_ticket])
+            await self._hand_over([each for each in self.running.values() if self._can_be_found(each)])
             if self.running:
                 tasks = [each.task for each in self.running.values()]
                 await asyncio.wait(tasks, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         await self.links.journal.close()
+
+    def _can_be_found(self, running: Running) -> bool:
+        """Whether each of its calls that are out has a ticket, or stands in our own line yet, from which it can go."""
+        local, out = self.at.adapters.local, len(running.record.without_ticket)
+        return not out or (local is not None and local.in_line(running.id) == out)
 
     async def _hand_over(self, ready: Sequence[Running]) -> None:
         """At once, not when the last of all jobs here is over; where that fails, their lease runs out."""

@@ -11,6 +11,7 @@ import structlog
 from gateway.errors import GatewayError, InternalError, JobCancelled
 from gateway.flow.candidates import candidates
 from gateway.flow.deps import Deps
+from gateway.flow.hurrying import hurry
 from gateway.flow.order import Order
 from gateway.flow.pipeline import Served, generate
 from gateway.jobs.answers import Told, packed_error, told
@@ -90,6 +91,10 @@ class Running:
     def cancel(self) -> None:
         """Nothing more is sent, and what runs at a provider is cancelled there."""
         self.record.stop.give()
+
+    def hurry(self) -> None:
+        """Somebody waits for it from now on."""
+        hurry(self.order, self._at.adapters)
 
     def let_go(self) -> None:
         """The task ends without a word to anybody: another process will go on with the job."""

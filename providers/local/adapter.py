@@ -109,6 +109,12 @@ class Local:
         told = f"the predicted wait for a worker is {wait:.0f} s, longer than spill_after = {self.spill_after:g}"
         return Declined("spilled", told)
 
+    def in_line(self, request: str) -> int:
+        return len(self.dispatch.places_of(request))
+
+    def hurry(self, request: str) -> None:
+        self.dispatch.hurry(request)
+
     def standing(self) -> LineStanding:
         return shown.standing(self.dispatch)
 

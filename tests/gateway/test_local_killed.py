@@ -35,7 +35,7 @@ def test_a_worker_killed_in_the_middle_is_followed_by_another(start: Start) -> N
     with ExitStack() as stack, ThreadPoolExecutor() as threads:
         made = [stack.enter_context(worker("--follow-parent")) for _ in range(2)]
         gateway = start(providers={"local": {"workers": [url for _process, url, _port in made]}}, models={})
-        drawing = threads.submit(gateway.generate, LONG)
+        drawing = threads.submit(gateway.generate, {**LONG, "n": 4})
         until(lambda: any(running_at(url) for _process, url, _port in made))
         [victim] = [process for process, url, _port in made if running_at(url)]
         victim.kill()

@@ -85,6 +85,11 @@ def local(prompt: str, **more: Any) -> Json:
     return {**SMALL, "model": "local/qwen-image", "prompt": prompt, **more}
 
 
+def shareable(prompt: str) -> Json:
+    """With a seed, equal requests are one picture."""
+    return {name: value for name, value in local(prompt, seed=7).items() if name != "cache"}
+
+
 def busy(gateway: RunningGateway, painter: Painter, threads: ThreadPoolExecutor) -> Future[httpx.Response]:
     """A picture that is under way until the painter is allowed to go on, and that the gateway knows of."""
     drawing = threads.submit(gateway.generate, local("busy"))
@@ -156,6 +161,48 @@ def test_work_that_nobody_waits_for_stands_in_the_gateways_line_and_leaves_it_at
         served(drawing.result())
         assert ended(shared, background[1])["status"] == "succeeded"
     assert painter.prompts == ["busy", "asked", "b1"]
+
+
+@pytest.mark.parametrize("again", ["equal", "same"])
+def test_work_that_somebody_waits_for_by_now_moves_up(again: str, shared: RunningGateway, painter: Painter) -> None:
+    """By an equal request, or by the same one sent again under its key."""
+    key = {"idempotency-key": f"moves up {again}"} if again == "same" else {}
+    with ThreadPoolExecutor() as threads:
+        drawing = busy(shared, painter, threads)
+        background: list[str] = []
+        for prompt in ("first", "wanted"):
+            body = shareable(f"{prompt} {again}")
+            headers = {"prefer": "respond-async", **(key if prompt == "wanted" else {})}
+            background.append(shared.generate(body, headers=headers).json()["id"])
+            until(lambda: workers(shared)["line"]["background"] == len(background))
+        asked = threads.submit(shared.generate, shareable(f"wanted {again}"), headers=key)
+        until(lambda: painter.served.worker.desk.waiting == 1)
+        painter.engine.allowed.set()
+        served(asked.result())
+        served(drawing.result())
+        assert [ended(shared, job)["status"] for job in background] == ["succeeded"] * 2
+    assert painter.prompts == ["busy", f"wanted {again}", f"first {again}"]
+
+
+def test_a_gateway_that_ends_leaves_its_line_to_the_next_one(
+    shared: RunningGateway, painter: Painter, simulators: Simulators, valkey: Valkey, tmp_path: Path
+) -> None:
+    """It does not wait until others' pictures, and then its own, are drawn."""
+    tables: Json = {"redis": {"url": valkey.url}, "providers": {"local": {"announced": True}}}
+    settings = simulated_settings(simulators, tmp_path, models={"qwen-image": {"route": ["local"]}}, **tables)
+    with ThreadPoolExecutor() as threads:
+        drawing = busy(shared, painter, threads)
+        with RunningGateway(settings) as ends:
+            until(lambda: at_work(ends) == 1)
+            jobs = [begun(ends, local(f"left {number}")) for number in range(2)]
+            until(lambda: workers(ends)["line"]["background"] == 2)
+        assert painter.prompts == ["busy"]
+        painter.engine.allowed.set()
+        served(drawing.result())
+        with RunningGateway(settings) as goes_on:
+            told = [ended(goes_on, job) for job in jobs]
+    assert [(job["status"], job["cost"]) for job in told] == [("succeeded", 0)] * 2
+    assert sorted(painter.prompts) == ["busy", "left 0", "left 1"]
 
 
 def test_only_admins_see_the_workers(shared: RunningGateway, painter: Painter) -> None:

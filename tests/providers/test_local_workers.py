@@ -152,6 +152,19 @@ async def test_work_that_nobody_waits_for_yields_and_waits_for_an_idle_worker(st
     assert begun(those) == ["b0", "i0", "i1", "i2", "b1"]
 
 
+async def test_work_for_which_somebody_waits_by_now_moves_up(stack: AsyncExitStack) -> None:
+    those = await workers(stack, 1)
+    local = await local_of(stack, those[0][0].url)
+    calls = [asyncio.create_task(local.generate(call(f"b{number}", waited_for=False))) for number in range(4)]
+    await until(lambda: len(those[0][1].asked) == 1 and len(local.dispatch.line) == 3)
+    assert [local.in_line(f"req_b{number}") for number in range(5)] == [0, 1, 1, 1, 0]
+    local.hurry("req_b2")
+    assert local.standing().waiting == {"interactive": 0, "background": 2}, "a worker takes it beside what it draws"
+    those[0][1].let_go()
+    await asyncio.gather(*calls)
+    assert begun(those) == ["b0", "b2", "b1", "b3"]
+
+
 async def test_two_gateways_share_three_workers(stack: AsyncExitStack) -> None:
     those = await workers(stack, 3)
     urls = [served.url for served, _engine in those]
