@@ -32,7 +32,7 @@ def test_what_is_counted_is_added_up() -> None:
 
 
 def test_it_is_ready_with_the_first_and_drains_with_the_last() -> None:
-    loading = {**ONE, "ready": False, "models": []}
+    loading: dict[str, Any] = {**ONE, "ready": False, "models": []}
     assert summed([loading, ONE])["ready"]
     assert summed([loading, ONE])["models"] == ONE["models"]
     assert not summed([loading])["ready"]
