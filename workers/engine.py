@@ -37,7 +37,12 @@ class WrongAdapter(Exception):
 
 
 class Unsupported(Exception):
-    """The model takes each of what was asked for, but not together; the message is for the caller."""
+    """The model takes each of what was asked for, but not together, or not so much of it; the message is for the
+    caller. `param` is the field that it is about, if it is one."""
+
+    def __init__(self, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
 
 
 class OutOfMemory(Exception):

@@ -69,7 +69,7 @@ def explained(error: BaseException) -> Refusal:
     if isinstance(error, WrongAdapter):
         return Refusal(str(error), param="loras", code="invalid_lora")
     if isinstance(error, Unsupported):
-        return Refusal(str(error))
+        return Refusal(str(error), param=error.param)
     if isinstance(error, OutOfMemory):
         message = "The device has not enough memory for this picture; a smaller one may fit."
         return Refusal(message, status=503, kind="service_unavailable_error", code="out_of_memory", retry_after=5)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+from tests.diffusion import other_families
 from workers.diffusion.engine import Diffusers
 from workers.tiny import config
 from workers.tiny.parts import make_controlnet
@@ -78,6 +79,16 @@ def engine(folder: Path) -> Diffusers:
 @pytest.fixture(scope="session")
 def editor(editing_folder: Path) -> Diffusers:
     return loaded(editing_folder)
+
+
+@pytest.fixture(scope="session")
+def sdxl(tmp_path_factory: pytest.TempPathFactory) -> Diffusers:
+    return loaded(other_families.sdxl(tmp_path_factory.mktemp("sdxl")))
+
+
+@pytest.fixture(scope="session")
+def flux(tmp_path_factory: pytest.TempPathFactory) -> Diffusers:
+    return loaded(other_families.flux(tmp_path_factory.mktemp("flux")))
 
 
 def loaded(folder: Path, *, most_bytes_of_loras: int = 2**30) -> Diffusers:

@@ -8,8 +8,6 @@ from typing import Any
 import diffusers
 import pytest
 
-from tests.diffusion import other_families
-from tests.diffusion.conftest import loaded
 from tests.diffusion.drawing import CIRCLE, SQUARES, changed, difference, draw, draw_together, left_half, noise, source
 from workers.diffusion.engine import Diffusers
 from workers.diffusion.families import Family, families, family_of, with_own_facts
@@ -25,16 +23,6 @@ DENOISERS: Mapping[str, Any] = {
     "flux": diffusers.FluxTransformer2DModel,
     "sdxl": diffusers.UNet2DConditionModel,
 }
-
-
-@pytest.fixture(scope="module")
-def sdxl(tmp_path_factory: pytest.TempPathFactory) -> Diffusers:
-    return loaded(other_families.sdxl(tmp_path_factory.mktemp("sdxl")))
-
-
-@pytest.fixture(scope="module")
-def flux(tmp_path_factory: pytest.TempPathFactory) -> Diffusers:
-    return loaded(other_families.flux(tmp_path_factory.mktemp("flux")))
 
 
 @pytest.fixture(params=["sdxl", "flux"])
@@ -123,6 +111,18 @@ def test_their_schedulers_draw(other: Diffusers) -> None:
         assert difference(draw(other, drawing), other.plainly(drawing)) == 0, name
 
 
+def test_a_single_step_is_a_picture(engine: Diffusers, other: Diffusers) -> None:
+    for each in (engine, other):
+        for name in each.models[0].schedulers:
+            picture = each.begin(changed(CIRCLE, steps=1, scheduler=name))
+            while not picture.denoised:
+                each.step([picture])
+                assert picture.failure is None, name
+            assert picture.course.latents is not None
+            assert picture.course.latents.isfinite().all(), name
+            each.drop(picture)
+
+
 def test_guidance_is_for_distilled_models(flux: Diffusers, sdxl: Diffusers) -> None:
     assert difference(draw(flux, CIRCLE), draw(flux, changed(CIRCLE, guidance=9.0))) > 0
     assert "guidance" not in sdxl.models[0].parameters
@@ -140,7 +140,7 @@ def test_every_scheduler_of_a_table_can_be_made() -> None:
         flow = family.prediction == "flow"
         base = diffusers.FlowMatchEulerDiscreteScheduler() if flow else diffusers.EulerDiscreteScheduler()
         for name in family.schedulers:
-            assert hasattr(scheduler(name, base, family.prediction), "step")
+            assert hasattr(scheduler(name, base, family.prediction, steps=2), "step")
 
 
 def known_arguments(module: Any, rules: Merging) -> None:

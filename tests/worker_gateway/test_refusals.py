@@ -9,8 +9,12 @@ from tests.worker_gateway.processes import TINY, WorkerProcess
 
 @pytest.mark.parametrize(
     ("extra", "param"),
-    [({"size": "100000x10000"}, "size"), ({"num_inference_steps": 501}, "num_inference_steps")],
-    ids=["100000x10000", "501 steps"],
+    [
+        ({"size": "100000x10000"}, "size"),
+        ({"num_inference_steps": 501}, "num_inference_steps"),
+        ({"prompt": " red" * 1020}, "prompt"),
+    ],
+    ids=["100000x10000", "501 steps", "1020 tokens"],
 )
 def test_too_much_is_an_error_with_the_limit(
     http: httpx.Client, worker: WorkerProcess, extra: dict[str, object], param: str
@@ -22,4 +26,5 @@ def test_too_much_is_an_error_with_the_limit(
     assert any(character.isdigit() for character in error["message"])
     through = http.post("/v1/images/generations", json={"model": TINY, "prompt": RED, **extra})
     assert through.status_code == 400, through.text
+    assert through.json()["error"]["param"] == param
     assert worker.metric("easel_worker_pictures_total") == pictures

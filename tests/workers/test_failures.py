@@ -116,6 +116,8 @@ class Choosy(Stepwise):
     def begin(self, drawing: Drawing) -> Walking:
         if drawing.prompt == "adapter":
             raise WrongAdapter("'fox' is for another model.")
+        if drawing.prompt == "long":
+            raise Unsupported("'prompt' has 2000 tokens.", param="prompt")
         raise Unsupported("No LoRAs with this acceleration.")
 
 
@@ -126,6 +128,8 @@ async def test_what_an_engine_says_to_the_caller_is_a_400() -> None:
         assert answer["error"]["message"] == "'fox' is for another model."
         status, answer = await served.post({"prompt": "p"})
         assert (status, answer["error"]["message"]) == (400, "No LoRAs with this acceleration.")
+        status, answer = await served.post({"prompt": "long"})
+        assert (status, answer["error"]["param"]) == (400, "prompt")
 
 
 class Careless(Stepwise):

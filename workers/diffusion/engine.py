@@ -20,6 +20,7 @@ from workers.diffusion.memory import Ladder
 from workers.diffusion.picture import Picture
 from workers.diffusion.pipelines import Pipelines
 from workers.diffusion.preview import Previews
+from workers.diffusion.prompt_limits import check_prompts
 from workers.diffusion.prompts import Prompts
 from workers.diffusion.queue import DeviceQueue
 from workers.diffusion.recipes import Recipe, recipe
@@ -104,6 +105,10 @@ class Diffusers:
         how = recipe(self._family, drawing, distilled=self._distilled)
         if drawing.acceleration != "none" and drawing.controls:
             raise Unsupported("acceleration cannot be combined with control_nets")
+        controls = [each.model for each in drawing.controls]
+        check_prompts(
+            self._pipelines.plain(how.pipeline, controls), how.arguments, self._family.prompt, self._family.title
+        )
         began = time.perf_counter()
         self._adapters.hold(drawing.loras)
         try:
@@ -164,7 +169,7 @@ class Diffusers:
         """The same picture, drawn by the stock pipeline from beginning to end: what this engine is compared with.
         Without acceleration. On the device thread."""
         how = recipe(self._family, drawing, distilled=self._distilled)
-        own_scheduler = scheduler(drawing.scheduler, self.scheduler, self._family.prediction)
+        own_scheduler = scheduler(drawing.scheduler, self.scheduler, self._family.prediction, drawing.steps)
         Steps(own_scheduler, self._family.prediction, how.generator)
         pipeline = self._pipelines.whole(how.pipeline, own_scheduler, [each.model for each in drawing.controls])
         self._adapters.hold(drawing.loras)
@@ -178,7 +183,7 @@ class Diffusers:
 
     def _picture(self, drawing: Drawing, how: Recipe) -> Picture:
         family = self._family
-        own_scheduler = scheduler(drawing.scheduler, self.scheduler, family.prediction)
+        own_scheduler = scheduler(drawing.scheduler, self.scheduler, family.prediction, drawing.steps)
         pipeline = self._pipelines.under_way(how.pipeline, own_scheduler, [each.model for each in drawing.controls])
         loras = lora_set(drawing.loras)
         self._prompts.remember(pipeline, besides=repr(loras), encoding=self._ladder.encoding)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from workers.diffusion.merging import Merging
+from workers.diffusion.prompt_limits import PromptLimit
 from workers.engine import CannotLoad, Model, OptionalParameter
 
 _TABLE = Path(__file__).with_name("families.toml")
@@ -56,6 +57,7 @@ class Family:
     pipelines: Pipelines
     forward: Merging
     control_forward: Merging = field(default_factory=Merging)
+    prompt: PromptLimit = field(default_factory=PromptLimit)
     names: Mapping[str, str] = field(default_factory=dict[str, str])
     call: Mapping[str, Any] = field(default_factory=dict[str, Any])
     negative_prompt: str | None = None
@@ -151,6 +153,8 @@ def _family(name: str, tables: Mapping[str, dict[str, Any]]) -> Family:
     for each in ("made_as", "schedulers", "default_size"):
         table[each] = tuple(table[each])
     table["pipelines"] = Pipelines(**table["pipelines"])
+    if "prompt" in table:
+        table["prompt"] = PromptLimit(tuple(table["prompt"]["tokenizers"]), table["prompt"]["tokens"])
     for each in ("forward", "control_forward"):
         if each in table:
             table[each] = _merging(table[each])

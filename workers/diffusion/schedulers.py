@@ -79,13 +79,15 @@ class FlowDpm(_ScalesNoise, diffusers.DPMSolverMultistepScheduler):
         super().set_timesteps(num_inference_steps or 1, device, mu=mu)
 
 
-def scheduler(name: str | None, base: Any, prediction: Prediction) -> Any:
+def scheduler(name: str | None, base: Any, prediction: Prediction, steps: int) -> Any:
     """A new scheduler; `base` is the model's own, of whose config it is made. None: one of its kind."""
+    # A single step is the first and the last: stretching its sigma to that of a last one divides nothing by nothing.
+    alone = {"shift_terminal": None} if steps == 1 and prediction == "flow" else {}
     if name is None:
-        return type(base).from_config(base.config)
+        return type(base).from_config(base.config, **alone)
     class_name, changes = (_FLOW if prediction == "flow" else _NOISE)[name]
     kind = globals().get(class_name) or getattr(diffusers, class_name)
-    return kind.from_config(base.config, **changes)
+    return kind.from_config(base.config, **{**changes, **alone})
 
 
 class Steps:
