@@ -1,7 +1,7 @@
 """Workers behind a gateway announce themselves, calls wait in order, and whose wait is too long goes elsewhere."""
 
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -196,8 +196,10 @@ def test_a_gateway_that_ends_leaves_its_line_to_the_next_one(
             until(lambda: at_work(ends) == 1)
             jobs = [begun(ends, local(f"left {number}")) for number in range(2)]
             until(lambda: workers(ends)["line"]["background"] == 2)
-        assert painter.prompts == ["busy"]
-        painter.engine.allowed.set()
+            closing = threads.submit(ends.stop)
+            done, _ = wait([closing], timeout=20)
+            painter.engine.allowed.set()  # or a gateway that waits for it would not end
+        assert done
         served(drawing.result())
         with RunningGateway(settings) as goes_on:
             told = [ended(goes_on, job) for job in jobs]
