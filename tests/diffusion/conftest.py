@@ -61,14 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def editing_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same as a checkpoint that edits, with several references."""
-    folder = tmp_path_factory.mktemp("tiny-edit")
-    save(build(2, SMALL), folder)
-    index = json.loads((folder / "model_index.json").read_text())
-    index |= {"_class_name": "QwenImageEditPlusPipeline", "processor": ["transformers", "Qwen2VLProcessor"]}
-    (folder / "model_index.json").write_text(json.dumps(index))
-    Qwen2VLImageProcessorPil(patch_size=14, temporal_patch_size=2, merge_size=2).save_pretrained(folder / "processor")
-    (folder / "easel.toml").write_text(FACTS)
-    return folder
+    return _editing(tmp_path_factory.mktemp("tiny-edit"), "QwenImageEditPlusPipeline")
 
 
 @pytest.fixture(scope="session")
@@ -89,6 +82,22 @@ def sdxl(tmp_path_factory: pytest.TempPathFactory) -> Diffusers:
 @pytest.fixture(scope="session")
 def flux(tmp_path_factory: pytest.TempPathFactory) -> Diffusers:
     return loaded(other_families.flux(tmp_path_factory.mktemp("flux")))
+
+
+@pytest.fixture(scope="session")
+def single_editor(tmp_path_factory: pytest.TempPathFactory) -> Diffusers:
+    """One that looks at a single reference."""
+    return loaded(_editing(tmp_path_factory.mktemp("tiny-edit-one"), "QwenImageEditPipeline"))
+
+
+def _editing(folder: Path, pipeline: str) -> Path:
+    save(build(2, SMALL), folder)
+    index = json.loads((folder / "model_index.json").read_text())
+    index |= {"_class_name": pipeline, "processor": ["transformers", "Qwen2VLProcessor"]}
+    (folder / "model_index.json").write_text(json.dumps(index))
+    Qwen2VLImageProcessorPil(patch_size=14, temporal_patch_size=2, merge_size=2).save_pretrained(folder / "processor")
+    (folder / "easel.toml").write_text(FACTS)
+    return folder
 
 
 def loaded(folder: Path, *, most_bytes_of_loras: int = 2**30) -> Diffusers:

@@ -45,6 +45,19 @@ def test_an_edit_alone_is_the_plain_pipelines(editor: Diffusers, how: str) -> No
     alone(editor, changed(CIRCLE, **EDITED[how]))
 
 
+@pytest.mark.parametrize("how", ["text", "one reference", "masked"])
+def test_an_edit_of_one_reference_is_the_plain_pipelines(single_editor: Diffusers, how: str) -> None:
+    assert (single_editor.models[0].most_images, single_editor.models[0].masks) == (1, True)
+    first, second = changed(CIRCLE, **EDITED[how]), changed(SQUARES, **EDITED[how])
+    alone(single_editor, first)
+    together(single_editor, first, second)
+
+
+def test_a_single_reference_is_looked_at(single_editor: Diffusers) -> None:
+    one, other = (draw(single_editor, changed(CIRCLE, source=source(noise(seed)))) for seed in (1, 2))
+    assert difference(one, other) > 10
+
+
 @pytest.mark.parametrize("how", DRAWN)
 def test_pictures_at_different_steps_share_forwards(engine: Diffusers, how: str) -> None:
     together(engine, changed(CIRCLE, **DRAWN[how]), changed(SQUARES, **DRAWN[how]))

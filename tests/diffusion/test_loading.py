@@ -118,6 +118,11 @@ def test_no_gpu() -> None:
         Diffusers("anything", device="cuda")
 
 
+def test_compiling_is_for_gpus() -> None:
+    with pytest.raises(CannotLoad, match="--compile is for GPUs"):
+        Diffusers("anything", device="cpu", compile=True)
+
+
 def test_too_little_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices.Place, "memory", lambda _: Memory(total=2**21, free=2**20))
     with pytest.raises(CannotLoad, match=r"too little memory: Tiny needs about 0\.0 GiB, and cpu has 0\.0 GiB free"):

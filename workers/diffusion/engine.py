@@ -57,6 +57,8 @@ class Diffusers:
         """`model`: a folder, an id of the hub, or what lies on that device already. `still_vae`: see there; None: on a
         CPU. Raises `CannotLoad`."""
         self._place = place(device, dtype)
+        if compile and not self._place.cuda:
+            raise CannotLoad("--compile is for GPUs: on a CPU it takes longer than it saves; start without it")
         self._source = model
         self._name = name
         self._compile = compile

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from diffusers.hooks import apply_group_offloading
 from torch import nn
 
 from workers.diffusion.devices import Place
+from workers.diffusion.streaming import stream_blocks
 
 Rung = Callable[[], str | None]
 """Does what it can, and says what; None if there was nothing to do."""
@@ -92,12 +92,5 @@ class Ladder:
     def _stream_weights(self) -> str | None:
         if not self._place.cuda:
             return None
-        apply_group_offloading(
-            self._denoiser,
-            onload_device=self._place.device,
-            offload_device=torch.device("cpu"),
-            offload_type="block_level",
-            num_blocks_per_group=1,
-            use_stream=True,
-        )
+        stream_blocks(self._denoiser, self._place.device)
         return "the denoiser's weights come from the CPU, block by block"
