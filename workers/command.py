@@ -30,7 +30,7 @@ def command(
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:1.")] = "auto",
     dtype: Annotated[str, typer.Option("--dtype", help="auto, float32, bfloat16 or float16.")] = "auto",
     compile_blocks: Annotated[
-        bool, typer.Option("--compile", help="Compile the model's blocks: a slower start, faster pictures.")
+        bool, typer.Option("--compile", help="Compile the model's blocks, on a GPU: a slower start, faster pictures.")
     ] = False,
     host: Annotated[str, typer.Option("--host", help="0.0.0.0 for all of this machine's.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 picks a free one.")] = 8188,

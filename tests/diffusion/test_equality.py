@@ -15,7 +15,7 @@ from tests.diffusion.drawing import (
     source,
 )
 from workers.diffusion.engine import Diffusers
-from workers.engine import Drawing
+from workers.engine import Drawing, Unsupported
 
 DRAWN = {
     "text": {},
@@ -86,6 +86,14 @@ def test_seed_and_prompt_decide(engine: Diffusers) -> None:
     assert difference(first, draw(engine, CIRCLE)) == 0
     assert difference(first, draw(engine, changed(CIRCLE, seed=9))) > 10
     assert difference(first, draw(engine, changed(CIRCLE, cfg_scale=7.0))) > 0
+
+
+def test_a_negative_prompt_that_would_do_nothing_is_refused(engine: Diffusers) -> None:
+    with pytest.raises(Unsupported, match="cfg_scale") as refused:
+        engine.begin(changed(CIRCLE, negative_prompt="blue", cfg_scale=1.0))
+    assert refused.value.param == "negative_prompt"
+    unguided = changed(CIRCLE, cfg_scale=1.0)
+    assert difference(draw(engine, changed(unguided, negative_prompt=" ")), draw(engine, unguided)) == 0
 
 
 def alone(engine: Diffusers, drawing: Drawing) -> None:

@@ -70,6 +70,8 @@ def _guidance(family: Family, drawing: Drawing, *, distilled: bool) -> dict[str,
     given: dict[str, Any] = {family.names.get("cfg_scale", "cfg_scale"): scale}
     if scale > 1:
         given["negative_prompt"] = drawing.negative_prompt or family.negative_prompt
+    elif (drawing.negative_prompt or "").strip():
+        raise Unsupported("a negative_prompt does nothing unless cfg_scale is above 1", param="negative_prompt")
     if distilled:
         given[family.names.get("guidance", "guidance_scale")] = (
             drawing.guidance if drawing.guidance is not None else family.guidance or 1.0
