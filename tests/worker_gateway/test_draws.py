@@ -61,7 +61,7 @@ def test_requests_of_several_callers_share_the_device(client: openai.OpenAI, wor
     assert worker.metric("easel_worker_steps_total") - steps in (30, 40), "equal requests may share a picture"
 
 
-def test_a_stream_tells_every_step_and_shows_previews(client: openai.OpenAI) -> None:
+def test_a_stream_tells_the_steps_and_shows_previews(client: openai.OpenAI) -> None:
     steps: list[tuple[int, int]] = []
     previews: list[str] = []
     stream = client.images.generate(
@@ -83,7 +83,10 @@ def test_a_stream_tells_every_step_and_shows_previews(client: openai.OpenAI) -> 
             steps.append((told["step"], told["steps"]))
     assert last is not None
     assert last.type == "image_generation.completed"
-    assert steps == [(step, 9) for step in range(1, 10)]
+    assert {total for _, total in steps} == {9}
+    done = [step for step, _ in steps]
+    assert done == sorted(set(done)) and len(done) > 1, "who reads slowly may miss one, but none comes twice or late"
+    assert done[-1] == 9
     finished = opened(last.b64_json)
     assert len(previews) == 2
     assert all(apart(opened(each).resize(finished.size), finished) > 0 for each in previews)
