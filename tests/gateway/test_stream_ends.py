@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from gateway.settings import read_settings
-from providers.local.adapter import MAX_LOSSES
+from providers.local.casualties import MAX_LOSSES
 from simulators.running import Simulators
 from tests.gateway.conftest import GoOn, Start
 from tests.gateway.drawn import asked, failed

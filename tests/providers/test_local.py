@@ -15,7 +15,8 @@ from normalizers.offer import Operation
 from providers.account import Account
 from providers.base import Call, Part
 from providers.errors import Kind
-from providers.local.adapter import MAX_REFUSALS, Local
+from providers.local.adapter import Local
+from providers.local.casualties import MAX_REFUSALS
 from providers.local.worker import REST_SECONDS
 from tests.providers import failing
 from tests.providers.forms import files_of, parts_of, texts_of
