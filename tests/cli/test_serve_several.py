@@ -48,7 +48,7 @@ def test_they_take_about_as_many_connections_each(pair: Served) -> None:
     for connection in connections:
         connection.close()
     assert len(shares) == 2
-    assert sum(shares) == 60
+    assert sum(shares) >= 60, "meanwhile a gateway may open some of its own, to its worker"
     assert min(shares) >= 24
 
 
@@ -130,6 +130,8 @@ def refused(running: Served) -> bool:
         httpx.get(f"{running.url}/healthz", trust_env=False)
     except httpx.ConnectError:
         return True
+    except httpx.TransportError:  # it was accepted, and the listener closed before anybody answered
+        return False
     return False
 
 

@@ -1,7 +1,8 @@
-"""The one picture that every edit of the suite is of: square, and of a size that every provider takes."""
+"""The one picture that every edit of the suite is of: square, and of a size that every stand-in takes."""
 
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -29,6 +30,8 @@ def drawn() -> bytes:
 
 CONTENT = drawn()
 SOURCE = Source(blake3(CONTENT).hexdigest(), "png", SIDE, SIDE, len(CONTENT), alpha=True)
+SMALL = replace(SOURCE, width=SIDE // 4, height=SIDE // 4)
+"""For plans of the tiny model, which are made and never sent."""
 
 
 @cache

@@ -16,7 +16,7 @@ from providers.base import Adapter, Answer, Call
 from providers.polling import follow
 from simulators.running import Simulators
 from tests.conformance.legal import bodies, parameters
-from tests.conformance.pictures import SOURCE, with_wire_forms
+from tests.conformance.pictures import SMALL, SOURCE, with_wire_forms
 from tests.conformance.registered import CATALOG, MODELS, OFFERS, SIMULATED, adapter_for
 
 EACH_PARAMETER = [(key, name) for key, offer in SIMULATED.items() for name in parameters(offer)]
@@ -41,7 +41,8 @@ async def adapter(running: Simulators, key: str) -> AsyncGenerator[Adapter]:
 def made_plan(offer: Offer, body: Mapping[str, Any]) -> Plan:
     asked = {"prompt": "a lighthouse at dusk"} if offer.rules["prompt"].works else {}
     if offer.operation != "generate":
-        asked["image"] = [SOURCE] * offer.rules["image"].table.get("min_items", 1)
+        source = SMALL if offer.model == "qwen-image-tiny" else SOURCE
+        asked["image"] = [source] * offer.rules["image"].table.get("min_items", 1)
     asked |= {needed.split(" or ")[0]: SOURCE for needed in offer.needs}
     return plan(Asked(offer.model, {**asked, **body}), offer, Options(), CATALOG.known)
 

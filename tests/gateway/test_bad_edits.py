@@ -142,6 +142,7 @@ def test_a_picture_for_one_provider_alone_leaves_the_others_out(all_providers: R
     planned = all_providers.http.post("/v1/images/plan", json=body)
     rows = {row["provider"]: row["excluded"] for row in planned.json()["candidates"]}
     assert rows.pop("fal") is None
+    assert rows.pop("local")["param"] is None, "there are no workers here"
     assert rows
     assert {row["param"] for row in rows.values()} == {"image"}
 
