@@ -72,7 +72,7 @@ def test_sizes_are_multiples_of_sixteen_within_four_megapixels(asked: dict[str, 
 
 
 def test_the_tiny_one_draws_within_its_own_sizes() -> None:
-    assert sent({}, "local/qwen-image-tiny")["size"] == "128x128"
+    assert sent({}, "local/qwen-image-tiny")["size"] == "64x64"
     assert sent({"size": "1024x512"}, "local/qwen-image-tiny")["size"] == "256x128"
 
 

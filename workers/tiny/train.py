@@ -27,14 +27,19 @@ from workers.tiny.progress import say
 _KEEP_EVERY = 250
 
 
-def train(config: Config, folder: Path) -> QwenImagePipeline:
-    """The pipeline with the averaged weights after all steps."""
+def train(config: Config, folder: Path, begin_with: Path | None = None) -> QwenImagePipeline:
+    """The pipeline with the averaged weights after all steps; `begin_with`: a pipeline to go on from."""
     asked = config.train
     pipeline = build(config=config)
     pools = make_pools(config)
     mean, spread = statistics(pools)
     pipeline.vae.register_to_config(latents_mean=mean, latents_std=spread)
-    begin(pipeline)
+    if begin_with is None:
+        begin(pipeline)
+    else:
+        known = QwenImagePipeline.from_pretrained(begin_with)
+        pipeline.transformer.load_state_dict(known.transformer.float().state_dict())
+        pipeline.text_encoder.load_state_dict(known.text_encoder.float().state_dict())
     learner = nn.ModuleList([pipeline.transformer, pipeline.text_encoder.model.language_model])
     learner.train()
     average = Average(learner, asked.decay)
@@ -160,9 +165,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--training", type=Path, default=configuration.OUTPUT, help="where train_vae kept its result")
     parser.add_argument("--output", type=Path, default=configuration.MODEL_FOLDER)
+    parser.add_argument("--begin-with", type=Path, help="a pipeline to go on from, such as the one in the package")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    save(train(configuration.read(), given.training), given.output)
+    save(train(configuration.read(), given.training, given.begin_with), given.output)
 
 
 if __name__ == "__main__":
