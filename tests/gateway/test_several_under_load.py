@@ -49,12 +49,13 @@ def followed(simulators: Simulators) -> set[str]:
 
 
 async def takes_nobody(client: httpx.AsyncClient) -> bool:  # noqa: TID251 - a client of the gateway's
-    """Whether a new connection is refused; one that was idle may be closed just when it is used."""
+    """Whether a new connection is refused; one that was idle, or accepted just now, may be closed before it is
+    answered."""
     try:
         await client.get("/healthz")
     except httpx.ConnectError:
         return True
-    except httpx.RemoteProtocolError:
+    except httpx.TransportError:
         return False
     return False
 
