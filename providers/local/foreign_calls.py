@@ -1,6 +1,6 @@
 """A call at a server of another make: sent as its own requests, one after the other, and read back as one answer.
 
-None of them has a route that cancels what it draws: whoever cancels a call closes its connection.
+What is drawn by their OpenAI routes cannot be cancelled by another one: whoever cancels a call closes its connection.
 """
 
 from dataclasses import replace
