@@ -72,7 +72,8 @@ def test_who_hangs_up_stops_the_replica(ray: Cluster) -> None:
     before = ray.status()["drawn"]
     body = {**LONGER, "n": 10, "stream": True}
     with httpx.stream("POST", f"{ray.url}/v1/images/generations", json=body, timeout=60) as stream:
-        next(stream.iter_lines())
+        lines = stream.iter_lines()  # kept: the connection goes with it
+        next(lines)
         until(lambda: ray.status()["running"] == 1)
     until(lambda: ray.status()["running"] == 0)
     assert ray.status()["drawn"] < before + 10
