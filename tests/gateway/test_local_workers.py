@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.settings import Settings
 from simulators.running import Simulators
 from tests.gateway.conftest import simulated_settings
 from tests.gateway.drawn import failed, served
@@ -38,16 +39,19 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
 def shared(
     all_simulators: Simulators, valkey: Valkey, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningGateway]:
-    """One that has no worker but those which announce themselves; fal draws the same model for money."""
-    settings = simulated_settings(
-        all_simulators,
-        tmp_path_factory.mktemp("local"),
+    with RunningGateway(announced_only(all_simulators, valkey, tmp_path_factory.mktemp("local"))) as running:
+        yield running
+
+
+def announced_only(simulators: Simulators, valkey: Valkey, data: Path) -> Settings:
+    """No worker but those which announce themselves; fal draws the same model for money."""
+    return simulated_settings(
+        simulators,
+        data,
         redis={"url": valkey.url},
         providers={"local": {"announced": True, "spill_after": 1e-9}},
         models={"qwen-image": {"route": ["local", "fal"]}},
     )
-    with RunningGateway(settings) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -97,15 +101,18 @@ def busy(gateway: RunningGateway, painter: Painter, threads: ThreadPoolExecutor)
     return drawing
 
 
-def test_nobody_is_there_before_one_has_announced_itself(shared: RunningGateway, simulators: Simulators) -> None:
-    if states(shared):
-        pytest.skip("another test came first")
-    assert failed(shared.generate(local("fox")), 503, "no_provider").startswith(
-        "no provider of local/qwen-image is there: Local workers: no worker draws it now"
-    )
-    assert [
-        each["provider"] for each in served(shared.generate({**SMALL, "prompt": "fox"}))["metadata"]["attempts"]
-    ] == ["fal"]
+def test_nobody_is_there_before_one_has_announced_itself(
+    simulators: Simulators, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with (
+        Valkey(tmp_path_factory.mktemp("valkey")) as empty,
+        RunningGateway(announced_only(simulators, empty, tmp_path)) as lonely,
+    ):
+        assert failed(lonely.generate(local("fox")), 503, "no_provider").startswith(
+            "no provider of local/qwen-image is there: Local workers: no worker draws it now"
+        )
+        drawn = served(lonely.generate({**SMALL, "prompt": "fox"}))
+        assert [each["provider"] for each in drawn["metadata"]["attempts"]] == ["fal"]
 
 
 def test_a_request_whose_wait_is_too_long_goes_elsewhere_and_says_so(

@@ -10,9 +10,9 @@ from diffusers import QwenImagePipeline
 from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus as edit_plus
 from PIL import Image
 
+from workers.diffusion.processor import Processor
 from workers.tiny.parts import make_controlnet
 from workers.tiny.pipeline import build, save
-from workers.tiny.processor import Processor
 
 RED = Image.new("RGB", (64, 64), (220, 40, 40))
 

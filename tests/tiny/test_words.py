@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from diffusers import QwenImageEditPipeline, QwenImageEditPlusPipeline, QwenImagePipeline
 
+from workers.diffusion.processor import Processor
 from workers.tiny import config as configuration
 from workers.tiny.captions import caption
 from workers.tiny.pipeline import build
-from workers.tiny.processor import Processor
 from workers.tiny.prompts import read_prompts
 from workers.tiny.tokenizer import make_tokenizer
 from workers.tiny.wishes import Group, Wish, any_wish, held_out, learnable_wish

@@ -9,15 +9,18 @@ from transformers import BatchFeature
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 _IMAGE = "<|image_pad|>"
+_LOOKS = {"patch_size": 14, "temporal_patch_size": 2, "merge_size": 2}
 
 
 class Processor:
     """Called like Qwen2VLProcessor: texts with one `<|image_pad|>` for each picture, in the order of the pictures."""
 
-    def __init__(self, tokenizer: Any, folder: Path) -> None:
-        """`folder` has the image processor's preprocessor_config.json."""
+    def __init__(self, tokenizer: Any, folder: Path | None = None) -> None:
+        """`folder` has the image processor's preprocessor_config.json; without one it looks as Qwen2.5-VL does."""
         self.tokenizer = tokenizer
-        self.image_processor = Qwen2VLImageProcessorPil.from_pretrained(str(folder))
+        self.image_processor = (
+            Qwen2VLImageProcessorPil.from_pretrained(str(folder)) if folder else Qwen2VLImageProcessorPil(**_LOOKS)
+        )
         self._merged = self.image_processor.merge_size**2
         self.image_token_id = int(tokenizer.convert_tokens_to_ids(_IMAGE))
 

@@ -2,7 +2,7 @@
 
 Its parts are the real classes, so what loads this folder loads the full model:
 `QwenImagePipeline.from_pretrained(DIR)`.
-The edit pipelines need one part more, which no folder holds: `workers.tiny.processor.Processor(pipeline.tokenizer)`.
+The edit pipelines need a part that no folder holds: a `workers.diffusion.processor.Processor` of the tokenizer.
 All others are made from the parts of one: `QwenImageImg2ImgPipeline(**pipeline.components)`; and
 `QwenImageControlNetPipeline(**pipeline.components, controlnet=make_controlnet(pipeline.transformer))`.
 """
