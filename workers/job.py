@@ -50,6 +50,7 @@ class Job:
         self._shares_left = [1.0] * len(seeds)  # of each picture's steps
         self._log: list[Event] = []
         self._news = asyncio.Event()
+        self._end = asyncio.Event()
 
     def __repr__(self) -> str:
         return f"<Job {self.id} {self.status} {len(self.pictures)}/{len(self.seeds)}>"
@@ -95,6 +96,7 @@ class Job:
         self.failure = failure
         self.finished_at = time.monotonic()
         self.asked = self.asked.without_pictures()
+        self._end.set()
         self._wake()
 
     def stop(self) -> None:
@@ -117,18 +119,16 @@ class Job:
                 place += 1
             if self.over:
                 break
-            try:
-                async with asyncio.timeout_at(until):
-                    await news.wait()
-            except TimeoutError:
-                raise late() from None
+            await _by(until, news)
         if self.failure is not None:
             raise self.failure
 
     async def done(self, until: float | None = None) -> None:
         """Returns when all pictures are there; raises as `follow` does."""
-        async for _event in self.follow(until):
-            pass
+        if not self.over:
+            await _by(until, self._end)
+        if self.failure is not None:
+            raise self.failure
 
     def answer(self) -> dict[str, Any]:
         """The JSON of OpenAI's ImagesResponse, and the seed of each picture."""
@@ -174,3 +174,12 @@ class Job:
     def _wake(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
+
+
+async def _by(until: float | None, event: asyncio.Event) -> None:
+    """Waits for the event; raises the refusal for who is late at `until`, a moment of the event loop's clock."""
+    try:
+        async with asyncio.timeout_at(until):
+            await event.wait()
+    except TimeoutError:
+        raise late() from None

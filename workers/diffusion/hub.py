@@ -10,13 +10,15 @@ All greenlets of an engine belong to the device thread.
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, cached_property
+from inspect import Parameter, signature
 from typing import Any, Never
 
 from greenlet import GreenletExit, getcurrent, greenlet
 from torch import Tensor, nn
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Call:
     """What a pipeline wants from a module, and waits for. `context` is its own word for it: "cond", "uncond"."""
 
@@ -24,6 +26,20 @@ class Call:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     context: str
+
+    @cached_property
+    def named(self) -> dict[str, Any]:
+        """All arguments by their names, those too that were not given."""
+        defaults = _parameters(type(self.module))
+        given = {**dict(zip(defaults, self.args, strict=False)), **self.kwargs}
+        return {**{name: value for name, value in defaults.items() if value is not Parameter.empty}, **given}
+
+
+@cache
+def _parameters(module: type[nn.Module]) -> dict[str, Any]:
+    """The names of what a module is called with, in order, and what each is if it is not given."""
+    parameters = list(signature(module.forward).parameters.values())[1:]
+    return {each.name: each.default for each in parameters if each.kind is not Parameter.VAR_KEYWORD}
 
 
 class Decode(BaseException):

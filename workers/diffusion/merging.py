@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from inspect import Parameter, signature
 from itertools import pairwise
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from workers.diffusion.hub import Call
 
@@ -29,12 +27,13 @@ class Merging:
 
 def groups(calls: Sequence[Call], rules: Merging) -> list[list[int]]:
     """Which calls may be made as one, by their places in the list."""
-    known = [_named(call) for call in calls]
+    if len(calls) == 1:
+        return [[0]]
     found: list[list[int]] = []
     for place, call in enumerate(calls):
         for group in found:
             first = group[0]
-            if calls[first].module is call.module and _compatible(known[first], known[place], rules):
+            if calls[first].module is call.module and _compatible(calls[first].named, call.named, rules):
                 group.append(place)
                 break
         else:
@@ -47,36 +46,23 @@ def forward(calls: Sequence[Call], rules: Merging) -> list[Any]:
     module = calls[0].module
     if len(calls) == 1:
         return [module(*calls[0].args, **calls[0].kwargs)]
-    named = [_named(call) for call in calls]
+    named = [call.named for call in calls]
     sizes = [_batch(arguments, rules) for arguments in named]
     return _taken_apart(module(**_merged(named, rules, sizes)), sizes)
 
 
 def shape(call: Call, rules: Merging) -> tuple[int, ...]:
     """Of what is denoised, with the references behind it; calls of different shapes are never one."""
-    return tuple(_named(call)[rules.tokens].shape[1:])
+    return tuple(call.named[rules.tokens].shape[1:])
 
 
 def tokens(call: Call, rules: Merging) -> int:
     """How many positions go through the module, text included."""
-    arguments = _named(call)
+    arguments = call.named
     hidden = arguments[rules.tokens]
     positions = hidden.shape[1] if hidden.ndim == 3 else hidden[0, 0].numel()
     text = sum(arguments[name].shape[1] for name in rules.padded if isinstance(arguments.get(name), Tensor))
     return int(hidden.shape[0] * (positions + text))
-
-
-def _named(call: Call) -> dict[str, Any]:
-    defaults = _parameters(type(call.module))
-    given = {**dict(zip(defaults, call.args, strict=False)), **call.kwargs}
-    return {**{name: value for name, value in defaults.items() if value is not Parameter.empty}, **given}
-
-
-@cache
-def _parameters(module: type[nn.Module]) -> dict[str, Any]:
-    """The names of what a module is called with, in order, and what each is if it is not given."""
-    parameters = list(signature(module.forward).parameters.values())[1:]
-    return {each.name: each.default for each in parameters if each.kind is not Parameter.VAR_KEYWORD}
 
 
 def _batch(arguments: dict[str, Any], rules: Merging) -> int:

@@ -86,10 +86,14 @@ class Size:
 
 @dataclass(frozen=True)
 class Train:
-    """A run of `train`. `empty_share` of the captions say nothing; `decay` is that of the averaged weights."""
+    """A run of `train`. `empty_share` of the captions say nothing; `decay` is that of the averaged weights.
+
+    `matrix_learning_rate` is Muon's, for the matrices in the transformer's blocks; `learning_rate` that of the others.
+    """
 
     steps: int
     learning_rate: float
+    matrix_learning_rate: float
     warm_up_steps: int
     weight_decay: float
     empty_share: float

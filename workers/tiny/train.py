@@ -19,12 +19,13 @@ from torch.nn import functional
 from workers.tiny import config as configuration
 from workers.tiny.average import Average
 from workers.tiny.captions import caption
-from workers.tiny.config import Config
+from workers.tiny.config import Config, Train
 from workers.tiny.pipeline import build, save
 from workers.tiny.pools import Pool, make_pools, statistics
 from workers.tiny.progress import say
 
 _KEEP_EVERY = 250
+_GROUP = 8
 
 
 def train(config: Config, folder: Path, begin_with: Path | None = None) -> QwenImagePipeline:
@@ -43,28 +44,29 @@ def train(config: Config, folder: Path, begin_with: Path | None = None) -> QwenI
     learner = nn.ModuleList([pipeline.transformer, pipeline.text_encoder.model.language_model])
     learner.train()
     average = Average(learner, asked.decay)
-    optimizer = torch.optim.AdamW(
-        learner.parameters(), lr=asked.learning_rate, betas=(0.9, 0.99), weight_decay=asked.weight_decay
-    )
-    start = _resume(folder / "transformer.pt", learner, average, optimizer)
-    began, recent = time.monotonic(), 0.0
+    optimizers = _optimizers(asked, pipeline.transformer, learner)
+    start = _resume(folder / "transformer.pt", learner, average, optimizers)
+    began, recent = time.monotonic(), dict[str, float]()
     for step in range(start, asked.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = asked.learning_rate * _pace(step, asked.warm_up_steps, asked.steps)
-        loss = lesson(config, pipeline, pools, step)
-        optimizer.zero_grad(set_to_none=True)
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = optimizer.defaults["lr"] * _pace(step, asked.warm_up_steps, asked.steps)
+            optimizer.zero_grad(set_to_none=True)
+        size, loss = lesson(config, pipeline, pools, step)
         loss.backward()
         nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         average.update(step)
-        recent += (loss.item() - recent) * (0.02 if step > start else 1)
+        recent[size] = 0.98 * recent.get(size, loss.item()) + 0.02 * loss.item()
         if (step + 1) % _KEEP_EVERY == 0 or step == asked.steps - 1:
-            say(f"step {step + 1} loss {recent:.4f} {time.monotonic() - began:.0f} s")
+            losses = " ".join(f"{size} {loss:.4f}" for size, loss in sorted(recent.items()))
+            say(f"step {step + 1} loss {losses} {time.monotonic() - began:.0f} s")
             kept = {
                 "step": step + 1,
                 "learner": learner.state_dict(),
                 "average": average.state(),
-                "optimizer": optimizer.state_dict(),
+                "optimizers": [optimizer.state_dict() for optimizer in optimizers],
             }
             torch.save(kept, folder / "transformer.new")
             (folder / "transformer.new").replace(folder / "transformer.pt")
@@ -85,16 +87,22 @@ def begin(pipeline: QwenImagePipeline) -> None:
     nn.init.normal_(pipeline.text_encoder.model.language_model.embed_tokens.weight)
 
 
-def lesson(config: Config, pipeline: QwenImagePipeline, pools: list[Pool], step: int) -> Tensor:
-    """How far the predicted velocity is from the true one, on the pictures of this step."""
-    dice = Random(f"{config.seed} {step}")  # noqa: S311 - the same lesson after a restart
-    noise = torch.Generator().manual_seed(config.seed + step)
-    pool = dice.choices(pools, [pool.size.share for pool in pools])[0]
-    chosen = [dice.randrange(len(pool.wishes)) for _ in range(pool.size.batch)]
-    words = [
-        dice.choice(("", " ")) if dice.random() < config.train.empty_share else caption(pool.wishes[index], dice)
-        for index in chosen
+def _optimizers(asked: Train, transformer: nn.Module, learner: nn.Module) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside the transformer's blocks, AdamW for all that comes before and after them."""
+    matrices = [weight for name, weight in transformer.named_parameters() if "_blocks." in name and weight.ndim == 2]
+    known = {id(weight) for weight in matrices}
+    others = [weight for weight in learner.parameters() if id(weight) not in known]
+    decay = asked.weight_decay
+    return [
+        torch.optim.Muon(matrices, lr=asked.matrix_learning_rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, lr=asked.learning_rate, betas=(0.9, 0.99), weight_decay=decay),
     ]
+
+
+def lesson(config: Config, pipeline: QwenImagePipeline, pools: list[Pool], step: int) -> tuple[str, Tensor]:
+    """The size of the pictures of this step, and how far the velocity predicted for them is from the true one."""
+    noise = torch.Generator().manual_seed(config.seed + step)
+    pool, chosen, words = _asked(config, pools, step)
     clean = _standard(pipeline, pool.latents[torch.tensor(chosen)].float())
     _, _, rows, columns = clean.shape
     clean = pipeline._pack_latents(clean, len(chosen), config.vae.z_dim, rows, columns)  # pyright: ignore[reportPrivateUsage]  # the pipeline's own order of numbers
@@ -110,7 +118,22 @@ def lesson(config: Config, pipeline: QwenImagePipeline, pools: list[Pool], step:
         img_shapes=[[(1, rows // 2, columns // 2)]] * len(chosen),
         return_dict=False,
     )[0]
-    return functional.mse_loss(predicted, start - clean)
+    return f"{pool.size.width}x{pool.size.height}", functional.mse_loss(predicted, start - clean)
+
+
+def _asked(config: Config, pools: list[Pool], step: int) -> tuple[Pool, list[int], list[str]]:
+    """Which pictures of which pool this step learns from, and their captions.
+
+    Steps come in groups. Within one the captions are dealt out by their length, so that hardly any is padded.
+    """
+    dice = Random(f"{config.seed} {step // _GROUP}")  # noqa: S311 - the same lessons after a restart
+    pool = dice.choices(pools, [pool.size.share for pool in pools])[0]
+    drawn = [dice.randrange(len(pool.wishes)) for _ in range(_GROUP * pool.size.batch)]
+    asked = sorted(((index, caption(pool.wishes[index], dice)) for index in drawn), key=lambda each: each[1].count(" "))
+    first = dice.sample(range(_GROUP), _GROUP)[step % _GROUP] * pool.size.batch
+    own = asked[first : first + pool.size.batch]
+    words = [dice.choice(("", " ")) if dice.random() < config.train.empty_share else said for _, said in own]
+    return pool, [index for index, _ in own], words
 
 
 def _standard(pipeline: QwenImagePipeline, latents: Tensor) -> Tensor:
@@ -148,14 +171,15 @@ def _pace(step: int, warm_up_steps: int, steps: int) -> float:
     return min(1.0, (step + 1) / warm_up_steps, 0.02 + 0.98 * 3 * (steps - step) / steps)
 
 
-def _resume(path: Path, learner: nn.Module, average: Average, optimizer: torch.optim.Optimizer) -> int:
+def _resume(path: Path, learner: nn.Module, average: Average, optimizers: list[torch.optim.Optimizer]) -> int:
     """The step to go on from; 0 without a checkpoint."""
     if not path.exists():
         return 0
     kept = torch.load(path, weights_only=True)
     learner.load_state_dict(kept["learner"])
     average.load(kept["average"])
-    optimizer.load_state_dict(kept["optimizer"])
+    for optimizer, state in zip(optimizers, kept["optimizers"], strict=True):
+        optimizer.load_state_dict(state)
     return kept["step"]
 
 

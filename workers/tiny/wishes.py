@@ -69,11 +69,11 @@ def held_out(wish: Wish) -> bool:
 def scene(wish: Wish, dice: Random) -> Scene:
     """One of the scenes that fulfil the wish: its shapes never touch one another or the border."""
     if len(wish.groups) == 2:
-        things = tuple(_placed(group, dice, aside=0.2) for group in wish.groups)
+        things = tuple(_placed(group, dice, aside=0.08) for group in wish.groups)
     elif wish.groups[0].count > 1:
         things = _several(wish.groups[0], dice)
     elif wish.groups[0].place:
-        things = (_placed(wish.groups[0], dice, aside=0.12),)
+        things = (_placed(wish.groups[0], dice, aside=0.06),)
     else:
         things = (_anywhere(wish.groups[0], dice),)
     return Scene(wish.ground, things)
@@ -84,16 +84,15 @@ def _any_group(dice: Random, count: int, place: Place | None = None) -> Group:
 
 
 def _anywhere(group: Group, dice: Random) -> Thing:
-    radius = dice.uniform(0.15, 0.3)
-    room = radius + 0.03
-    return Thing(group.kind, group.colour, dice.uniform(room, 1 - room), dice.uniform(room, 1 - room), radius)
+    x, y = dice.uniform(0.38, 0.62), dice.uniform(0.38, 0.62)
+    return Thing(group.kind, group.colour, x, y, dice.uniform(0.2, 0.3))
 
 
 def _placed(group: Group, dice: Random, *, aside: float) -> Thing:
     """`aside` is how far from the middle line a shape on the left or right may be up or down, and so on."""
     words = (group.place or "middle").split()
-    radius = dice.uniform(0.15, 0.28) if group.place == "middle" else dice.uniform(0.13, 0.19)
-    near, far = dice.uniform(0.22, 0.28), dice.uniform(0.72, 0.78)
+    radius = dice.uniform(0.2, 0.28) if group.place == "middle" else dice.uniform(0.15, 0.19)
+    near, far = dice.uniform(0.25, 0.28), dice.uniform(0.72, 0.75)
     if group.place == "middle":
         aside = 0.04
     x = near if "left" in words else far if "right" in words else dice.uniform(0.5 - aside, 0.5 + aside)
@@ -102,15 +101,15 @@ def _placed(group: Group, dice: Random, *, aside: float) -> Thing:
 
 
 _ARRANGED = {
-    2: ((0.3, 0.5), (0.7, 0.5)),
-    3: ((0.2, 0.5), (0.5, 0.5), (0.8, 0.5)),
-    4: ((0.3, 0.3), (0.7, 0.3), (0.3, 0.7), (0.7, 0.7)),
+    2: ((0.27, 0.5), (0.73, 0.5)),
+    3: ((0.5, 0.27), (0.27, 0.73), (0.73, 0.73)),
+    4: ((0.27, 0.27), (0.73, 0.27), (0.27, 0.73), (0.73, 0.73)),
 }
 
 
 def _several(group: Group, dice: Random) -> tuple[Thing, ...]:
-    """Two or three side by side, four in a square; nearly alike in size, as a hand would draw them."""
-    stray, radius = (0.02, dice.uniform(0.09, 0.115)) if group.count == 3 else (0.05, dice.uniform(0.1, 0.14))
+    """Two side by side, three in a triangle, four in a square; alike in size, as a hand would draw them."""
+    stray, radius = 0.02, dice.uniform(0.14, 0.175)
     return tuple(
         Thing(group.kind, group.colour, x + dice.uniform(-stray, stray), y + dice.uniform(-stray, stray), radius)
         for x, y in _ARRANGED[group.count]
