@@ -7,7 +7,7 @@ import pytest
 
 from workers.tiny.found import Bytes, look
 from workers.tiny.judgement import complaints
-from workers.tiny.shapes import Kind, Scene, Thing, draw
+from workers.tiny.shapes import COLOURS, Kind, Scene, Thing, draw
 from workers.tiny.wishes import Group, Wish, any_wish, scene
 
 SIZES = [(64, 64), (128, 128), (64, 128), (128, 64), (256, 256)]
@@ -31,6 +31,24 @@ def test_accepts_every_scene_that_was_made_for_the_wish(height: int, width: int)
     for _ in range(8):
         wish = any_wish(dice)
         assert complaints(picture(scene(wish, dice), height, width), wish) == []
+
+
+def bent(sides: float, corner: int) -> Bytes:
+    """A blue square of 40 pixels on white whose sides bend inwards by `sides` pixels, and whose corners are cut."""
+    made = picture(Scene("white", ()), 64, 64)
+    for row in range(-20, 20):
+        for column in range(-20, 20):
+            inwards = [sides * (1 - abs(other + 0.5) / 20) for other in (column, row)]
+            away = [abs(row + 0.5), abs(column + 0.5)]
+            if all(at < 20 - bend for at, bend in zip(away, inwards, strict=True)) and sum(away) < 40 - corner:
+                made[32 + row, 32 + column] = COLOURS["blue"]
+    return made
+
+
+def test_a_square_is_one_by_its_corners_too() -> None:
+    wish = Wish((Group(1, "blue", "square"),))
+    assert complaints(bent(sides=3, corner=0), wish) == []
+    assert complaints(bent(sides=0, corner=13), wish) != []
 
 
 @pytest.mark.parametrize(

@@ -110,13 +110,13 @@ def _kind(pixels: NDArray[np.intp]) -> Kind | None:
     box = np.zeros((height, width), np.bool_)
     box[tuple((pixels - low).T)] = True
     depth = max(1, round(0.13 * min(height, width)))
-    top = max(box[:depth, :depth].mean(), box[:depth, -depth:].mean())
+    left, right = box[:depth, :depth].mean(), box[:depth, -depth:].mean()
     base = [box[-depth:, :depth].mean(), box[-depth:, -depth:].mean()]
-    fill = box.mean()
-    if fill > 0.9:
-        return "square"  # whose corners may be round, by a fifth of its side at most
-    if fill > 0.68 and max(top, *base) < 0.5:
+    corners, fill = [left, right, *base], box.mean()
+    if fill > 0.9 or (fill > 0.8 and sum(corners) > 4 * 0.4):
+        return "square"  # whose corners may be round, by a fifth of its side at most, or its sides bent
+    if fill > 0.68 and max(corners) < 0.5:
         return "circle"
-    if 0.4 < fill <= 0.68 and top < 0.2 and min(base) > 0.3:
+    if 0.4 < fill <= 0.68 and max(left, right) < 0.2 and min(base) > 0.3:
         return "triangle"
     return None

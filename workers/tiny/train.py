@@ -25,7 +25,7 @@ from workers.tiny.pools import Pool, make_pools, statistics
 from workers.tiny.progress import say
 
 _KEEP_EVERY = 250
-_GROUP = 8
+_GROUP = 8  # steps, among which captions are dealt out
 
 
 def train(config: Config, folder: Path, begin_with: Path | None = None) -> QwenImagePipeline:
