@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from gateway.several import Several
 from gateway.shared_metrics import count_in_files, counted_by_all
 from gateway.tracing import OFF, Tracing
-from providers.base import LineStanding
+from providers.abilities import LineStanding
 
 log = structlog.stdlib.get_logger()
 

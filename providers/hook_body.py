@@ -6,7 +6,8 @@ from typing import cast
 
 import orjson
 
-from providers.base import HookRefused, Json
+from providers.abilities import HookRefused
+from providers.base import Json
 
 MAX_BYTES = 1_000_000  # pictures come as URLs; a message with one inside is not worth its memory: polling finds it too
 FRESH_SECONDS = 300  # as fal's documents and Standard Webhooks want it

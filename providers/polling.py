@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from providers.base import Answer, Call, Progress, Queued, Ticket, Waits
+from providers.abilities import Waits
+from providers.base import Answer, Call, Progress, Queued, Ticket
 from providers.errors import Kind, ProviderError
 
 FIRST_PAUSE = 0.015  # seconds

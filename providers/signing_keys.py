@@ -5,7 +5,7 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from providers.base import HookRefused
+from providers.abilities import HookRefused
 from providers.errors import ProviderError
 
 PAUSE_SECONDS = 60.0  # between two questions: forged messages cannot make us ask more often

@@ -19,7 +19,7 @@ from gateway.flow.deps import Deps
 from gateway.jobs.hooks import HookDesk
 from gateway.store.database import DatabaseError
 from gateway.telemetry import Outcome
-from providers.base import HookRefused
+from providers.abilities import HookRefused
 
 log = structlog.stdlib.get_logger()
 

@@ -9,7 +9,8 @@ from gateway.flow.health import Health
 from gateway.flow.places import Places
 from gateway.flow.retries import RetryBudget
 from normalizers.offer import Offer
-from providers.base import Adapter, Downloads, Queues
+from providers.abilities import Queues
+from providers.base import Adapter, Downloads
 from providers.guard import Guard
 from providers.registry import ProviderSettings, build_adapter, download_headers, own_origins
 

@@ -14,7 +14,7 @@ from gateway.flow.retries import RetryBudget
 from gateway.flow.routing import Routing, places_of
 from gateway.store.database_errors import DatabaseError
 from gateway.tenancy.own_keys import OwnKey, OwnKeys
-from providers.base import Queues
+from providers.abilities import Queues
 from providers.registry import ProviderSettings, build_adapter
 
 MOST_TEAMS = 256  # whose adapters are kept open

@@ -10,7 +10,8 @@ from gateway.flow.order import Order
 from gateway.flow.record import SentCall
 from gateway.store.entries import Shortage
 from gateway.tracing import IMAGES, OUTCOME
-from providers.base import Adapter, Answer, Call, Direct, Queued, Shows, Ticket, Watch
+from providers.abilities import Shows
+from providers.base import Adapter, Answer, Call, Direct, Queued, Ticket, Watch
 from providers.errors import Kind, NotBegun, ProviderError
 from providers.polling import follow
 

@@ -20,8 +20,9 @@ from gateway.store.pictures import PictureStoreError
 from gateway.store.signing import sign
 from normalizers.plan import Plan
 from normalizers.source import Source, pictures_in, with_pictures
+from providers.abilities import Uploads
 from providers.addresses import is_loopback, is_public
-from providers.base import Call, Part, Uploads
+from providers.base import Call, Part
 from providers.errors import Kind, ProviderError
 
 EXTENSIONS = {"jpeg": "jpg"}

@@ -9,7 +9,7 @@ from gateway.flow.hand_over import with_wire_forms
 from gateway.flow.order import Order
 from gateway.flow.sending import make_call
 from normalizers.plan import Plan, PlannedCall
-from providers.base import Quotes
+from providers.abilities import Quotes
 from providers.errors import ProviderError
 
 QUOTED = "quoted"  # the word for what such a price rests on

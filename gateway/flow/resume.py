@@ -24,7 +24,8 @@ from gateway.flow.sending import end_of, make_call, reason_of
 from gateway.flow.together import together
 from gateway.store.pictures import PictureStoreError
 from normalizers.plan import Plan
-from providers.base import Answer, Repeats
+from providers.abilities import Repeats
+from providers.base import Answer
 from providers.errors import Kind, ProviderError
 
 LOST = "the gateway stopped while the call was on its way; it may have been paid, and is not sent again"

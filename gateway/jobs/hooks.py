@@ -21,7 +21,8 @@ from gateway.jobs.lost_calls import LostCalls
 from gateway.store.database import Database, DatabaseError
 from gateway.store.redis import RedisConnection
 from gateway.store.seen import Seen
-from providers.base import Hook, Hooks, Ticket, Traces
+from providers.abilities import Hook, Hooks, Traces
+from providers.base import Ticket
 
 PATH = "/v1/hooks"
 CHANNEL = "easel:hooks"

@@ -12,7 +12,8 @@ from gateway.jobs.tickets import packed, unpacked
 from gateway.store.database import Database
 from gateway.store.lost_calls import find_lost, give_ticket, ticket_of
 from normalizers.catalog import Catalog
-from providers.base import Hook, Ticket, Traces
+from providers.abilities import Hook, Traces
+from providers.base import Ticket
 
 log = structlog.stdlib.get_logger()
 

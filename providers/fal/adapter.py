@@ -9,9 +9,10 @@ from urllib.parse import quote
 import orjson
 
 from providers import data_uri, pictures_in_json
+from providers.abilities import Hook
 from providers.account import Account
 from providers.amounts import MOST_UNITS, amount_in
-from providers.base import Answer, Call, Hook, Image, Json, Progress, Ticket
+from providers.base import Answer, Call, Image, Json, Progress, Ticket
 from providers.errors import ProviderError
 from providers.fal.explain import explain
 from providers.fal.hooks import Hooks

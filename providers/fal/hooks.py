@@ -13,7 +13,7 @@ from typing import Any, cast
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from providers.base import Hook, HookRefused
+from providers.abilities import Hook, HookRefused
 from providers.hook_body import bounded, fresh_time, header, json_object, ticket_in
 from providers.http import Http
 from providers.http_answer import HttpAnswer

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from providers.abilities import Declined, LineStanding
 from providers.account import Account
-from providers.base import Answer, Call, Declined, Json, LineStanding, Watch
+from providers.base import Answer, Call, Json, Watch
 from providers.errors import ProviderError
 from providers.local import shown
 from providers.local.casualties import Casualties, goes_on

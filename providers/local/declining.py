@@ -1,6 +1,7 @@
 """Before a call is sent to our own workers: that none of them has its model, or that it had better go elsewhere."""
 
-from providers.base import Call, Declined
+from providers.abilities import Declined
+from providers.base import Call
 from providers.local.dispatch import Dispatch, Waiting
 from providers.local.roster import Roster
 

@@ -2,7 +2,8 @@
 
 from collections import Counter
 
-from providers.base import Json, LineStanding
+from providers.abilities import LineStanding
+from providers.base import Json
 from providers.local.choice import predicted_wait
 from providers.local.dispatch import Dispatch
 from providers.local.worker import Worker

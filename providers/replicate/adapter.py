@@ -7,8 +7,9 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from providers import data_uri
+from providers.abilities import Hook
 from providers.account import Account
-from providers.base import Answer, Call, Hook, Image, Json, Progress, Ticket
+from providers.base import Answer, Call, Image, Json, Progress, Ticket
 from providers.errors import Kind, ProviderError
 from providers.http import HttpAnswer
 from providers.replicate import files

@@ -12,7 +12,7 @@ from functools import partial
 from standardwebhooks import Webhook, WebhookVerificationError
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
-from providers.base import Hook, HookRefused
+from providers.abilities import Hook, HookRefused
 from providers.hook_body import bounded, fresh_time, header, json_object, ticket_in
 from providers.http import Http
 from providers.signing_keys import QUESTION_SECONDS, SigningKeys

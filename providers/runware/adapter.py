@@ -6,8 +6,9 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from providers.abilities import Hook
 from providers.account import Account
-from providers.base import Answer, Call, Hook, Image, Json, Progress, Ticket
+from providers.base import Answer, Call, Image, Json, Progress, Ticket
 from providers.errors import Kind, ProviderError
 from providers.runware import hooks
 from providers.runware.explain import failure, hitch, refusal

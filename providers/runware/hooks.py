@@ -7,7 +7,8 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any, cast
 
-from providers.base import Hook, Json
+from providers.abilities import Hook
+from providers.base import Json
 from providers.hook_body import bounded, json_object, ticket_in
 
 

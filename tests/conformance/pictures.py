@@ -14,7 +14,8 @@ from gateway.flow.picture_codec import Bounds, on_white
 from gateway.flow.picture_mask import repaint
 from normalizers.offer import Offer
 from normalizers.source import Prepare, Source, pictures_in, with_pictures
-from providers.base import Adapter, Part, Uploads
+from providers.abilities import Uploads
+from providers.base import Adapter, Part
 
 SIDE = 512
 

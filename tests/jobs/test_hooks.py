@@ -17,7 +17,8 @@ from gateway.store.database import DatabaseError, SQLite
 from gateway.store.redis import RedisConnection
 from normalizers.asked import Known
 from normalizers.catalog import Catalog
-from providers.base import Answer, Call, Hook, Image, Progress, Ticket
+from providers.abilities import Hook
+from providers.base import Answer, Call, Image, Progress, Ticket
 from providers.polling import follow
 from tests.jobs.happening import job
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from providers.abilities import Quotes
 from providers.account import Account
-from providers.base import Call, Quotes
+from providers.base import Call
 from providers.civitai.adapter import Civitai
 from providers.errors import Kind, ProviderError
 from simulators.running import Simulators

@@ -12,8 +12,9 @@ import pytest_asyncio
 from PIL import Image
 
 from normalizers.offer import Offer
+from providers.abilities import Uploads
 from providers.account import Account
-from providers.base import Call, Uploads
+from providers.base import Call
 from providers.errors import Kind, ProviderError
 from providers.fal.adapter import Fal
 from providers.polling import follow

@@ -14,8 +14,9 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from providers.abilities import Hook, HookRefused, Hooks
 from providers.account import Account
-from providers.base import Call, Hook, HookRefused, Hooks
+from providers.base import Call
 from providers.fal.adapter import Fal
 from providers.fal.hooks import KEEP_SECONDS
 from providers.hook_body import MAX_BYTES

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from providers.base import Call, Hook, HookRefused, Hooks, Queued, Ticket, Traces
+from providers.abilities import Hook, HookRefused, Hooks, Traces
+from providers.base import Call, Queued, Ticket
 from providers.fal.adapter import Fal
 from providers.polling import follow
 from providers.registry import BUILT_IN, CALLS_BACK, ProviderSettings, build_adapter

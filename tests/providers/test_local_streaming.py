@@ -12,8 +12,9 @@ import pytest
 import pytest_asyncio
 from PIL import Image as PillowImage
 
+from providers.abilities import Shows
 from providers.account import Account
-from providers.base import Call, Part, Shows
+from providers.base import Call, Part
 from providers.errors import Kind
 from providers.local.adapter import Local
 from tests.providers import failing

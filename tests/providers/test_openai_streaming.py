@@ -9,8 +9,9 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from providers.abilities import Shows
 from providers.account import Account
-from providers.base import Call, Part, Shows
+from providers.base import Call, Part
 from providers.errors import Kind
 from providers.openai_compatible.adapter import OpenAICompatible
 from tests.providers import failing

@@ -13,8 +13,9 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from providers.abilities import HookRefused, Hooks
 from providers.account import Account
-from providers.base import Call, HookRefused, Hooks
+from providers.base import Call
 from providers.hook_body import MAX_BYTES
 from providers.replicate.adapter import Replicate
 from providers.signing_keys import PAUSE_SECONDS

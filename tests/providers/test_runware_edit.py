@@ -12,8 +12,9 @@ import pytest_asyncio
 from PIL import Image
 
 from normalizers.source import Source, pictures_in, with_pictures
+from providers.abilities import Uploads
 from providers.account import Account
-from providers.base import Call, Uploads
+from providers.base import Call
 from providers.errors import Kind
 from providers.runware.adapter import Runware
 from simulators.running import Simulators

@@ -10,8 +10,9 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from providers.abilities import Hook, HookRefused, Hooks
 from providers.account import Account
-from providers.base import Call, Hook, HookRefused, Hooks
+from providers.base import Call
 from providers.hook_body import MAX_BYTES
 from providers.runware.adapter import Runware, task_uuid
 from tests.providers.upstream import Asked, Reply, Upstream
