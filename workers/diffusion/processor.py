@@ -9,7 +9,7 @@ from transformers import BatchFeature
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 _IMAGE = "<|image_pad|>"
-_LOOKS = {"patch_size": 14, "temporal_patch_size": 2, "merge_size": 2}
+_LOOKS: dict[str, Any] = {"patch_size": 14, "temporal_patch_size": 2, "merge_size": 2}
 
 
 class Processor:
