@@ -2,25 +2,21 @@
 
 import threading
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 
 class AtWork:
-    """For any thread. Each of those that work does one thing at a time."""
+    """For any thread. Each of those that work does one thing at a time, and says so: `with at_work:`."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._since: dict[int, float] = {}  # by thread
 
-    @contextmanager
-    def on_something(self) -> Generator[None]:
-        me = threading.get_ident()
-        self._since[me] = self._clock()
-        try:
-            yield
-        finally:
-            del self._since[me]
+    def __enter__(self) -> None:
+        self._since[threading.get_ident()] = self._clock()
+
+    def __exit__(self, *_raised: object) -> None:
+        del self._since[threading.get_ident()]
 
     def seconds(self) -> float:
         """Of what is being done for the longest time; 0 when nothing is."""

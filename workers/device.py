@@ -19,6 +19,7 @@ from workers.encoding import Picture, encoded
 from workers.engine import DeviceLost, Engine
 from workers.job import Job
 from workers.meters import Meters
+from workers.outbox import Outbox
 from workers.piece import Piece
 from workers.step_loop import StepLoop
 from workers.telling import Telling
@@ -56,7 +57,7 @@ class Device:
         self._encoding = ThreadPoolExecutor(1, thread_name_prefix="encoder")
         self._steps = StepLoop(engine, self, self._decoding.submit, meters)
         self._thread = threading.Thread(target=self._steps.run, name="device", daemon=True)
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._outbox: Outbox | None = None
         self._client: Client | None = None
 
     @property
@@ -66,10 +67,11 @@ class Device:
 
     async def load(self, client: Client) -> None:
         """Starts the device thread and loads the engine there; raises what that raises."""
-        self._loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        self._outbox = Outbox(loop)
         self._client = client
         self.loading = ("starting", None)
-        done: asyncio.Future[None] = self._loop.create_future()
+        done: asyncio.Future[None] = loop.create_future()
         self._thread.start()
         self._steps.call(partial(self._load, done))
         await done
@@ -111,7 +113,10 @@ class Device:
             self._on_loop(partial(_settle, done, None))
 
     def stepped(self, piece: Piece, step: int, steps: int) -> None:
-        self._on_loop(partial(piece.job.stepped, piece.index, step, steps))
+        job = piece.job
+        job.stepped(piece.index, step, steps)
+        if job.watched and self._outbox is not None:
+            self._outbox.mention(partial(job.tell_step, piece.index, step, steps))
 
     def previewed(self, piece: Piece, image: Image.Image, number: int) -> None:
         # One encoding thread keeps the order: every partial picture before its completed one.
@@ -155,12 +160,8 @@ class Device:
             self._on_loop(partial(call, client))
 
     def _on_loop(self, call: Callable[[], object]) -> None:
-        if self._loop is None:
-            return
-        try:
-            self._loop.call_soon_threadsafe(call)
-        except RuntimeError:  # the loop is closed: the worker has ended, and nobody waits for this
-            log.debug("nobody waits any more")
+        if self._outbox is not None:
+            self._outbox.tell(call)
 
 
 def _settle(done: "asyncio.Future[None]", error: BaseException | None) -> None:

@@ -1,7 +1,8 @@
 """A job: one commission on its way to being pictures, with the log of what happened to it.
 
-A job lives on the event loop; only its token is touched from the device thread. Who follows a job reads its log from
-the beginning, so that one who joins late misses nothing.
+A job lives on the event loop; of it the device thread touches the token and how far its pictures are. Who follows a
+job reads its log from the beginning, so that one who joins late misses no picture; steps are in it only from when
+somebody follows.
 """
 
 import asyncio
@@ -46,6 +47,7 @@ class Job:
         self.pictures: list[Picture] = []
         self.failure: Refusal | None = None
         self.followers = 0
+        self.watched = asked.stream  # its steps are told: somebody reads the log while it is written, or is about to
         self.on_device = 0  # pictures that have steps to take
         self._shares_left = [1.0] * len(seeds)  # of each picture's steps
         self._log: list[Event] = []
@@ -76,7 +78,10 @@ class Job:
         return sum(self._shares_left)
 
     def stepped(self, index: int, step: int, steps: int) -> None:
+        """On the device thread."""
         self._shares_left[index] = 1 - step / steps
+
+    def tell_step(self, index: int, step: int, steps: int) -> None:
         self.tell({"type": f"{self.asked.kind}.progress", "step": step, "steps": steps, "image_index": index})
 
     def add(self, picture: Picture) -> None:
@@ -111,6 +116,7 @@ class Job:
     async def follow(self, until: float | None = None) -> AsyncIterator[Event]:
         """Every event from the beginning to the end. Raises the job's `Refusal` if it failed, and another one at
         `until`, a moment of the event loop's clock."""
+        self.watched = True
         place = 0
         while True:
             news = self._news

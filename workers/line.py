@@ -45,19 +45,20 @@ class Line:
 
     def newcomer(self, most: int) -> Piece | None:
         """The next picture to begin where `most` may be under way; a job that has none need not wait for others'."""
+        waiting = [piece for piece in self._pieces.values() if piece.picture is None]
+        if not waiting:
+            return None
         begun = [piece.job.id for piece in self.begun()]
-        waiting = [
-            piece
-            for piece in self._pieces.values()
-            if piece.picture is None and (len(begun) < most or piece.job.id not in begun)
-        ]
+        if len(begun) >= most:
+            waiting = [piece for piece in waiting if piece.job.id not in begun]
         return min(waiting, key=lambda each: in_turn(each.number, each.job.id, self._shares.paid), default=None)
 
     def group(self) -> Sequence[Piece]:
         """Those that take the next forward together, the one whose job pays first; empty if nobody is begun."""
+        ready = [piece for piece in self.begun() if not piece.waits]
+        if len(ready) < 2:
+            return ready
         candidates = [
-            Candidate(each.number, each.job.id, each.picture.bucket, each.picture.tokens, each.alone)
-            for each in self.begun()
-            if not each.waits
+            Candidate(each.number, each.job.id, each.picture.bucket, each.picture.tokens, each.alone) for each in ready
         ]
         return [self._pieces[number] for number in next_group(candidates, self._shares.paid, self.budgets.of)]

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from workers.engine import Memory
+from workers.tally import Tally
 
 
 class Meters:
@@ -13,16 +14,8 @@ class Meters:
     def __init__(self) -> None:
         self._registry = registry = CollectorRegistry()
         self.pictures = Counter("easel_worker_pictures", "Pictures finished.", ["model"], registry=registry)
-        self.steps = Counter("easel_worker_steps", "Denoising steps, of each picture.", ["model"], registry=registry)
-        self.device_seconds = Counter(
-            "easel_worker_device_seconds", "Time in the device's hands, decoding apart.", ["model"], registry=registry
-        )
-        self.groups = Histogram(
-            "easel_worker_group_pictures",
-            "Pictures that went through the device together.",
-            buckets=(1, 2, 3, 4, 6, 8, 12, 16),
-            registry=registry,
-        )
+        self.device = Tally()
+        registry.register(self.device)
         self.refusals = Counter("easel_worker_refusals", "Requests that got an error.", ["code"], registry=registry)
         self.cancelled = Counter("easel_worker_cancelled", "Jobs that nobody wanted any more.", registry=registry)
         self.out_of_memory = Counter(

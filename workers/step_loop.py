@@ -78,7 +78,7 @@ class StepLoop:
         """Whether there was anything to do."""
         try:
             self._hear(wait=wait)
-            with self.at_work.on_something():
+            with self.at_work:
                 return self._take_a_turn()
         except DeviceLost:
             raise
@@ -139,7 +139,7 @@ class StepLoop:
         else:
             self._spent(group[0], group, self._clock() - started)
             self._line.budgets.fitted(bucket, tokens)
-            self._meters.groups.observe(len(group))
+            self._meters.device.group(len(group))
             for piece in group:
                 self._after_step(piece)
 
@@ -150,7 +150,7 @@ class StepLoop:
             return
         self._room.sufficed(piece)
         if piece.stepped():
-            self._meters.steps.labels(piece.drawing.model).inc()
+            self._meters.device.step(piece.drawing.model)
             self._audience.stepped(piece, picture.steps_done, picture.steps)
             self._preview(piece)
         self._finish_if_denoised(piece)
@@ -180,7 +180,7 @@ class StepLoop:
             self.call(partial(self._leave, piece))
             return
         try:
-            with self.at_work.on_something():
+            with self.at_work:
                 image = self.engine.finish(piece.picture)
         except OutOfMemory as error:
             self.call(partial(self._lacks_room, piece, error))
@@ -244,4 +244,4 @@ class StepLoop:
     def _spent(self, payer: Piece, group: Sequence[Piece], seconds: float) -> None:
         self._line.pay(payer, seconds)
         for piece in group:
-            self._meters.device_seconds.labels(piece.drawing.model).inc(seconds / len(group))
+            self._meters.device.spent(piece.drawing.model, seconds / len(group))

@@ -38,7 +38,7 @@ def test_what_is_done_for_the_longest_time_counts() -> None:
     now = 5.0
     at_work = AtWork(lambda: now)
     assert at_work.seconds() == 0
-    with at_work.on_something():
+    with at_work:
         now = 7.5
         assert at_work.seconds() == 2.5
     assert at_work.seconds() == 0

@@ -10,7 +10,7 @@ from PIL import Image
 from workers.diffusion.adapters import Adapters, lora_set
 from workers.diffusion.caching import LEVELS, Level, Memory
 from workers.diffusion.decoding import Decoder
-from workers.diffusion.device_errors import device_errors
+from workers.diffusion.device_errors import device_errors, raise_meant
 from workers.diffusion.devices import place
 from workers.diffusion.expense import Expense
 from workers.diffusion.forwards import Forwards
@@ -128,10 +128,12 @@ class Diffusers:
 
     def step(self, together: Sequence[Picture]) -> None:
         began = time.perf_counter()
-        with device_errors():
+        try:
             self._adapters.switch_to(together[0].loras)
             self._forwards.step(together)
             self._queue.keep_short()
+        except RuntimeError as error:
+            raise_meant(error)
         self._ladder.worked()
         share = (time.perf_counter() - began) / len(together)
         for picture in together:

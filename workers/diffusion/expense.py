@@ -18,18 +18,18 @@ class Expense:
     def __init__(self, model: str, family: Family, device: torch.device) -> None:
         self._family = family
         self._learned = Learned({model: _GUESSES[device.type]})
+        self._usual_forwards = self._forwards(family.cfg_scale)  # in a step with the model's own guidance
 
     @property
     def known(self) -> Mapping[str, Pace]:
-        return dict(self._learned.known)
+        return self._learned.known
 
     def seconds(self, drawing: Drawing) -> float:
         return self._learned.seconds(drawing, steps=self._steps(drawing) * self._heaviness(drawing))
 
     def forwarded(self, drawing: Drawing, seconds: float) -> None:
         """One forward of it took so long; of several together, its share."""
-        per_step = seconds * self._forwards(drawing)
-        self._learned.stepped(drawing, per_step / self._heaviness(drawing))
+        self._learned.stepped(drawing, seconds * self._usual_forwards / self._positions(drawing))
 
     def rested(self, drawing: Drawing, seconds: float) -> None:
         """All of it but its steps took so long."""
@@ -44,12 +44,11 @@ class Expense:
 
     def _heaviness(self, drawing: Drawing) -> float:
         """Of a step, beside one of the same size with the model's own guidance and no references."""
-        return self._forwards(drawing) / self._forwards() * self._positions(drawing)
+        forwards = self._usual_forwards if drawing.cfg_scale is None else self._forwards(drawing.cfg_scale)
+        return forwards / self._usual_forwards * self._positions(drawing)
 
-    def _forwards(self, drawing: Drawing | None = None) -> int:
-        """In a step of it; None: of one with the model's own guidance."""
-        asked = None if drawing is None else drawing.cfg_scale
-        scale = self._family.cfg_scale if asked is None else asked
+    def _forwards(self, scale: float) -> int:
+        """In a step with so much guidance."""
         batched = self._family.prediction == "noise"  # both halves of its guidance are one forward
         return 2 if scale > 1 and not batched else 1
 

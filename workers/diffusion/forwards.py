@@ -8,7 +8,7 @@ from torch import nn
 
 from workers.diffusion import merging
 from workers.diffusion.caching import Cached
-from workers.diffusion.device_errors import device_errors
+from workers.diffusion.device_errors import meant
 from workers.diffusion.families import Family
 from workers.diffusion.hub import Call
 from workers.diffusion.merging import Merging
@@ -59,8 +59,9 @@ class Forwards:
 
     def _go_on(self, picture: Picture, answer: object) -> None:
         try:
-            with device_errors():
-                picture.course.go_on(answer)
+            picture.course.go_on(answer)
+        except RuntimeError as failure:
+            picture.failure = meant(failure)
         except Exception as failure:
             picture.failure = failure  # whatever it is, it is this picture's alone
         if picture.denoised and self._device.type == "cuda":

@@ -27,6 +27,10 @@ class Call:
     kwargs: dict[str, Any]
     context: str
 
+    def argument(self, name: str) -> Any:
+        """One of them by its name; none of the others is named for it where the pipeline did so itself."""
+        return self.kwargs[name] if name in self.kwargs else self.named.get(name)
+
     @cached_property
     def named(self) -> dict[str, Any]:
         """All arguments by their names, those too that were not given."""

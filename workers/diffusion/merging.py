@@ -53,15 +53,15 @@ def forward(calls: Sequence[Call], rules: Merging) -> list[Any]:
 
 def shape(call: Call, rules: Merging) -> tuple[int, ...]:
     """Of what is denoised, with the references behind it; calls of different shapes are never one."""
-    return tuple(call.named[rules.tokens].shape[1:])
+    return tuple(call.argument(rules.tokens).shape[1:])
 
 
 def tokens(call: Call, rules: Merging) -> int:
     """How many positions go through the module, text included."""
-    arguments = call.named
-    hidden = arguments[rules.tokens]
+    hidden = call.argument(rules.tokens)
     positions = hidden.shape[1] if hidden.ndim == 3 else hidden[0, 0].numel()
-    text = sum(arguments[name].shape[1] for name in rules.padded if isinstance(arguments.get(name), Tensor))
+    texts = [call.argument(name) for name in rules.padded]
+    text = sum(each.shape[1] for each in texts if isinstance(each, Tensor))
     return int(hidden.shape[0] * (positions + text))
 
 

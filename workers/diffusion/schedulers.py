@@ -1,5 +1,6 @@
 """Schedulers by name, each picture with one of its own: they keep the place in the schedule, and the steps before."""
 
+import copy
 import functools
 import inspect
 import math
@@ -81,8 +82,14 @@ class FlowDpm(_ScalesNoise, diffusers.DPMSolverMultistepScheduler):
 
 def scheduler(name: str | None, base: Any, prediction: Prediction, steps: int) -> Any:
     """A new scheduler; `base` is the model's own, of whose config it is made. None: one of its kind."""
+    return copy.copy(_unused(name, base, prediction, single_step=steps == 1))  # it lays out its state when it begins
+
+
+@functools.lru_cache(maxsize=64)
+def _unused(name: str | None, base: Any, prediction: Prediction, *, single_step: bool) -> Any:
+    """To be copied: reading a config takes longer than a step of a small model's scheduler."""
     # A single step is the first and the last: stretching its sigma to that of a last one divides nothing by nothing.
-    alone = {"shift_terminal": None} if steps == 1 and prediction == "flow" else {}
+    alone = {"shift_terminal": None} if single_step and prediction == "flow" else {}
     if name is None:
         return type(base).from_config(base.config, **alone)
     class_name, changes = (_FLOW if prediction == "flow" else _NOISE)[name]
