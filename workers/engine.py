@@ -262,9 +262,10 @@ class EngineOf(Protocol[Begun]):
         nobody's in particular."""
         ...
 
-    def finish(self, picture: Begun) -> Image.Image:
-        """The finished picture, RGB, of exactly the size asked. Called on the decoding thread, beside the steps of
-        others; called again after it raised `OutOfMemory`."""
+    def finish(self, together: Sequence[Begun]) -> Sequence[Image.Image]:
+        """The finished pictures, RGB, each of exactly the size asked; those that took their last step together come
+        together. Called on the decoding thread, beside the steps of others. If it raises for several, it is called for
+        each alone; after `OutOfMemory` for one, it is called again."""
         ...
 
     def drop(self, picture: Begun) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from queue import Empty, SimpleQueue
+from typing import Never
 
 from workers.at_work import AtWork
 from workers.engine import DeviceLost, Engine, OutOfMemory
@@ -123,7 +124,7 @@ class StepLoop:
         else:
             self._room.take(piece)
             self._spent(piece, [piece], self._clock() - started)
-            self._finish_if_denoised(piece)
+            self._finish_denoised([piece])
 
     def _step(self, group: Sequence[Piece]) -> None:
         started = self._clock()
@@ -142,6 +143,7 @@ class StepLoop:
             self._meters.device.group(len(group))
             for piece in group:
                 self._after_step(piece)
+            self._finish_denoised(group)
 
     def _after_step(self, piece: Piece) -> None:
         picture = piece.picture
@@ -153,13 +155,15 @@ class StepLoop:
             self._meters.device.step(piece.drawing.model)
             self._audience.stepped(piece, picture.steps_done, picture.steps)
             self._preview(piece)
-        self._finish_if_denoised(piece)
 
-    def _finish_if_denoised(self, piece: Piece) -> None:
-        if piece.picture.denoised and piece.wanted:
+    def _finish_denoised(self, group: Sequence[Piece]) -> None:
+        """A picture that failed in its last step has been dropped."""
+        denoised = [piece for piece in group if piece.picture is not None and piece.picture.denoised and piece.wanted]
+        for piece in denoised:
             self._in_hand.add(piece)
             self._take_no_step_more(piece)
-            self._decode(partial(self._finish, piece))
+        if denoised:
+            self._decode(partial(self._finish, denoised))
 
     def _preview(self, piece: Piece) -> None:
         number = piece.partial_number() if piece.wanted else None
@@ -174,26 +178,34 @@ class StepLoop:
         else:
             self._audience.previewed(piece, image, number)
 
-    def _finish(self, piece: Piece) -> None:
+    def _finish(self, group: Sequence[Piece]) -> None:
         """On the decoding thread."""
-        if not piece.wanted:
-            self.call(partial(self._leave, piece))
-            return
+        wanted = [piece for piece in group if piece.wanted]
+        for piece in group:
+            if piece not in wanted:
+                self.call(partial(self._leave, piece))
         try:
             with self.at_work:
-                image = self.engine.finish(piece.picture)
-        except OutOfMemory as error:
-            self.call(partial(self._lacks_room, piece, error))
-        except BaseException as error:  # the device thread decides what it means
-            self.call(partial(self._did_not_finish, piece, error))
+                images = self.engine.finish([piece.picture for piece in wanted]) if wanted else ()
+        except BaseException as error:
+            self._did_not_finish(wanted, error)
         else:
-            self._audience.finished(piece, image)
-            self.call(partial(self._drop, piece))
+            for piece, image in zip(wanted, images, strict=True):
+                self._audience.finished(piece, image)
+                self.call(partial(self._drop, piece))
 
-    def _did_not_finish(self, piece: Piece, error: BaseException) -> None:
+    def _did_not_finish(self, group: Sequence[Piece], error: BaseException) -> None:
+        """What it means for a picture alone, the device thread decides."""
         if isinstance(error, DeviceLost):
-            raise error
-        self._fail(piece, error)
+            self.call(partial(_raise, error))
+        elif len(group) > 1:
+            log.warning("%d pictures could not be finished together; they are one by one", len(group), exc_info=error)
+            for piece in group:
+                self._finish([piece])
+        elif isinstance(error, OutOfMemory):
+            self.call(partial(self._lacks_room, group[0], error))
+        else:
+            self.call(partial(self._fail, group[0], error))
 
     def _did_not_fit(self, group: Sequence[Piece], bucket: Hashable, tokens: int, error: OutOfMemory) -> None:
         if len(group) == 1:
@@ -212,7 +224,7 @@ class StepLoop:
     def _finish_again(self, piece: Piece) -> None:
         """Those that have steps to take are in the line."""
         if piece in self._in_hand:
-            self._decode(partial(self._finish, piece))
+            self._decode(partial(self._finish, [piece]))
 
     def _blame(self, group: Sequence[Piece], error: BaseException) -> None:
         """Who is at fault shows when each goes on alone."""
@@ -245,3 +257,7 @@ class StepLoop:
         self._line.pay(payer, seconds)
         for piece in group:
             self._meters.device.spent(piece.drawing.model, seconds / len(group))
+
+
+def _raise(error: BaseException) -> Never:
+    raise error

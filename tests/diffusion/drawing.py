@@ -57,7 +57,7 @@ def draw_together(engine: Diffusers, drawings: Sequence[Drawing], apart: int = 0
         for picture in begun:
             if picture.failure is not None:
                 raise picture.failure
-    finished = [engine.finish(picture) for picture in begun]
+    finished = engine.finish(begun)
     for picture in begun:
         engine.drop(picture)
     return finished

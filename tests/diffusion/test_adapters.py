@@ -61,7 +61,7 @@ def test_pictures_of_different_sets_take_turns(drawing_engine: Diffusers, one: L
         for picture in begun:
             drawing_engine.step([picture])
     for picture, expected in zip(begun, alone, strict=True):
-        assert difference(drawing_engine.finish(picture), expected) == 0
+        assert difference(drawing_engine.finish([picture])[0], expected) == 0
         drawing_engine.drop(picture)
 
 
@@ -105,6 +105,6 @@ def test_the_least_lately_used_goes_when_there_are_too_many(folder: Path, tmp_pa
     assert set(engine.resources().loras) == {first.digest, second.digest}, "held by a picture; used last"
     while not held.denoised:
         engine.step([held])
-    assert difference(engine.finish(held), expected) == 0
+    assert difference(engine.finish([held])[0], expected) == 0
     engine.drop(held)
     assert dict(engine.resources().loras) == {first.digest: "lora 1", second.digest: "lora 2"}

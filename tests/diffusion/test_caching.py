@@ -59,7 +59,7 @@ def test_each_picture_remembers_its_own(engine: Diffusers, monkeypatch: pytest.M
         for picture in begun:
             engine.step([picture])
     for picture, expected in zip(begun, alone, strict=True):
-        assert difference(engine.finish(picture), expected) == 0
+        assert difference(engine.finish([picture])[0], expected) == 0
         engine.drop(picture)
     assert difference(alone[2], engine.plainly(plain)) == 0
 

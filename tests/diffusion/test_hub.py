@@ -19,7 +19,7 @@ def test_steps_are_counted(engine: Diffusers) -> None:
         engine.step([picture])
         counted.append((picture.steps, picture.steps_done))
     assert counted == [(4, forwards // 2) for forwards in range(9)]  # with guidance a step is two forwards
-    engine.finish(picture)
+    engine.finish([picture])
     engine.drop(picture)
 
 
@@ -33,7 +33,7 @@ def test_strength_zero_is_the_picture_as_it_was(engine: Diffusers) -> None:
     before = noise(1)
     picture = engine.begin(changed(CIRCLE, source=source(before, strength=0.0)))
     assert (picture.steps, picture.denoised) == (0, True)
-    assert difference(engine.finish(picture), before) == 0
+    assert difference(engine.finish([picture])[0], before) == 0
     engine.drop(picture)
 
 
@@ -52,7 +52,7 @@ def test_a_dropped_picture_lets_go_of_everything(engine: Diffusers, forwards: in
     assert latents() is None
     while not other.denoised:
         engine.step([other])
-    assert difference(engine.finish(other), expected) <= 1
+    assert difference(engine.finish([other])[0], expected) <= 1
     engine.drop(other)
 
 
@@ -74,7 +74,7 @@ def test_no_room_leaves_every_picture_as_it_was(engine: Diffusers) -> None:
     for picture, plain in zip(begun, expected, strict=True):
         while not picture.denoised:
             engine.step([picture])
-        assert difference(engine.finish(picture), plain) == 0
+        assert difference(engine.finish([picture])[0], plain) == 0
         engine.drop(picture)
 
 

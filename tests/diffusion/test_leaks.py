@@ -60,7 +60,7 @@ def every_end(engine: Diffusers, drawing: Drawing) -> list[weakref.ref[Any]]:
             engine.step([picture])
         over = picture.denoised
         if over:
-            engine.finish(picture)
+            engine.finish([picture])
         engine.drop(picture)
         ends += traces(picture)
         forwards += 1

@@ -134,13 +134,16 @@ class Stepwise:
             else:
                 picture.steps_done += 1
 
-    def finish(self, picture: Walking) -> Image.Image:
-        self.seen.append(f"finish {picture.drawing.prompt}")
+    def finish(self, together: Sequence[Walking]) -> list[Image.Image]:
+        self.seen.append(f"finish {'+'.join(sorted(picture.drawing.prompt for picture in together))}")
         assert self.finishes.wait(_PATIENCE)
         if self.crammed:
             self.crammed -= 1
             raise OutOfMemory
-        return Image.new("RGB", (picture.drawing.width, picture.drawing.height), (picture.drawing.seed % 256, 0, 0))
+        return [self._framed(picture.drawing) for picture in together]
+
+    def _framed(self, drawing: Drawing) -> Image.Image:
+        return Image.new("RGB", (drawing.width, drawing.height), (drawing.seed % 256, 0, 0))
 
     def drop(self, picture: Walking) -> None:
         self.seen.append(f"drop {picture.drawing.prompt}")

@@ -226,10 +226,29 @@ class Panicking(Stepwise):
         if together[0].drawing.prompt == "step":
             raise Panic
 
-    def finish(self, picture: Walking) -> Image.Image:
-        if picture.drawing.prompt == "finish":
+    def finish(self, together: Sequence[Walking]) -> list[Image.Image]:
+        if any(picture.drawing.prompt == "finish" for picture in together):
             raise Panic
-        return super().finish(picture)
+        return super().finish(together)
+
+
+async def test_pictures_without_room_to_be_decoded_together_are_one_by_one() -> None:
+    engine = Stepwise(together=2, most_under_way=4, token_budget=4, crammed=1)
+    engine.allowed.set()
+    async with serve(engine) as served:
+        status, answer = await served.post({"prompt": "p", "n": 2, "seed": 3})
+        assert (status, [item["seed"] for item in answer["data"]]) == (200, [3, 4])
+        assert [each for each in engine.seen if each.startswith("finish")] == ["finish p+p", "finish p", "finish p"]
+        await served.until(lambda: engine.seen.count("drop p") == 2)
+
+
+async def test_one_that_cannot_be_decoded_costs_the_others_nothing() -> None:
+    engine = Panicking(together=2, most_under_way=4, token_budget=4)
+    async with serve(engine) as served:
+        asking = [asyncio.create_task(served.post({"prompt": name})) for name in ("finish", "fine")]
+        await served.until(lambda: len(served.worker.desk.running) == 2)
+        engine.allowed.set()
+        assert sorted([(await task)[0] for task in asking]) == [200, 500]
 
 
 @pytest.mark.parametrize("where", ["begin", "step", "finish"])

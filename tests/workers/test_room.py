@@ -22,11 +22,11 @@ class Full(Stepwise):
             together[0].steps_done -= 1
             raise OutOfMemory
 
-    def finish(self, picture: Walking) -> Image.Image:
-        image = super().finish(picture)
-        if picture.drawing.prompt == "vast" and self._begun > 1:
+    def finish(self, together: Sequence[Walking]) -> list[Image.Image]:
+        images = super().finish(together)
+        if any(picture.drawing.prompt == "vast" for picture in together) and self._begun > 1:
             raise OutOfMemory
-        return image
+        return images
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def paint(asked: Drawing) -> Image.Image:
     picture = engine.begin(asked)
     while not picture.denoised:
         engine.step([picture])
-    return engine.finish(picture)
+    return engine.finish([picture])[0]
 
 
 def test_the_same_drawing_gives_the_same_pixels() -> None:
@@ -103,7 +103,7 @@ def test_previews_grow_into_the_picture() -> None:
         seen.append(picture.preview().tobytes())
         assert (picture.steps_done, picture.steps) == (len(seen), 8)
     assert len(set(seen)) == 8
-    assert seen[-1] == engine.finish(picture).tobytes()
+    assert seen[-1] == engine.finish([picture])[0].tobytes()
 
 
 def test_it_learns_how_fast_it_is() -> None:
@@ -113,7 +113,7 @@ def test_it_learns_how_fast_it_is() -> None:
     picture = engine.begin(drawing(steps=4))
     while not picture.denoised:
         engine.step([picture])
-    engine.finish(picture)
+    engine.finish([picture])
     assert engine.seconds(drawing(steps=4)) not in (guessed, 0)
     assert engine.seconds(drawing(steps=8)) > engine.seconds(drawing(steps=4))
     assert list(engine.resources().pace) == ["sketch"]

@@ -132,6 +132,30 @@ async def test_who_is_cancelled_while_decoded_is_let_go(served: Served, engine: 
     assert served.worker.desk.drawn == 1
 
 
+async def test_those_that_take_their_last_step_together_are_decoded_together(served: Served, engine: Stepwise) -> None:
+    engine.allowed.set()
+    status, answer = await served.post({"prompt": "p", "n": 2, "seed": 3})
+    assert (status, [item["seed"] for item in answer["data"]]) == (200, [3, 4])
+    assert [each for each in engine.seen if each.startswith("finish")] == ["finish p+p"]
+
+
+async def test_who_is_cancelled_is_not_decoded_with_the_others(served: Served, engine: Stepwise) -> None:
+    engine.finishes.clear()
+    first = await ask(served, engine, "a", num_inference_steps=1)
+    engine.allow()
+    await served.until(lambda: "finish a" in engine.seen)
+    asking = [first, await ask(served, engine, "b", num_inference_steps=3)]
+    await served.until(lambda: engine.steps() == ["a", "b"])
+    asking.append(await ask(served, engine, "c", num_inference_steps=2))
+    engine.allowed.set()
+    await served.until(lambda: engine.steps() == ["a", "b", "b+c", "b+c"])
+    await served.delete("b")
+    engine.finishes.set()
+    assert [(await task)[0] for task in asking] == [200, 499, 200]
+    assert [each for each in engine.seen if each.startswith("finish")] == ["finish a", "finish c"]
+    await served.until(lambda: engine.seen.count("drop b") == 1)
+
+
 async def test_a_picture_is_decoded_beside_the_steps_of_the_next(served: Served, engine: Stepwise) -> None:
     engine.most_under_way = 1
     engine.finishes.clear()

@@ -139,12 +139,14 @@ class Diffusers:
         for picture in together:
             self._expense.forwarded(picture.drawing, share)
 
-    def finish(self, picture: Picture) -> Image.Image:
+    def finish(self, together: Sequence[Picture]) -> list[Image.Image]:
         began = time.perf_counter()
         with device_errors():
-            image = self._decoder.decode(picture)
-        self._expense.rested(picture.drawing, picture.seconds_aside + time.perf_counter() - began)
-        return image
+            images = self._decoder.decode(together)
+        share = (time.perf_counter() - began) / len(together)
+        for picture in together:
+            self._expense.rested(picture.drawing, picture.seconds_aside + share)
+        return images
 
     def drop(self, picture: Picture) -> None:
         picture.course.stop()
@@ -229,7 +231,7 @@ class Diffusers:
                 self.step([picture])
                 if picture.failure is not None:
                     raise picture.failure
-            self.finish(picture)
+            self.finish([picture])
         except OutOfMemory as error:
             return error
         finally:

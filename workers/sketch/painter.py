@@ -123,7 +123,10 @@ class Sketch:
             sketch.step()
             self._pace.stepped(sketch.drawing, time.monotonic() - started)
 
-    def finish(self, picture: Sketching) -> Image.Image:
+    def finish(self, together: Sequence[Sketching]) -> list[Image.Image]:
+        return [self._framed(picture) for picture in together]
+
+    def _framed(self, picture: Sketching) -> Image.Image:
         started = time.monotonic()
         framed = picture.preview()
         self._pace.rested(picture.drawing, time.monotonic() - started)
