@@ -172,6 +172,7 @@ def _server(stage: Stage) -> uvicorn.Server:
             log_config=None,
             access_log=False,
             server_header=False,
+            timeout_keep_alive=75,  # longer than the SDKs keep one, or they ask on one that was just closed
         )
     )
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("easel.worker")
 
 _LAST_ANSWERS = 5  # seconds for those who are told, when draining ends, to go elsewhere
+_KEEP_ALIVE = 75  # seconds; longer than clients keep one (httpx 5), or they ask on one that was just closed
 
 
 def run(options: WorkerOptions) -> int:
@@ -134,6 +135,7 @@ async def _serve(
         access_log=False,
         lifespan="on",
         server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=round(drain_seconds) + _LAST_ANSWERS,
     )
     server = _Server(config)

@@ -13,7 +13,7 @@ import httpx
 import uvicorn
 
 from gateway.app import App, create_app
-from gateway.cli.server import OrderlyServer
+from gateway.cli.server import KEEP_ALIVE_SECONDS, OrderlyServer
 from gateway.settings import Settings
 from tests.conftest import make_tables
 
@@ -68,7 +68,13 @@ class RunningGateway:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        config = uvicorn.Config(self.app, log_level="critical", access_log=False, lifespan="on")
+        config = uvicorn.Config(
+            self.app,
+            log_level="critical",
+            access_log=False,
+            lifespan="on",
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,  # longer than httpx keeps a connection, or they race to close it
+        )
         self._server = Server(config)
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
