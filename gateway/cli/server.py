@@ -17,6 +17,7 @@ from gateway.cli.bounded import BoundedHeads
 KEEP_ALIVE_SECONDS = 75  # longer than the 60 s of common load balancers, which would ask on a connection we just closed
 BACKLOG = 2048
 STUCK_SECONDS = 3.0  # for the rest of an answer, when the gateway is to end
+LATE_SECONDS = 0.1  # between two looks for connections that came when it had begun to end
 
 
 class OrderlyServer(uvicorn.Server):
@@ -25,11 +26,24 @@ class OrderlyServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         application: Any = self.config.app
         application.end()
-        cutting = asyncio.create_task(self.cut_stuck_connections())
+        watches = [
+            asyncio.create_task(self.cut_stuck_connections()),
+            asyncio.create_task(self.see_late_connections_off()),
+        ]
         try:
             await super().shutdown(sockets)
         finally:
-            cutting.cancel()
+            for watch in watches:
+                watch.cancel()
+
+    async def see_late_connections_off(self) -> None:
+        """Those that were being accepted when uvicorn told all others to close. Nobody else would tell them: their
+        client could ask on them for as long as it liked, and the end would wait for it."""
+        while True:
+            await asyncio.sleep(LATE_SECONDS)
+            for connection in self.server_state.connections.copy():
+                if not connection.transport.is_closing():
+                    connection.shutdown()  # at once if it is idle, else after its answer
 
     async def cut_stuck_connections(self) -> None:
         """Those that are to be closed, and whose client does not take the rest: uvicorn would wait for it for ever."""

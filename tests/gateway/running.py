@@ -4,7 +4,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Coroutine
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self, TypeVar
@@ -105,6 +105,18 @@ class RunningGateway:
         """As a signal does: it finishes what it has begun, and `ended` says when it has."""
         if not self.ended:
             self._server.end()
+
+    def accept(self, connection: socket.socket) -> None:
+        """Serves it as if its listening socket had taken it."""
+        server = self._server
+        made = partial(
+            server.config.http_protocol_class,
+            config=server.config,
+            server_state=server.server_state,
+            app_state=server.lifespan.state,
+        )
+        connection.setblocking(False)
+        self.run(server.loop.connect_accepted_socket(made, connection))
 
     @property
     def ended(self) -> bool:

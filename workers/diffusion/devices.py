@@ -1,10 +1,10 @@
 """Where the model lives: a CPU or one CUDA device, and the type of its numbers."""
 
-import os
 from dataclasses import dataclass, replace
 
 import torch
 
+from workers.diffusion.host_memory import host_memory
 from workers.engine import CannotLoad, Memory
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -25,8 +25,7 @@ class Place:
 
     def memory(self) -> Memory:
         if not self.cuda:
-            total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-            return Memory(total=total, free=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES"))
+            return host_memory()
         free, total = torch.cuda.mem_get_info(self.device)
         ours = torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
         return Memory(total=total, free=free + ours, peak=torch.cuda.max_memory_allocated(self.device))

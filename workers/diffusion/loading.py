@@ -17,12 +17,12 @@ from workers.diffusion.devices import Place
 from workers.diffusion.families import Family, family_of, with_own_facts
 from workers.diffusion.fetching import fetch
 from workers.diffusion.processor import Processor
+from workers.diffusion.weights import WEIGHTS, bytes_in_use
 from workers.engine import CannotLoad, Told
 
 _LIBRARIES: Mapping[str, Any] = {"diffusers": diffusers, "transformers": transformers, "qwenimage": diffusers}
 ENCODER = "text_encoder"
 _ROOM = 1.1  # what pictures under way need beside the weights
-_WEIGHTS = "*.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def load(model: str, place: Place, told: Told) -> Loaded:
     family = with_own_facts(family_of(str(index.get("_class_name"))), folder)
     wanted = {name: tuple(entry) for name, entry in index.items() if isinstance(entry, list) and len(entry) == 2}
     wanted = {name: (library, kind) for name, (library, kind) in wanted.items() if library is not None}
-    sizes = {name: _bytes(folder / name) for name in wanted}
+    sizes = {name: bytes_in_use(folder / name, place.dtype) for name in wanted}
     outside = _no_room_for_encoders(family, sizes, place)
     parts: dict[str, Any] = {}
     done, whole = 0, max(1, sum(sizes.values()))
@@ -116,8 +116,8 @@ def _part(folder: Path, wanted: tuple[str, str], parts: Mapping[str, Any], famil
         raise CannotLoad(f"{folder} is a {kind_name} of {library}, which is not known here")
     if not issubclass(kind, nn.Module):
         return _read(kind, folder)
-    if not any(folder.glob(_WEIGHTS)):
-        raise CannotLoad(f"weights are missing: {folder} has no {_WEIGHTS}")
+    if not any(folder.glob(WEIGHTS)):
+        raise CannotLoad(f"weights are missing: {folder} has no {WEIGHTS}")
     own = getattr(torch, family.vae_dtype) if folder.name == "vae" and family.vae_dtype else place.dtype
     return _on_device(_read(kind, folder, dtype=own, use_safetensors=True), place)
 
@@ -154,7 +154,7 @@ def _on_device(module: nn.Module, place: Place) -> nn.Module:
 
 def _no_room_for_encoders(family: Family, sizes: Mapping[str, int], place: Place) -> bool:
     """Whether there is room for all but them; raises `CannotLoad`, before minutes are spent on loading, if there is not
-    even that. Weights are counted as on disk: mostly that is how they are used."""
+    even that."""
     free = place.memory().free
     needed = int(sum(sizes.values()) * _ROOM)
     if not free or needed <= free:
@@ -162,16 +162,14 @@ def _no_room_for_encoders(family: Family, sizes: Mapping[str, int], place: Place
     if place.cuda:
         needed = int(sum(size for name, size in sizes.items() if not name.startswith(ENCODER)) * _ROOM)
     if needed > free:
-        hint = "" if place.device.type == "cuda" else "; there is no GPU that this machine's torch can use"
+        hint = "" if place.cuda else "; there is no GPU that this machine's torch can use"
+        if place.dtype is torch.float32:
+            hint += "; --dtype bfloat16 takes half as much"
         raise CannotLoad(
             f"too little memory: {family.title} needs about {needed / 2**30:.1f} GiB, "
             f"and {place.device} has {free / 2**30:.1f} GiB free{hint}"
         )
     return True
-
-
-def _bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.glob(_WEIGHTS))
 
 
 def _first_line(error: Exception) -> str:
