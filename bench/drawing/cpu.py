@@ -11,6 +11,7 @@ import random
 import statistics
 import sys
 import time
+from operator import truediv
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ async def measured(model: str, rounds: int) -> Figures:
             await loop.draw(**ASKED, seed=0)
         return {
             **await per_picture(plain, like, shipped, rounds),
-            **await together(shipped, rounds),
+            **await together(shipped, 2 * rounds),
             **await batched(plain, like),
             "steps taken after a cancel, the most": {"loop": await after_cancels(shipped)},
         }
@@ -92,11 +93,10 @@ async def per_picture(plain: QwenImagePipeline, like: Loop, shipped: Loop, round
             seconds[name].append(took)
             pictures[name] = picture
         apart = max(apart, difference(pictures["plain"], pictures["loop"]))
-    ratios = [ours / theirs for ours, theirs in zip(seconds["loop"], seconds["plain"], strict=True)]
     return {
         "ms per picture": {name: 1000 * statistics.median(took) for name, took in seconds.items()},
         "CPU ms per picture": {name: 1000 * statistics.median(took) for name, took in busy.items()},
-        "loop / plain, of each pair": {"loop": statistics.median(ratios)},
+        "loop / plain, of each pair": {"loop": statistics.median(map(truediv, seconds["loop"], seconds["plain"]))},
         "largest difference of a channel": {"loop": apart},
     }
 
@@ -114,7 +114,7 @@ async def together(loop: Loop, rounds: int) -> Figures:
     return {
         "ms for one request": {"loop": 1000 * statistics.median(one)},
         "ms for two at once": {"loop": 1000 * statistics.median(two)},
-        "two at once / one": {"loop": statistics.median(two) / statistics.median(one)},
+        "two at once / one": {"loop": statistics.median(map(truediv, two, one))},
     }
 
 
