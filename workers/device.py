@@ -59,6 +59,7 @@ class Device:
         self._thread = threading.Thread(target=self._steps.run, name="device", daemon=True)
         self._outbox: Outbox | None = None
         self._client: Client | None = None
+        self._coming: list[Piece] = []
 
     @property
     def seconds_at_it(self) -> float:
@@ -78,9 +79,15 @@ class Device:
         self.loading = None
 
     def draw(self, job: Job) -> None:
-        """Puts all its pictures in; how soon each is begun is up to the step loop."""
+        """Puts all its pictures in, together with those of other jobs that came at the same moment, so that they begin
+        together; how soon each is begun is up to the step loop."""
         drawings = [replace(job.asked.drawing, seed=seed) for seed in job.seeds]
-        pieces = [Piece(job, index, drawing) for index, drawing in enumerate(drawings)]
+        if not self._coming:
+            asyncio.get_running_loop().call_soon(self._put_in)
+        self._coming += [Piece(job, index, drawing) for index, drawing in enumerate(drawings)]
+
+    def _put_in(self) -> None:
+        pieces, self._coming = self._coming, []
         self._steps.call(partial(self._steps.add, pieces))
 
     def look_up(self) -> None:

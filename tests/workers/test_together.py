@@ -49,6 +49,15 @@ async def test_equal_pictures_go_together_even_if_begun_at_different_times(serve
     assert engine.steps() == ["a", "a+b", "a+b", "a+b", "b"]
 
 
+async def test_jobs_that_come_at_one_moment_begin_together(served: Served, engine: Stepwise) -> None:
+    engine.allowed.set()
+    drawings = [Drawing("stepwise", prompt, 8, 8, 1, 4) for prompt in "ab"]
+    jobs = [served.worker.desk.take(commission_of(drawing)) for drawing in drawings]
+    await asyncio.gather(*(job.done() for job in jobs))
+    assert engine.steps() == ["a+b"] * 4
+    assert [each for each in engine.seen if each.startswith("finish")] == ["finish a+b"]
+
+
 async def test_the_pictures_of_a_job_go_together_within_the_budget(served: Served, engine: Stepwise) -> None:
     engine.token_budget = 4
     engine.allowed.set()
@@ -225,8 +234,11 @@ class Audience:
 
 def piece(prompt: str, *, side: int, steps: int) -> Piece:
     drawing = Drawing("stepwise", prompt, side, side, 1, steps)
-    asked = Commission(drawing, 1, True, "png", 100, False, 0, None)
-    return Piece(Job(prompt, asked, [1]), 0, drawing)
+    return Piece(Job(prompt, commission_of(drawing), [1]), 0, drawing)
+
+
+def commission_of(drawing: Drawing) -> Commission:
+    return Commission(drawing, 1, True, "png", 100, False, 0, None)
 
 
 def drawn(*pieces: Piece) -> list[str]:
