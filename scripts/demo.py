@@ -30,6 +30,7 @@ from workers.engines import lacking, packaged
 
 OUTPUT = Path(__file__).resolve().parent.parent / "demo-output"
 MASK = OUTPUT / "mask.png"
+LOADING = 12  # times that the client asks again, over a minute: the worker may still be loading its model
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ def main() -> None:
             for number, wish in enumerate(WISHES + TINY_WISHES if tiny else WISHES, 1):
                 console.print(Text(f"{number}. {wish.title}", "bold"))
                 try:
-                    one = draw(client, wish, number, sources)
+                    patient = client.with_options(max_retries=LOADING) if wish.model == TINY else client
+                    one = draw(patient, wish, number, sources)
                 except openai.BadRequestError as refused:
                     told += [f"## {number}. {wish.title}", "", f"`{wish.model}`: {message(refused)}", ""]
                     console.print(Text(f"   {message(refused)}\n"))

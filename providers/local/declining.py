@@ -15,6 +15,9 @@ def lacking(roster: Roster, upstream: str, now: float) -> str | None:
     loading = next((each.told.loading for each in those if each.state == "loading"), None)
     if loading is not None:
         return f"the worker that draws it is not ready yet: {loading}"
+    nameless = next((each.told.loading for each in workers if each.state == "loading" and each.told.models == {}), None)
+    if nameless is not None:
+        return f"a worker is not ready yet, and what it draws is known when it has loaded: {nameless}"
     return f"no worker draws it now ({', '.join(sorted({each.state for each in those})) or 'none has it'})"
 
 

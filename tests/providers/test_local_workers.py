@@ -17,7 +17,7 @@ from providers.local.adapter import Local
 from tests.providers.failing import failure
 from tests.providers.upstream import Reply, Upstream
 from tests.workers.serving import Served, serve
-from tests.workers.stepwise import Stepwise
+from tests.workers.stepwise import STEPWISE, Stepwise
 from workers.sketch.painter import Sketch
 
 ANSWER = {"created": 1, "data": [{"b64_json": "AAAA"}]}
@@ -100,6 +100,20 @@ async def test_a_worker_that_loads_is_no_candidate_and_says_how_far_it_is(stack:
     engine.let_go()
     await until(lambda: local.lacks("stepwise") is None)
     assert len((await local.generate(call("fox"))).images) == 1
+
+
+async def test_a_worker_that_learns_its_models_by_loading_may_be_the_one(stack: AsyncExitStack) -> None:
+    engine = Stepwise(models=())
+    engine.loads.clear()
+    served = await stack.enter_async_context(serve(engine))
+    local = await local_of(stack, served.url, not_yet=["unknown"])
+    await until(lambda: "50%" in (local.lacks("stepwise") or ""))
+    assert local.lacks("stepwise") == (
+        "a worker is not ready yet, and what it draws is known when it has loaded: looking for the brush (50%)"
+    )
+    engine.models = (STEPWISE,)
+    engine.let_go()
+    await until(lambda: local.lacks("stepwise") is None)
 
 
 async def test_more_than_a_worker_takes_waits_here_in_order_and_can_be_cancelled(stack: AsyncExitStack) -> None:
