@@ -210,7 +210,13 @@ class NotAsPlanned(ProviderFailed):
 
 
 class NoProvider(GatewayError):
-    status, code, type, should_retry = 503, "no_provider", "server_error", False
+    """`retry_after`: seconds after which one that is configured may be there; None: none is configured."""
+
+    status, code, type = 503, "no_provider", "server_error"
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message, headers={} if retry_after is None else retry_headers(retry_after))
+        self.should_retry = False if retry_after is None else None
 
 
 class Overloaded(GatewayError):

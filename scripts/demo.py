@@ -30,7 +30,7 @@ from workers.engines import lacking, packaged
 
 OUTPUT = Path(__file__).resolve().parent.parent / "demo-output"
 MASK = OUTPUT / "mask.png"
-LOADING = 12  # times that the client asks again, over a minute: the worker may still be loading its model
+LOADING = 30  # times that the client asks again, over a minute: the worker may still be loading its model
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from normalizers.offer import Offer, Operation
 from normalizers.plan import Plan, plan
 
 PICTURED: tuple[Operation, Operation] = ("image_to_image", "edit")
+WORKERS_COME_SECONDS = 2.0  # our own are asked that often how they are
 ExclusionCode = Literal["no_provider", "unsupported_parameter", "not_allowed", "no_price"]
 
 
@@ -165,8 +166,9 @@ def nobody(order: Order, excluded: Iterable[Exclusion], at: Deps) -> GatewayErro
         return NotAllowed(f"model: {unpriced[0].reason}", param="model")
     if not refusals:
         told = "; ".join(dict.fromkeys(reason.reason for reason in reasons))
-        there = "is there" if any(reason.offer.provider in order.reach for reason in reasons) else "is configured"
-        return NoProvider(f"no provider of {order.asked.model} {there}: {told}")
+        if any(reason.offer.provider in order.reach for reason in reasons):
+            return NoProvider(f"no provider of {order.asked.model} is there: {told}", retry_after=WORKERS_COME_SECONDS)
+        return NoProvider(f"no provider of {order.asked.model} is configured: {told}")
     first = next((reason for reason in refusals if reason.mendable), refusals[0])
     others = [reason for reason in refusals if reason.reason != first.reason]
     also = f" (also {', '.join(f'{other.offer.id}: {other.param}' for other in others[:5])})" if others else ""

@@ -108,9 +108,11 @@ def test_nobody_is_there_before_one_has_announced_itself(
         Valkey(tmp_path_factory.mktemp("valkey")) as empty,
         RunningGateway(announced_only(simulators, empty, tmp_path)) as lonely,
     ):
-        assert failed(lonely.generate(local("fox")), 503, "no_provider").startswith(
+        answer = lonely.generate(local("fox"))
+        assert failed(answer, 503, "no_provider").startswith(
             "no provider of local/qwen-image is there: Local workers: no worker draws it now"
         )
+        assert (answer.headers["retry-after"], "x-should-retry" in answer.headers) == ("2", False), "one may come"
         drawn = served(lonely.generate({**SMALL, "prompt": "fox"}))
         assert [each["provider"] for each in drawn["metadata"]["attempts"]] == ["fal"]
 
