@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("easel.worker")
 
 _LAST_ANSWERS = 5  # seconds for those who are told, when draining ends, to go elsewhere
+_LATE = 0.1  # seconds between two looks for connections that came when the end had begun
 _KEEP_ALIVE = 75  # seconds; longer than clients keep one (httpx 5), or they ask on one that was just closed
 
 
@@ -91,6 +92,21 @@ class _Server(uvicorn.Server):
         if not self.should_exit:
             sys.stderr.write(f"listening on {_address(self.listener)}\n")
             sys.stderr.flush()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        seeing_off = asyncio.create_task(self._see_late_connections_off())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            seeing_off.cancel()
+
+    async def _see_late_connections_off(self) -> None:
+        """Those that were being accepted when uvicorn told all others to close: the end would wait for them."""
+        while True:
+            await asyncio.sleep(_LATE)
+            for connection in self.server_state.connections.copy():
+                if not connection.transport.is_closing():
+                    connection.shutdown()  # at once if it is idle, else after its answer
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
