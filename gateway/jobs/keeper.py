@@ -34,6 +34,7 @@ class Keeper:
         self._lease = lease
         self._tasks: list[asyncio.Task[None]] = []
         self._taken: deque[JobRow] = deque()  # jobs that are ours since then, and do not run yet
+        self._rounds = asyncio.Lock()  # who waits for one finds all of `_taken` taken up, each once
         self._beaten: float | None = None
         self._steady_from = 0.0
 
@@ -94,7 +95,11 @@ class Keeper:
         return self._beaten is not None and 0 <= now - self._beaten <= self._lease / 2
 
     async def round(self) -> None:
-        """Raises DatabaseError; jobs that are this process' by then are taken up in the next round."""
+        """One at a time. Raises DatabaseError; jobs that are this process' by then are taken up in the next round."""
+        async with self._rounds:
+            await self._round()
+
+    async def _round(self) -> None:
         now, owner = time.time(), self._jobs.owner
         gateways = await self._database.read(alive, now, self._lease)
         self._events.others_alive(gateways > 1)
