@@ -210,7 +210,7 @@ class NotAsPlanned(ProviderFailed):
 
 
 class NoProvider(GatewayError):
-    """`retry_after`: seconds after which one that is configured may be there; None: none is configured."""
+    """`retry_after`: seconds after which one that is expected may be there; None: nobody is."""
 
     status, code, type = 503, "no_provider", "server_error"
 

@@ -56,6 +56,10 @@ class Queues(Protocol):
         """Why nobody there can draw this model; None where somebody can."""
         ...
 
+    def expects(self, upstream: str) -> bool:
+        """Whether somebody who draws this model, or may, is about to be there."""
+        ...
+
     def declines(self, call: Call) -> Declined | None:
         """Whether the call had better be sent elsewhere, if it can be; nothing is sent by asking."""
         ...

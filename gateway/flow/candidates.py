@@ -118,6 +118,12 @@ def why_nobody(order: Order, offer: Offer, at: Deps) -> str | None:
     return lacking and f"{title}: {lacking}"
 
 
+def is_expected(order: Order, offer: Offer) -> bool:
+    """Whether somebody is about to be there who can be asked for it."""
+    line = order.reach[offer.provider].line if offer.provider in order.reach else None
+    return line is not None and line.expects(offer.upstream)
+
+
 def candidates(order: Order, at: Deps) -> list[Plan]:
     """The plans to try, in route order, whatever the policy: what is known of a request is looked up in that order.
 
@@ -166,9 +172,9 @@ def nobody(order: Order, excluded: Iterable[Exclusion], at: Deps) -> GatewayErro
         return NotAllowed(f"model: {unpriced[0].reason}", param="model")
     if not refusals:
         told = "; ".join(dict.fromkeys(reason.reason for reason in reasons))
-        if any(reason.offer.provider in order.reach for reason in reasons):
-            return NoProvider(f"no provider of {order.asked.model} is there: {told}", retry_after=WORKERS_COME_SECONDS)
-        return NoProvider(f"no provider of {order.asked.model} is configured: {told}")
+        there = "is there" if any(reason.offer.provider in order.reach for reason in reasons) else "is configured"
+        soon = WORKERS_COME_SECONDS if any(is_expected(order, reason.offer) for reason in reasons) else None
+        return NoProvider(f"no provider of {order.asked.model} {there}: {told}", retry_after=soon)
     first = next((reason for reason in refusals if reason.mendable), refusals[0])
     others = [reason for reason in refusals if reason.reason != first.reason]
     also = f" (also {', '.join(f'{other.offer.id}: {other.param}' for other in others[:5])})" if others else ""

@@ -13,7 +13,7 @@ from providers.base import Answer, Call, Json, Watch
 from providers.errors import ProviderError
 from providers.local import shown
 from providers.local.casualties import Casualties, goes_on
-from providers.local.declining import declined, lacking
+from providers.local.declining import declined, expected, lacking
 from providers.local.dispatch import MOST_WAITING, PATIENCE, Dispatch, Waiting
 from providers.local.foreign import Foreign
 from providers.local.foreign_peer import ForeignPeer
@@ -84,6 +84,10 @@ class Local:
     def lacks(self, upstream: str) -> str | None:
         """Why no worker can draw this model; None where one can, or could a moment ago."""
         return lacking(self.roster, upstream, self.clock())
+
+    def expects(self, upstream: str) -> bool:
+        """Whether a worker is loading that draws this model, or may."""
+        return expected(self.roster, upstream) is not None
 
     def declines(self, call: Call) -> Declined | None:
         """Where somebody else can be asked: no worker is there, the line is full, or the wait would be too long."""

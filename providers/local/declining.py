@@ -11,14 +11,23 @@ def lacking(roster: Roster, upstream: str, now: float) -> str | None:
     workers = roster.workers.values()
     if any(worker.draws_soon(upstream, now) for worker in workers):
         return None
+    if (not_yet := expected(roster, upstream)) is not None:
+        return not_yet
     those = [each for each in workers if each.status is not None and each.draws(upstream)]
-    loading = next((each.told.loading for each in those if each.state == "loading"), None)
-    if loading is not None:
-        return f"the worker that draws it is not ready yet: {loading}"
-    nameless = next((each.told.loading for each in workers if each.state == "loading" and each.told.models == {}), None)
-    if nameless is not None:
-        return f"a worker is not ready yet, and what it draws is known when it has loaded: {nameless}"
     return f"no worker draws it now ({', '.join(sorted({each.state for each in those})) or 'none has it'})"
+
+
+def expected(roster: Roster, upstream: str) -> str | None:
+    """What a worker is doing that is going to draw this model, or may: some learn their models by loading them."""
+    loading = [each for each in roster.workers.values() if each.state == "loading" and each.told.loading]
+    for worker in loading:
+        if worker.draws(upstream):
+            return f"the worker that draws it is not ready yet: {worker.told.loading}"
+    for worker in loading:
+        if not worker.told.models:
+            told = worker.told.loading
+            return f"a worker is not ready yet, and what it draws is known when it has loaded: {told}"
+    return None
 
 
 def declined(dispatch: Dispatch, call: Call, spill_after: float | None) -> Declined | None:

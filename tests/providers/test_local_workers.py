@@ -78,6 +78,7 @@ async def test_what_a_worker_tells_is_heard(stack: AsyncExitStack) -> None:
     assert (worker.state, set(worker.status.models or ())) == ("ready", {"stepwise"})
     assert local.lacks("stepwise") is None
     assert local.lacks("other") == "no worker draws it now (none has it)"
+    assert not local.expects("other")
     engine.let_go()
     assert len((await local.generate(call("fox"))).images) == 1
 
@@ -111,6 +112,7 @@ async def test_a_worker_that_learns_its_models_by_loading_may_be_the_one(stack: 
     assert local.lacks("stepwise") == (
         "a worker is not ready yet, and what it draws is known when it has loaded: looking for the brush (50%)"
     )
+    assert local.expects("stepwise")
     engine.models = (STEPWISE,)
     engine.let_go()
     await until(lambda: local.lacks("stepwise") is None)

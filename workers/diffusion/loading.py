@@ -155,9 +155,9 @@ def _on_device(module: nn.Module, place: Place) -> nn.Module:
 def _no_room_for_encoders(family: Family, sizes: Mapping[str, int], place: Place) -> bool:
     """Whether there is room for all but them; raises `CannotLoad`, before minutes are spent on loading, if there is not
     even that."""
-    free = place.memory().free
-    needed = int(sum(sizes.values()) * _ROOM)
-    if not free or needed <= free:
+    memory = place.memory()
+    free, needed = memory.free, int(sum(sizes.values()) * _ROOM)
+    if not memory.total or needed <= free:
         return False
     if place.cuda:
         needed = int(sum(size for name, size in sizes.items() if not name.startswith(ENCODER)) * _ROOM)
